@@ -1,0 +1,1 @@
+"""Plans a comparison, measures it, computes the estimates and writes the report."""

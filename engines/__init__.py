@@ -1,0 +1,1 @@
+"""How tasks are spread: one adapter per engine behind one interface.  Knows no workload."""

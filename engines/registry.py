@@ -1,0 +1,99 @@
+"""Which engines there are and whether they can run here.  Imports no framework."""
+
+import difflib
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from engines.errors import EngineMissingError, UnknownEngineError
+from engines.interface import Engine
+
+ENTRY_POINT_GROUP = "engine_compare.engines"
+OLDEST_JAVA = 17
+
+_BUILT_IN = {
+    "serial": "engines.serial_engine:SerialEngine",
+    "multiprocessing": "engines.process_engine:ProcessEngine",
+    "ray": "engines.ray_engine:RayEngine",
+    "dask": "engines.dask_engine:DaskEngine",
+    "spark": "engines.spark_engine:SparkEngine",
+}
+
+
+@functools.cache
+def _paths() -> dict[str, str]:
+    installed = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    return _BUILT_IN | {point.name: point.value for point in installed}
+
+
+def engine_names() -> tuple[str, ...]:
+    """All registered engines: those of this project first, then those of other packages."""
+    return tuple(_paths())
+
+
+def load_engine(name: str) -> type[Engine]:
+    """The adapter called ``name``.  Works, and is cheap, also where its framework is missing.
+
+    Raises:
+        UnknownEngineError: no engine has that name.
+    """
+    path = _paths().get(name)
+    if path is None:
+        close = difflib.get_close_matches(name, engine_names(), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(engine_names())}"
+        raise UnknownEngineError(f"no engine called {name!r}; {hint}")
+    module, _, attribute = path.partition(":")
+    adapter: type[Engine] = getattr(importlib.import_module(module), attribute)
+    return adapter
+
+
+def require(adapter: type[Engine]) -> None:
+    """Check that what the engine needs is installed.
+
+    Raises:
+        EngineMissingError: something is not; names it and says how to get it.
+    """
+    for requirement in adapter.requirements:
+        if importlib.util.find_spec(requirement.module) is None:
+            how = f"pip install '.[{adapter.extra}]'" if adapter.extra else (
+                f"pip install '{requirement.distribution}'"
+            )
+            raise EngineMissingError(
+                f"engine {adapter.name!r} needs {requirement.distribution!r}, "
+                f"which is not installed: {how}"
+            )
+    if adapter.needs_java and (java := java_version()) < OLDEST_JAVA:
+        found = f"found {java}" if java else "found none on PATH or in JAVA_HOME"
+        raise EngineMissingError(
+            f"engine {adapter.name!r} needs Java {OLDEST_JAVA} or newer, {found}: "
+            "apt-get install openjdk-17-jre-headless"
+        )
+
+
+def installed_version(adapter: type[Engine]) -> str | None:
+    """Version of the engine's first requirement; ``None`` when it needs none or lacks it."""
+    for requirement in adapter.requirements:
+        try:
+            return importlib.metadata.version(requirement.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+    return None
+
+
+@functools.cache
+def java_version() -> int:
+    """Major version of the Java that Spark would start (``JAVA_HOME`` first); 0 without one."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None or not os.access(java, os.X_OK):
+        return 0
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    # "17.0.15" since Java 9, "1.8.0_402" before.
+    found = re.search(r'version "(?:1\.)?(\d+)', told)
+    return int(found.group(1)) if found else 0

@@ -1,0 +1,71 @@
+"""The one function that every engine runs.  Knows no engine and no particular workload."""
+
+import functools
+import importlib
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Hashable
+
+from workload.interface import Kernel, Task, TaskReport
+
+_lock = threading.Lock()
+_calls: Counter[str] = Counter()
+
+
+def run_task(task: Task) -> TaskReport:
+    """Run one task and report on it.  Never raises an ``Exception``; see ``TaskReport.error``."""
+    set_up_s = 0.0
+    output = error = None
+    started_s = time.monotonic()
+    # Counted before the work, so that a call that fails or is repeated is counted too.
+    with _lock:
+        _calls[task.case] += 1
+        call = _calls[task.case]
+    try:
+        kernel, set_up_s = _kernel(task.workload, task.settings)
+        started_s = time.monotonic()
+        output = kernel(task.payload)
+    except Exception:  # noqa: BLE001 - whatever a kernel raises is its result
+        error = traceback.format_exc()
+    ended_s = time.monotonic()
+    torch = sys.modules.get("torch")
+    return TaskReport(
+        _worker(os.getpid()),
+        threading.get_native_id(),
+        call,
+        set_up_s,
+        started_s,
+        ended_s,
+        None if torch is None else torch.get_num_threads(),
+        os.getpriority(os.PRIO_PROCESS, 0),
+        output,
+        error,
+    )
+
+
+_kernels: dict[tuple[str, tuple[Hashable, ...]], Kernel] = {}
+
+
+def _kernel(workload: str, settings: tuple[Hashable, ...]) -> tuple[Kernel, float]:
+    """The kernel of this process and the seconds it took to make now."""
+    kernel = _kernels.get((workload, settings))
+    if kernel is not None:
+        return kernel, 0.0
+    # The engines whose workers are threads of one process must not load the model once a thread.
+    with _lock:
+        started_s = time.monotonic()
+        if (workload, settings) not in _kernels:
+            module = importlib.import_module(f"workload.{workload}")
+            _kernels[workload, settings] = module.load(*settings)
+        return _kernels[workload, settings], time.monotonic() - started_s
+
+
+@functools.cache
+def _worker(pid: int) -> str:
+    # Cached by pid: a forked worker inherits the cache of its parent.
+    return f"{socket.gethostname()}:{pid}"
