@@ -1,6 +1,6 @@
 """What a run leaves behind.  Plain values: no files, no clock, no statistics.
 
-    Record = Measurement | Failure | NotApplicable
+    Record = Measurement | Rejected | Failure | NotApplicable
     Measurement = TaskRun | RoundTrips | Lifecycle
 
 ``None`` says that a thing was not measured; it is never written as 0.  Units stand in the names.
@@ -28,7 +28,7 @@ class Span(NamedTuple):
 
     index: int
     worker: int
-    """Ordinal of the worker (process) in this case, from 0."""
+    """Ordinal of the worker (a thread of some process) in this case, from 0."""
     start_s: float
     end_s: float
     received_s: float
@@ -131,7 +131,7 @@ class TaskRun(_Record):
     kernel_calls: int
     """Counted in the workers; equal to ``tasks`` when nothing ran twice."""
     workers_seen: int
-    """Distinct worker processes that ran a task."""
+    """Distinct threads, in whatever process, that ran a task."""
     threads: tuple[int, ...]
     """Distinct native thread budgets read inside the tasks; empty where torch is not loaded."""
     niceness: tuple[int, ...]
@@ -183,7 +183,7 @@ class Lifecycle(_Record):
     own_cpu_s: float
     """The session's share of them."""
     steal_s: float
-    """CPU seconds that the hypervisor gave to others; None-like on bare metal: 0.0."""
+    """CPU seconds that the hypervisor gave to others."""
     wall_s: float
     """Duration of the session."""
 
@@ -222,7 +222,8 @@ class NotApplicable(_Record):
     reason: str
 
 
-Record: TypeAlias = TaskRun | RoundTrips | Lifecycle | Rejected | Failure | NotApplicable
+Measurement: TypeAlias = TaskRun | RoundTrips | Lifecycle
+Record: TypeAlias = Measurement | Rejected | Failure | NotApplicable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,14 +86,19 @@ def installed_version(adapter: type[Engine]) -> str | None:
     return None
 
 
-@functools.cache
 def java_version() -> int:
-    """Major version of the Java that Spark would start (``JAVA_HOME`` first); 0 without one."""
+    """Major version of the Java that Spark would start; 0 without one."""
+    # "17.0.15" since Java 9, "1.8.0_402" before.
+    found = re.search(r'version "(?:1\.)?(\d+)', java_text() or "")
+    return int(found.group(1)) if found else 0
+
+
+@functools.cache
+def java_text() -> str | None:
+    """First line of ``java -version`` (``JAVA_HOME`` first, then PATH); ``None`` without Java."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or not os.access(java, os.X_OK):
-        return 0
+        return None
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    # "17.0.15" since Java 9, "1.8.0_402" before.
-    found = re.search(r'version "(?:1\.)?(\d+)', told)
-    return int(found.group(1)) if found else 0
+    return next((line for line in told.splitlines() if "version" in line), None)

@@ -1,0 +1,28 @@
+# Everything from a fresh checkout: `make compare` measures, `make test` tests.
+.PHONY: compare test check install clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+compare: install
+	$(BIN)/python -m compare $(ARGS)
+
+test: install
+	$(BIN)/python -m pytest $(ARGS)
+
+# What CI checks before it runs the tests.
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: $(VENV)/.complete
+
+# Rebuilt from nothing when the lock changes: a half-updated environment is measured by nobody.
+$(VENV)/.complete: requirements.lock pyproject.toml install.sh
+	./install.sh $(VENV)
+	touch $@
+
+clean:
+	rm -rf $(VENV)

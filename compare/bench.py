@@ -1,0 +1,159 @@
+"""Runs batches of tasks on one open engine and writes down what was seen.  The only clock."""
+
+import contextlib
+import dataclasses
+import itertools
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypedDict
+
+from compare.meter import MemorySampler, tree_cpu_s
+from compare.records import Case, Plan, Session, Span, TaskRun
+from engines.errors import EngineError
+from engines.interface import Engine
+from workload.interface import Task, TaskReport
+from workload.task import run_task
+
+_WARM_UP_WAVES = 50
+
+Arrival = tuple[int, TaskReport, float]
+"""Index, report, and when it was in the driver's hands (``time.monotonic()``)."""
+
+
+class Head(TypedDict):
+    """The fields that all records of a session share."""
+
+    session: str
+    block: int
+    position: int
+    engine: str
+
+
+def head(session: Session) -> Head:
+    """Who measures, for a record."""
+    return {
+        "session": session.id,
+        "block": session.block,
+        "position": session.position,
+        "engine": session.engine,
+    }
+
+
+class Bench:
+    """One open engine, and the session it is open for."""
+
+    def __init__(self, engine: Engine, plan: Plan, session: Session) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.session = session
+        self._runs = itertools.count()
+
+    def head(self) -> Head:
+        """Who measures, for a record."""
+        return head(self.session)
+
+    def label(self) -> str:
+        """A new name for a batch of tasks; kernel calls are counted under it."""
+        return f"{self.session.id}/{next(self._runs)}"
+
+    def run(
+        self,
+        case: Case,
+        tasks: Sequence[Task],
+        *,
+        items: int | None = None,
+        cpus: float = 1.0,
+        memory: bool = False,
+        spans: bool = True,
+    ) -> TaskRun:
+        """Submit all tasks, take all results, and say what happened.
+
+        ``items`` is the number of images in the tasks, when they have any.  ``memory`` samples
+        the memory meanwhile, and ``spans`` keeps a line for each task; both are left out where
+        thousands of tiny tasks would be disturbed or drowned by them.
+        """
+        arrivals: list[Arrival] = []
+        sampler = MemorySampler() if memory else contextlib.nullcontext()
+        with sampler:
+            cpu_before_s = tree_cpu_s()
+            submitted_s = time.monotonic()
+            for index, report in self.engine.run(run_task, tasks, cpus=cpus):
+                arrivals.append((index, report, time.monotonic()))
+            cpu_s = tree_cpu_s() - cpu_before_s
+        if not arrivals:
+            raise EngineError(f"{self.session.engine} gave back none of {len(tasks)} results")
+        reports = [report for _, report, _ in arrivals]
+        calls: dict[str, int] = {}
+        for report in reports:
+            calls[report.worker] = max(report.call, calls.get(report.worker, 0))
+        received = Counter(index for index, _, _ in arrivals)
+        return TaskRun(
+            **self.head(),
+            case=case,
+            tasks=len(tasks),
+            items=len(tasks) if items is None else items,
+            makespan_s=arrivals[-1][2] - submitted_s,
+            first_result_s=arrivals[0][2] - submitted_s,
+            cpu_s=cpu_s,
+            peak_memory_bytes=sampler.peak_bytes if isinstance(sampler, MemorySampler) else None,
+            received=tuple(received[index] for index in range(len(tasks))),
+            kernel_calls=sum(calls.values()),
+            workers_seen=len({_worker(report) for report in reports}),
+            threads=tuple(sorted({r.threads for r in reports if r.threads is not None})),
+            niceness=tuple(sorted({report.niceness for report in reports})),
+            errors=tuple(report.error for report in reports if report.error is not None),
+            outputs=None if items is None else _outputs(arrivals),
+            spans=_spans(arrivals, submitted_s) if spans else None,
+        )
+
+    def warm_up(self, task: Task) -> None:
+        """Run waves of one task a worker until every worker has run one.
+
+        Raises:
+            EngineError: a task failed, or some worker never took one.
+        """
+        workers = self.engine.workers()
+        task = task._replace(case=self.label())
+        seen: set[tuple[str, int]] = set()
+        for _ in range(_WARM_UP_WAVES):
+            for _, report in self.engine.run(run_task, [task] * workers):
+                if report.error is not None:
+                    raise EngineError(f"the warm-up task failed:\n{report.error}")
+                seen.add(_worker(report))
+            if len(seen) >= workers:
+                return
+        raise EngineError(
+            f"only {len(seen)} of {workers} workers took a task in {_WARM_UP_WAVES} waves"
+        )
+
+
+def refine(case: Case, **parameters: str | float) -> Case:
+    """The case with parameters that were decided while measuring."""
+    return dataclasses.replace(case, parameters={**case.parameters, **parameters})
+
+
+def _worker(report: TaskReport) -> tuple[str, int]:
+    """Some engines' workers are processes, others' are threads of one; both are one thread."""
+    return report.worker, report.thread
+
+
+def _outputs(arrivals: Sequence[Arrival]) -> tuple[str, ...]:
+    """The outputs of all tasks, in the order of the inputs; those of a failed task are missing."""
+    by_index = {index: report.output or () for index, report, _ in arrivals}
+    return tuple(label for index in sorted(by_index) for label in by_index[index])
+
+
+def _spans(arrivals: Sequence[Arrival], submitted_s: float) -> tuple[Span, ...]:
+    workers = sorted({_worker(report) for _, report, _ in arrivals})
+    ordinal = {worker: n for n, worker in enumerate(workers)}
+    return tuple(
+        Span(
+            index,
+            ordinal[_worker(report)],
+            report.started_s - submitted_s,
+            report.ended_s - submitted_s,
+            received_s - submitted_s,
+        )
+        for index, report, received_s in arrivals
+    )

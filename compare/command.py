@@ -1,0 +1,291 @@
+"""What the commands do: run a plan with progress, resume one, write and show the report."""
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from compare import differences, environment, plots, report, statistics
+from compare.cautions import cautions
+from compare.errors import UsageError
+from compare.estimate import image_s as estimated_image_s
+from compare.plan import expected_s
+from compare.prepare import Flags, check_writable, prepare
+from compare.records import Failure, Lifecycle, Plan, Record, Run, Session, TaskRun
+from compare.runner import BusyError, alone_on_this_machine, remaining, run_session
+from compare.store import RunFolder, StoreError
+
+_OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
+
+console = Console(highlight=False)
+
+
+def start_run(flags: Flags) -> int:
+    """A new run; returns the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    plan = prepare(flags)
+    image_s = estimated_image_s(plan.workload)
+    _print_plan(plan, image_s)
+    if flags.dry_run:
+        return _OK
+    folder = RunFolder(flags.out / plan.run_id)
+    with _lock():
+        folder.create(plan, environment.collect(plan.engines))
+        return _execute(folder, plan, list(plan.sessions), image_s)
+
+
+def resume_run(run_dir: Path, flags: Flags, given: Set[str]) -> int:
+    """Finish an interrupted run with the plan that is stored in it; returns the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _readable():
+        folder = RunFolder(run_dir)
+        run = folder.read()
+    _check_fits(run, run_dir, flags, given)
+    check_writable(run_dir)
+    image_s = estimated_image_s(run.plan.workload)
+    with _lock():
+        sessions = remaining(run.plan, folder)
+        _print_plan(run.plan, image_s)
+        done = len(run.plan.sessions) - len(sessions)
+        console.print(f"{done} of {len(run.plan.sessions)} sessions are on disk already")
+        if flags.dry_run:
+            return _OK
+        return _execute(folder, run.plan, sessions, image_s)
+
+
+def show_report(run_dir: Path) -> int:
+    """Say it again from the records; returns the exit code."""
+    with _readable():
+        run = RunFolder(run_dir).read()
+    _write_report(run_dir, run)
+    _print_report(run, run_dir / "summary.md")
+    return _OK
+
+
+def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
+    """What changed from one run to another; 1 when something got significantly slower."""
+    with _readable():
+        a, b = RunFolder(run_a).read(), RunFolder(run_b).read()
+    try:
+        found = differences.compare_runs(a, b, anyway=anyway)
+    except differences.DifferentPlansError as error:
+        raise UsageError(str(error)) from error
+    console.print(differences.console_table(found))
+    return _SOMETHING_FAILED if found.slower else _OK
+
+
+def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> int:
+    interrupted = False
+    try:
+        _run_all(folder, plan, sessions, image_s)
+    except KeyboardInterrupt:
+        interrupted = True
+        console.print("\nStopped. Writing the report from what was measured.")
+    # What was measured must be told, whatever key is pressed now; it takes seconds.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    run = folder.read()
+    _write_report(folder.path, run)
+    _publish(folder.path)
+    _print_report(run, folder.path.parent / "summary.md")
+    if interrupted:
+        console.print(f"Finish it with: python -m compare --resume {folder.path}")
+        return _INTERRUPTED
+    if plan.missing:
+        return _BAD_INPUT
+    return _SOMETHING_FAILED if _failed(run) else _OK
+
+
+def _run_all(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> None:
+    """One line before and one after each session, and nothing while it is measured."""
+    left_s = sum(expected_s(plan, session, image_s) for session in sessions)
+    planned_s = spent_s = 0.0
+    for session in sessions:
+        number = session.position + 1
+        # The estimate learns from the sessions that have run how slow this machine really is.
+        factor = (spent_s + 30) / (planned_s + 30)
+        console.print(
+            f"[{number}/{len(plan.sessions)}] block {session.block}, {session.engine}: "
+            f"{_contents(session)}; {_duration(left_s * factor)} left",
+            markup=False,
+        )
+        started_s = time.monotonic()
+        records = run_session(plan, session, folder, image_s)
+        spent_s += time.monotonic() - started_s
+        planned_s += expected_s(plan, session, image_s)
+        left_s -= expected_s(plan, session, image_s)
+        console.print(f"    {_outcome(records)}", markup=False)
+
+
+def _contents(session: Session) -> str:
+    names = list(dict.fromkeys(case.experiment for case in session.cases))
+    return ", ".join(names) or "start and stop"
+
+
+def _outcome(records: list[Record]) -> str:
+    """What a session found, in half a line; the report says it properly."""
+    told = []
+    for record in records:
+        if isinstance(record, TaskRun) and record.case.experiment == "throughput":
+            told.append(f"{record.items / record.makespan_s:.2f} images/s")
+        if isinstance(record, Failure):
+            told.append(f"FAILED: {record.reason.splitlines()[0]}")
+    no_ops = [
+        record.tasks / record.makespan_s
+        for record in records
+        if isinstance(record, TaskRun) and record.case.experiment == "overhead"
+    ]
+    if no_ops:
+        told.append(f"{max(no_ops):,.0f} no-ops/s")
+    waves = [
+        f"{record.makespan_s:.1f}"
+        for record in records
+        if isinstance(record, TaskRun) and record.case.experiment == "fractional"
+    ]
+    if waves:
+        told.append(f"waves of {', '.join(waves)} s")
+    wall_s = [record.wall_s for record in records if isinstance(record, Lifecycle)]
+    if wall_s:
+        told.append(f"took {wall_s[0]:.0f} s")
+    return "; ".join(told)
+
+
+def _duration(seconds: float) -> str:
+    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+
+
+def _print_plan(plan: Plan, image_s: float) -> None:
+    for engine, reason in plan.missing.items():
+        console.print(f"{engine} will not be measured: {reason}", style="yellow", markup=False)
+    if plan.workers > environment.cores():
+        console.print(
+            f"{plan.workers} workers on {environment.cores()} cores: they will wait for each other",
+            style="yellow",
+        )
+    total_s = sum(expected_s(plan, session, image_s) for session in plan.sessions)
+    console.print(
+        f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
+        f"{plan.workers} workers × {plan.threads_per_worker} threads, {plan.config.value}; "
+        f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {_duration(total_s)}.",
+        markup=False,
+    )
+    if plan.workload is not None:
+        workload = plan.workload
+        console.print(
+            f"{len(workload.images)} images in chunks of {workload.chunk}, {workload.model} in "
+            f"{workload.dtype}; {len(workload.images_skipped)} files skipped.",
+            markup=False,
+        )
+        for skipped in workload.images_skipped:
+            console.print(f"  skipped {skipped}", markup=False)
+
+
+def _write_report(run_dir: Path, run: Run) -> None:
+    """summary.json, summary.md and plots/: functions of the records alone."""
+    rows = statistics.rows(run)
+    with _writable(run_dir):
+        _replace(run_dir / "summary.json", report.summary_json(run))
+        _replace(run_dir / "summary.md", report.summary_markdown(run))
+        plots.write_plots(run, rows, run_dir / "plots")
+
+
+def _publish(run_dir: Path) -> None:
+    """Copy the newest run's summary to where everybody looks; its pictures stay in its folder."""
+    out = run_dir.parent
+    text = (run_dir / "summary.md").read_text()
+    _replace(out / "summary.md", text.replace("](plots/", f"]({run_dir.name}/plots/"))
+    shutil.copyfile(run_dir / "summary.json", out / "summary.json")
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def _print_report(run: Run, where: Path) -> None:
+    rows = statistics.rows(run)
+    console.print(report.console_table(rows))
+    for caution in cautions(run, rows):
+        console.print(f"• {caution}", markup=False)
+    console.print(f"Read {where}", markup=False)
+
+
+def _failed(run: Run) -> bool:
+    return any(isinstance(record, Failure) for record in run.records) or any(
+        row.verdict is not None and row.verdict.startswith("INVALID")
+        for row in statistics.rows(run)
+    )
+
+
+def _check_fits(run: Run, run_dir: Path, flags: Flags, given: Set[str]) -> None:
+    """Flags beside --resume may repeat the stored plan but not contradict it, and the machine
+    must be the one it began on: half a run from each of two is no comparison."""
+    plan = run.plan
+    workload = plan.workload
+    stored: dict[str, object] = {
+        "preset": plan.preset,
+        "workers": plan.workers,
+        "threads_per_worker": plan.threads_per_worker,
+        "blocks": plan.blocks,
+        "config": plan.config,
+        "seed": plan.seed,
+        "model": workload.model if workload else None,
+        "dtype": workload.dtype if workload else None,
+        "chunk": workload.chunk if workload else None,
+        "n_images": len(workload.images) if workload else None,
+        "engines": ",".join(plan.engines),
+        "experiments": ",".join(plan.experiments),
+    }
+    for name in sorted(given & stored.keys()):
+        if not _same(name, getattr(flags, name), stored[name]):
+            raise UsageError(
+                f"--{name.replace('_', '-')} {getattr(flags, name)} does not fit {run_dir}, which "
+                f"was planned with {stored[name]}; leave it out, or start a new run"
+            )
+    now = environment.collect(plan.engines)
+    for fact in ("cpu_model", "cores", "versions"):
+        if now.get(fact) != run.environment.get(fact):
+            raise UsageError(
+                f"{run_dir} was begun with other {fact.replace('_', ' ')} than there are now "
+                f"({run.environment.get(fact)}, now {now.get(fact)}); start a new run"
+            )
+    gone = [path for path in (workload.images if workload else ()) if not Path(path).is_file()]
+    if gone:
+        raise UsageError(f"{gone[0]} of {run_dir} is gone; restore it, or start a new run")
+
+
+def _same(name: str, asked: object, stored: object) -> bool:
+    if name in ("engines", "experiments"):
+        names = set(str(stored).split(","))
+        return asked == "all" or set(str(asked).replace(" ", "").split(",")) <= names
+    return asked == stored
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    try:
+        with alone_on_this_machine():
+            yield
+    except BusyError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}; its records are kept") from error

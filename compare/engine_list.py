@@ -1,0 +1,29 @@
+"""What ``python -m compare engines`` prints.  Imports no framework."""
+
+from collections.abc import Iterator
+
+from engines.errors import EngineMissingError
+from engines.interface import Capability, Engine
+from engines.registry import engine_names, installed_version, load_engine, require
+
+
+def engine_list() -> Iterator[str]:
+    """A few lines for each engine: what it is, whether it can run here, what it can do."""
+    for name in engine_names():
+        adapter = load_engine(name)
+        yield f"{name} {installed_version(adapter) or ''}".rstrip() + f": {adapter.summary}"
+        try:
+            require(adapter)
+        except EngineMissingError as error:
+            yield f"    missing: {error}"
+        yield f"    can: {_sentences(adapter, claimed=True)}"
+        if cannot := _sentences(adapter, claimed=False):
+            yield f"    cannot: {cannot}"
+
+
+def _sentences(adapter: type[Engine], *, claimed: bool) -> str:
+    return "; ".join(
+        capability.value
+        for capability in Capability
+        if (capability in adapter.capabilities) == claimed
+    )

@@ -1,0 +1,107 @@
+"""Decides whether a batch of tasks may give a number.  Every reason is a sentence for the report."""
+
+from collections.abc import Iterator
+
+from compare.records import SERIAL, Plan, Span, TaskRun
+from engines.interface import Config
+
+
+def invalid_reasons(run: TaskRun, reference: TaskRun | None, plan: Plan) -> tuple[str, ...]:
+    """Why the run gives no number; empty when it gives one.
+
+    ``reference`` is a valid run of the serial engine over the same inputs, from any block; the
+    serial engine itself needs none.
+    """
+    return (
+        *_exactly_once(run),
+        *_no_error(run),
+        *_called_once(run),
+        *_same_outputs(run, reference),
+        *_same_threads(run, plan),
+        *_same_workers(run, plan),
+        *_not_nice(run, plan),
+    )
+
+
+def most_at_once(spans: tuple[Span, ...]) -> int:
+    """Tasks that ran at the same time, at the fullest moment."""
+    events = [(span.start_s, 1) for span in spans] + [(span.end_s, -1) for span in spans]
+    running = most = 0
+    for _, change in sorted(events):  # at the same moment an end (-1) comes before a start
+        running += change
+        most = max(most, running)
+    return most
+
+
+def _exactly_once(run: TaskRun) -> Iterator[str]:
+    wrong = [index for index, times in enumerate(run.received) if times != 1]
+    if wrong:
+        first = wrong[0]
+        yield (
+            f"{len(wrong)} of {run.tasks} results did not come exactly once; "
+            f"input {first} came {run.received[first]} times"
+        )
+    elif len(run.received) != run.tasks:
+        yield f"{len(run.received)} results for {run.tasks} tasks"
+
+
+def _no_error(run: TaskRun) -> Iterator[str]:
+    if run.errors:
+        last_line = run.errors[0].strip().splitlines()[-1]
+        yield f"{len(run.errors)} of {run.tasks} tasks raised; the first: {last_line}"
+
+
+def _called_once(run: TaskRun) -> Iterator[str]:
+    if run.kernel_calls != run.tasks:
+        yield f"{run.kernel_calls} kernel calls were counted for {run.tasks} tasks"
+
+
+def _same_outputs(run: TaskRun, reference: TaskRun | None) -> Iterator[str]:
+    if run.outputs is None or run.engine == SERIAL:
+        return
+    if reference is None or reference.outputs is None:
+        yield "there is no valid run of the serial engine to check the outputs against"
+    elif len(run.outputs) != len(reference.outputs):
+        yield f"{len(run.outputs)} outputs, but the serial engine has {len(reference.outputs)}"
+    else:
+        pairs = list(zip(run.outputs, reference.outputs, strict=True))
+        wrong = [index for index, (ours, right) in enumerate(pairs) if ours != right]
+        if wrong:
+            ours, right = pairs[wrong[0]]
+            yield (
+                f"{len(wrong)} of {len(pairs)} outputs differ from the serial engine's; "
+                f"the first is image {wrong[0]}: {ours!r} instead of {right!r}"
+            )
+
+
+def _same_threads(run: TaskRun, plan: Plan) -> Iterator[str]:
+    if run.outputs is not None and not run.threads:
+        yield "no native thread budget could be read in the tasks"
+    # Without images torch need not be loaded, and then there is no budget to read.
+    if set(run.threads) - {plan.threads_per_worker}:
+        found = ", ".join(map(str, run.threads))
+        yield f"native threads read in the tasks: {found}; planned: {plan.threads_per_worker}"
+
+
+def _same_workers(run: TaskRun, plan: Plan) -> Iterator[str]:
+    """Fewer workers than planned, or more tasks at once.  Batch inference only.
+
+    Fewer are a fault from two tasks a worker on: with less, a scheduler may rightly give one
+    worker two tasks.  More *processes* are none as long as no more tasks run at once: some
+    engines replace a worker, or start a spare one.
+    """
+    if run.outputs is None:
+        return
+    workers = 1 if run.engine == SERIAL else plan.workers
+    if run.workers_seen < workers and run.tasks >= 2 * workers:
+        yield f"{run.workers_seen} of {workers} workers took part"
+    at_once = most_at_once(run.spans or ())
+    if at_once > workers:
+        yield f"{at_once} tasks ran at once on {workers} workers"
+
+
+def _not_nice(run: TaskRun, plan: Plan) -> Iterator[str]:
+    # As shipped, niceness is part of what is compared; a caution tells of it.
+    if plan.config is Config.TUNED and set(run.niceness) - {0}:
+        found = ", ".join(map(str, run.niceness))
+        yield f"niceness read in the tasks: {found}; tuned means 0 for every engine"

@@ -1,0 +1,241 @@
+"""What is estimated: name, unit, direction, and the number that one block gives.
+
+Names and units are read by other programs from ``summary.json``; they do not change.
+"""
+
+import enum
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
+
+from compare.experiments.fractional import slots
+from compare.gates import most_at_once
+from compare.intervals import (
+    Estimate,
+    Line,
+    center,
+    fit_line,
+    geometric_mean,
+    mean,
+    median,
+    percentile,
+    samples_needed,
+)
+from compare.observations import Overhead
+from compare.records import Lifecycle, Plan, TaskRun
+
+_T = TypeVar("_T")
+_Estimator: TypeAlias = Callable[[Sequence[float]], Estimate]
+
+
+class Better(enum.Enum):
+    """Which direction a reader wants."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """What a number means, without where it comes from."""
+
+    name: str
+    unit: str
+    better: Better
+    estimate: _Estimator = geometric_mean
+    """From one number a block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric(Generic[_T]):
+    """A quantity and how it is computed from what one block measured."""
+
+    quantity: Quantity
+    value: Callable[[_T], float | None]
+    lacking: str = "not measured"
+    """Why ``value`` can be ``None``."""
+
+
+SPEEDUP = Quantity(name="speedup", unit="× serial", better=Better.HIGHER)
+"""Throughput over that of the serial engine in the same block."""
+ENGINE_EFFICIENCY = Quantity(
+    name="engine_efficiency", unit="share of the ceiling", better=Better.HIGHER
+)
+"""Throughput over that of the engine-free ceiling in the same block (the measured baseline of
+HyperQueue, https://doi.org/10.1016/j.softx.2024.101814)."""
+ADMITTED = "admitted"
+
+
+def images_per_s(run: TaskRun) -> float:
+    """Offline throughput: samples / makespan (MLPerf Inference, https://arxiv.org/abs/1911.02549)."""
+    return run.items / run.makespan_s
+
+
+def throughput_metrics() -> tuple[Metric[TaskRun], ...]:
+    """Of one batch inference, without those that compare it with another engine's."""
+    return (
+        _metric("throughput", "images/s", Better.HIGHER, images_per_s),
+        _metric("cpu_time", "s", Better.LOWER, lambda run: run.cpu_s, estimate=center),
+    )
+
+
+def accuracy_metric(labels: Sequence[str]) -> Metric[TaskRun]:
+    """Share of the images that get their true label.
+
+    No interval: valid outputs are equal in every block, so the blocks tell nothing of its error.
+    """
+
+    def share_right(run: TaskRun) -> float | None:
+        if run.outputs is None:
+            return None
+        return sum(map(str.__eq__, run.outputs, labels)) / len(labels)
+
+    return _metric("accuracy", "share", Better.NEITHER, share_right, estimate=median)
+
+
+def memory_metrics() -> tuple[Metric[TaskRun], ...]:
+    """Of one batch inference: the largest sum of the proportional set sizes."""
+    return (
+        _metric(
+            "peak_memory",
+            "bytes",
+            Better.LOWER,
+            lambda run: run.peak_memory_bytes,
+            lacking="the memory was not sampled",
+        ),
+    )
+
+
+def overhead_metrics() -> tuple[Metric[Overhead], ...]:
+    """Of the no-ops and round trips of one block."""
+    few = "a line and its residual need three sizes of N"
+    return (
+        _metric("noop_throughput", "tasks/s", Better.HIGHER, _most_no_ops_per_s),
+        _metric(
+            "per_task_cost",
+            "s",
+            Better.LOWER,
+            lambda block: _of_line(block, "per_task_s"),
+            estimate=center,
+            lacking=few,
+        ),
+        _metric(
+            "fixed_cost",
+            "s",
+            Better.NEITHER,
+            lambda block: _of_line(block, "fixed_s"),
+            estimate=mean,
+            lacking=few,
+        ),
+        _metric(
+            "fit_residual",
+            "s",
+            Better.NEITHER,
+            lambda block: _of_line(block, "residual_s"),
+            estimate=center,
+            lacking=few,
+        ),
+        *map(_round_trip_metric, (0.50, 0.95, 0.99)),
+    )
+
+
+def line(block: Overhead) -> Line | None:
+    """makespan(N) = a + b·N over the no-ops of one block."""
+    return fit_line(
+        [run.tasks for run in block.no_ops], [run.makespan_s for run in block.no_ops]
+    )
+
+
+def startup_metrics(*, warm_up: bool) -> tuple[Metric[Lifecycle], ...]:
+    """Of one session; ``warm_up`` where there is a model to load."""
+    metrics = (
+        _metric("open", "s", Better.LOWER, lambda life: life.open_s),
+        _metric("first_result", "s", Better.LOWER, lambda life: life.first_result_s),
+        _metric("warm_up", "s", Better.LOWER, lambda life: life.warm_up_s),
+        _metric("close", "s", Better.LOWER, lambda life: life.close_s, estimate=center),
+    )
+    return tuple(m for m in metrics if warm_up or m.quantity.name != "warm_up")
+
+
+def fractional_metrics(plan: Plan, cpus: float) -> tuple[Metric[TaskRun], ...]:
+    """Of one wave of tasks that ask for ``cpus`` cores each; C is the workers of the plan."""
+    fitting = slots(plan.workers, cpus)
+    return (
+        _metric("peak_concurrency", "tasks", Better.NEITHER, peak_concurrency, estimate=median),
+        _metric(
+            "admission_accuracy",
+            "share of floor(C/f)",
+            Better.NEITHER,
+            lambda run: None if (n := peak_concurrency(run)) is None or not fitting else n / fitting,
+            estimate=median,
+        ),
+        _metric("makespan", "s", Better.LOWER, lambda run: run.makespan_s),
+        _metric(
+            "cpu_use",
+            "share of the cores",
+            Better.LOWER,
+            lambda run: run.cpu_s / (run.makespan_s * plan.workers),
+            estimate=center,
+        ),
+    )
+
+
+def peak_concurrency(run: TaskRun) -> int | None:
+    """Tasks that ran at the same time, at the fullest moment; ``None`` without spans."""
+    return None if run.spans is None else most_at_once(run.spans)
+
+
+def admitted(plan: Plan, cpus: float, warm: TaskRun) -> str:
+    """What the engine made of the share: ``accepted``, or ``rounded`` up to whole cores.
+
+    Rounded: the warm wave ran exactly as many tasks at once as fit when each takes ceil(f) cores,
+    though more would fit.
+    """
+    whole = slots(plan.workers, math.ceil(cpus))
+    if slots(plan.workers, cpus) > whole == peak_concurrency(warm):
+        return "rounded"
+    return "accepted"
+
+
+def _metric(  # noqa: PLR0913 - one parameter a field
+    name: str,
+    unit: str,
+    better: Better,
+    value: Callable[[_T], float | None],
+    *,
+    estimate: _Estimator = geometric_mean,
+    lacking: str = "not measured",
+) -> Metric[_T]:
+    quantity = Quantity(name=name, unit=unit, better=better, estimate=estimate)
+    return Metric(quantity=quantity, value=value, lacking=lacking)
+
+
+def _most_no_ops_per_s(block: Overhead) -> float | None:
+    """Of the largest batch: in the small ones the fixed cost shows."""
+    if not block.no_ops:
+        return None
+    largest = max(block.no_ops, key=lambda run: run.tasks)
+    return largest.tasks / largest.makespan_s
+
+
+def _of_line(block: Overhead, field: str) -> float | None:
+    fitted = line(block)
+    return None if fitted is None else float(getattr(fitted, field))
+
+
+def _round_trip_metric(share: float) -> Metric[Overhead]:
+    name = f"round_trip_p{share * 100:.0f}"
+    return _metric(
+        name,
+        "s",
+        Better.LOWER,
+        partial(_round_trip, share=share),
+        lacking=f"a percentile of {share:.0%} needs {samples_needed(share)} samples a block",
+    )
+
+
+def _round_trip(block: Overhead, share: float) -> float | None:
+    return percentile(block.round_trips_s, share)

@@ -1,0 +1,236 @@
+"""What each planned block says about a case on an engine: a valid measurement, or why there is none.
+
+Sorts records; computes no estimate.
+"""
+
+import enum
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from compare.gates import invalid_reasons
+from compare.records import (
+    CEILING,
+    SERIAL,
+    Case,
+    Failure,
+    Lifecycle,
+    NotApplicable,
+    Plan,
+    Record,
+    Rejected,
+    RoundTrips,
+    Run,
+    Session,
+    TaskRun,
+)
+
+PHASES = ("cold", "warm")
+"""Of a share of a core: the first wave at that share, which may start processes, and the next."""
+
+_T = TypeVar("_T")
+
+
+class Why(enum.StrEnum):
+    """Kinds of absence, the gravest first.  The value is the word that the report prints."""
+
+    INVALID = "INVALID"
+    MISSING = "not run"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not applicable"
+    REJECTED = "rejected"
+    PENDING = "not measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Why a planned block gives no number."""
+
+    why: Why
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.why}: {self.reason}"
+
+
+Observed: TypeAlias = Mapping[int, _T | Absence]
+"""One entry for each planned block, by its number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overhead:
+    """What one block tells of the overhead experiment."""
+
+    no_ops: tuple[TaskRun, ...]
+    round_trips_s: tuple[float, ...]
+
+
+def engines(plan: Plan) -> tuple[str, ...]:
+    """All that get rows: the ceiling first, then as in the plan, then what is missing."""
+    measured = {session.engine for session in plan.sessions}
+    first = (CEILING,) if CEILING in measured else ()
+    return tuple(dict.fromkeys((*first, *plan.engines, *plan.missing)))
+
+
+def planned_cases(plan: Plan, engine: str) -> tuple[Case, ...]:
+    """What the engine measures; of a missing one, what it would have: everything."""
+    everything = engine in plan.missing
+    return _distinct(
+        case
+        for session in plan.sessions
+        if everything or session.engine == engine
+        for case in session.cases
+    )
+
+
+def valid(observed: Observed[_T]) -> dict[int, _T]:
+    """The measurements among them, by block."""
+    return {block: o for block, o in observed.items() if not isinstance(o, Absence)}
+
+
+def absent(observed: Observed[_T]) -> dict[int, Absence]:
+    """The absences among them, by block."""
+    return {block: o for block, o in observed.items() if isinstance(o, Absence)}
+
+
+class Observations:
+    """The records of a run, by what was planned."""
+
+    def __init__(self, run: Run) -> None:
+        self.plan = run.plan
+        self._by_session: dict[str, list[Record]] = {s.id: [] for s in run.plan.sessions}
+        for record in run.records:
+            self._by_session.setdefault(record.session, []).append(record)
+
+    def throughput(self, engine: str) -> Observed[TaskRun]:
+        """The batch inference of each block."""
+        return self._observe(engine, _is("throughput"), self._one_task_run)
+
+    def share(self, engine: str, cpus: float, phase: str) -> Observed[TaskRun]:
+        """The wave of tasks that asked for this share of a core, of each block."""
+
+        def is_case(case: Case) -> bool:
+            # A failure, and what is not applicable, has the case as planned: without the phase.
+            return (
+                case.experiment == "fractional"
+                and case.parameters["cpus"] == cpus
+                and case.parameters.get("phase", phase) == phase
+            )
+
+        return self._observe(engine, is_case, self._one_task_run)
+
+    def overhead(self, engine: str) -> Observed[Overhead]:
+        """The no-ops and round trips of each block."""
+        return self._observe(engine, _is("overhead"), self._overhead)
+
+    def lifecycle(self, engine: str) -> Observed[Lifecycle]:
+        """Start and stop of the sessions that keep whole cores."""
+        return self._observe(engine, None, _lifecycle)
+
+    def unfinished(self) -> tuple[Session, ...]:
+        """Sessions that neither ran to their end nor failed as a whole."""
+        return tuple(
+            session
+            for session in self.plan.sessions
+            if not any(
+                isinstance(record, Lifecycle) or _failed_whole(record)
+                for record in self._by_session[session.id]
+            )
+        )
+
+    def _observe(
+        self,
+        engine: str,
+        is_case: Callable[[Case], bool] | None,
+        read: Callable[[list[Record]], _T | Absence | None],
+    ) -> Observed[_T]:
+        missing = self.plan.missing.get(engine)
+        if missing is not None:
+            absence = Absence(why=Why.MISSING, reason=missing)
+            return dict.fromkeys(range(1, self.plan.blocks + 1), absence)
+        observed: dict[int, _T | Absence] = {}
+        for session in self.plan.sessions:
+            if session.engine == engine and _holds(session, is_case):
+                records = self._by_session[session.id]
+                about = [record for record in records if _about(record, is_case)]
+                observed[session.block] = read(about) or _absence(about)
+        return observed
+
+    def _one_task_run(self, records: list[Record]) -> TaskRun | Absence | None:
+        runs = [record for record in records if isinstance(record, TaskRun)]
+        return None if not runs else self._invalid(runs[-1]) or runs[-1]
+
+    def _overhead(self, records: list[Record]) -> Overhead | Absence | None:
+        no_ops = tuple(record for record in records if isinstance(record, TaskRun))
+        round_trips = [record for record in records if isinstance(record, RoundTrips)]
+        if not round_trips:  # they come last: without them, not all of the no-ops are there
+            return None
+        for no_op in no_ops:
+            if (broken := self._invalid(no_op)) is not None:
+                return broken
+        return Overhead(no_ops=no_ops, round_trips_s=round_trips[-1].samples_s)
+
+    def _invalid(self, run: TaskRun) -> Absence | None:
+        reasons = invalid_reasons(run, self._reference(run.case), self.plan)
+        return Absence(why=Why.INVALID, reason="; ".join(reasons)) if reasons else None
+
+    def _reference(self, case: Case) -> TaskRun | None:
+        """The first valid run of the serial engine over the same case."""
+        return next(
+            (
+                record
+                for records in self._by_session.values()
+                for record in records
+                if isinstance(record, TaskRun)
+                and record.engine == SERIAL
+                and record.case == case
+                and not invalid_reasons(record, None, self.plan)
+            ),
+            None,
+        )
+
+
+def _is(experiment: str) -> Callable[[Case], bool]:
+    return lambda case: case.experiment == experiment
+
+
+def _holds(session: Session, is_case: Callable[[Case], bool] | None) -> bool:
+    if is_case is None:
+        return session.smallest_share == 1.0
+    return any(is_case(case) for case in session.cases)
+
+
+def _about(record: Record, is_case: Callable[[Case], bool] | None) -> bool:
+    """The record is of the case, or of the whole session."""
+    if isinstance(record, Lifecycle) or _failed_whole(record):
+        return True
+    case = None if isinstance(record, Lifecycle) else record.case
+    return is_case is not None and case is not None and is_case(case)
+
+
+def _failed_whole(record: Record) -> bool:
+    return isinstance(record, Failure) and record.case is None
+
+
+def _lifecycle(records: list[Record]) -> Lifecycle | None:
+    return next((record for record in records if isinstance(record, Lifecycle)), None)
+
+
+def _absence(records: list[Record]) -> Absence:
+    """Why the records, none of which is a complete measurement, hold none."""
+    for record in records:
+        if isinstance(record, NotApplicable):
+            return Absence(why=Why.NOT_APPLICABLE, reason=record.reason)
+        if isinstance(record, Rejected):
+            return Absence(why=Why.REJECTED, reason=record.words)
+        if isinstance(record, Failure):
+            return Absence(why=Why.FAILED, reason=record.reason)
+    return Absence(why=Why.PENDING, reason="the run was interrupted before")
+
+
+def _distinct(cases: Iterator[Case]) -> tuple[Case, ...]:
+    found: list[Case] = []
+    for case in cases:
+        if case not in found:
+            found.append(case)
+    return tuple(found)

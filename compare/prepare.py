@@ -1,0 +1,171 @@
+"""From flags to a plan: every check of what the user asked for happens here, before measuring.
+
+Raises ``UsageError`` with one sentence that names the thing, the cause and the next step.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from compare.environment import cores
+from compare.errors import UsageError
+from compare.experiments import EXPERIMENTS
+from compare.plan import BASELINES, Request, make_plan
+from compare.presets import PRESETS
+from compare.records import CEILING, Plan, Workload
+from engines.errors import EngineMissingError, UnknownEngineError
+from engines.interface import Config
+from engines.registry import engine_names, load_engine, require
+from workload import images
+from workload.errors import WorkloadError
+from workload.model import VIT_DIGITS, resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """The flags of ``python -m compare``, as typed; ``None`` where the preset decides."""
+
+    engines: str
+    experiments: str
+    preset: str
+    workers: int | None
+    threads_per_worker: int
+    blocks: int | None
+    model: str
+    images: Path | None
+    n_images: int | None
+    chunk: int | None
+    dtype: str
+    config: Config
+    out: Path
+    seed: int
+    dry_run: bool
+
+
+def cache_folder() -> Path:
+    """Where made models and images are kept between runs."""
+    default = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("ENGINE_COMPARE_CACHE") or Path(default) / "engine-compare")
+
+
+def prepare(flags: Flags) -> Plan:
+    """Check everything, make or find the model and the images, and plan.
+
+    Raises:
+        UsageError: something has to be changed first.
+    """
+    engines, missing = _engines(flags.engines)
+    experiments = _experiments(flags.experiments)
+    check_writable(flags.out)
+    workload = _workload(flags) if "throughput" in experiments else None
+    request = Request(
+        engines=engines,
+        experiments=experiments,
+        preset=flags.preset,
+        blocks=flags.blocks,
+        workers=flags.workers or cores(),
+        threads_per_worker=flags.threads_per_worker,
+        config=flags.config,
+        seed=flags.seed,
+    )
+    return make_plan(request, _run_id(flags.out), workload, missing)
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure of it before minutes of measuring, not after.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {folder}: {error.strerror}; choose another --out"
+        ) from error
+
+
+def _engines(text: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Baselines and the engines asked for, each once, and what keeps some from running."""
+    asked = list(engine_names()) if text.strip() == "all" else _listed(text, "--engines")
+    if CEILING in asked:
+        asked.remove(CEILING)  # always measured
+    engines = tuple(dict.fromkeys([*BASELINES, *asked]))
+    missing = {}
+    for name in engines:
+        try:
+            require(load_engine(name))
+        except UnknownEngineError as error:
+            raise UsageError(str(error)) from error
+        except EngineMissingError as error:
+            missing[name] = str(error)
+    return engines, missing
+
+
+def _experiments(text: str) -> tuple[str, ...]:
+    asked = list(EXPERIMENTS) if text.strip() == "all" else _listed(text, "--experiments")
+    for name in asked:
+        if name not in EXPERIMENTS:
+            raise UsageError(f"no experiment called {name!r}; known: {', '.join(EXPERIMENTS)}")
+    return tuple(name for name in EXPERIMENTS if name in asked)
+
+
+def _listed(text: str, flag: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"{flag} names nothing; give names separated by commas, or 'all'")
+    return names
+
+
+def _workload(flags: Flags) -> Workload:
+    preset = PRESETS[flags.preset]
+    cache = cache_folder()
+    try:
+        model = resolve(flags.model, cache)
+        if flags.images is not None:
+            scanned = images.scan(flags.images)
+            good: Sequence[str] = scanned.good[: flags.n_images]
+            skipped: Iterable[str] = scanned.skipped
+        else:
+            make = (
+                images.held_out_digits
+                if flags.model == VIT_DIGITS
+                else images.default_photographs
+            )
+            count = flags.n_images or preset.n_images
+            good = [str(path) for path in make(count, cache)]
+            skipped = ()
+    except WorkloadError as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {cache}: {error.strerror}; set ENGINE_COMPARE_CACHE to a folder "
+            "where the model and the images can be kept"
+        ) from error
+    if flags.n_images is not None and len(good) < flags.n_images:
+        raise UsageError(
+            f"{flags.images} holds {len(good)} readable images, fewer than --n-images "
+            f"{flags.n_images}; ask for fewer"
+        )
+    return Workload(
+        model=flags.model,
+        model_folder=str(model.folder_or_name),
+        dtype=flags.dtype,
+        images=tuple(good),
+        images_skipped=tuple(skipped),
+        labels=images.true_labels(good, model.labels),
+        chunk=flags.chunk or preset.chunk,
+        random_weights=model.random_weights,
+    )
+
+
+def _run_id(out: Path) -> str:
+    """The time of day, which sorts; a number behind it when two start in one second."""
+    base = time.strftime("%Y%m%d-%H%M%S")
+    names = [base, *(f"{base}-{number}" for number in range(2, 100))]
+    return next(name for name in names if not (out / name).exists())

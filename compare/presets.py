@@ -1,0 +1,28 @@
+"""How much is measured: three sizes, so that nobody has to know a flag to begin."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """Sizes of one preset.  Flags override blocks, images and chunk."""
+
+    blocks: int
+    fractional_blocks: int
+    """Blocks that hold a fractional session: its waves are seconds of sleep, whatever they show."""
+    n_images: int
+    chunk: int
+    overhead_budget_s: float
+
+
+PRESETS = {
+    "quick": Preset(
+        blocks=1, fractional_blocks=1, n_images=24, chunk=3, overhead_budget_s=1.0
+    ),
+    "standard": Preset(
+        blocks=3, fractional_blocks=2, n_images=48, chunk=4, overhead_budget_s=1.5
+    ),
+    "full": Preset(
+        blocks=5, fractional_blocks=5, n_images=240, chunk=15, overhead_budget_s=4.0
+    ),
+}

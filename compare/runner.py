@@ -1,0 +1,176 @@
+"""Runs the sessions of a plan one after the other, each in a fresh process, and stores records."""
+
+import dataclasses
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from compare.bench import head
+from compare.plan import expected_s
+from compare.processes import adopt_orphans, command_line, kill, wait_for_none
+from compare.records import Failure, Lifecycle, Plan, Record, Session
+from compare.session import CLOSE_LIMIT_S, resources_of
+from compare.store import RunFolder, StoreError, decode, finished_sessions
+from engines.environment import thread_environment
+
+_LINGER_S = 5.0
+"""Helper processes (a resource tracker, a JVM) may end a moment after the session."""
+_TELLS_LINES = 15
+
+
+class BusyError(Exception):
+    """Another comparison runs on this machine."""
+
+
+@contextmanager
+def alone_on_this_machine() -> Iterator[None]:
+    """Hold a lock while measuring: two comparisons at once would measure each other.
+
+    Raises:
+        BusyError: another one runs.
+    """
+    path = Path(tempfile.gettempdir()) / f"engine-compare-{os.getuid()}.lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise BusyError(
+                f"another comparison runs on this machine (pid {lock.read().strip()}) and both "
+                "would measure each other; wait until it has ended"
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def remaining(plan: Plan, folder: RunFolder) -> list[Session]:
+    """The sessions still to run; what an interrupted one left behind is dropped.
+
+    Raises:
+        StoreError: the folder is damaged.
+    """
+    records = folder.read().records
+    finished = finished_sessions(records)
+    kept = [record for record in records if record.session in finished]
+    if len(kept) < len(records):
+        folder.keep_only(kept)
+    return [session for session in plan.sessions if session.id not in finished]
+
+
+def run_session(plan: Plan, session: Session, folder: RunFolder, image_s: float) -> list[Record]:
+    """Run one session to its end and store its records as they come.
+
+    Nothing of it is alive when this returns or raises, also by ``KeyboardInterrupt``.
+    """
+    adopt_orphans()
+    logs = folder.path / "logs"
+    logs.mkdir(exist_ok=True)
+    log_path = logs / f"{session.id}.log"
+    # A hung engine must end as a failure, not hang the run; a slow machine must not be punished.
+    limit_s = 120 + 10 * expected_s(plan, session, image_s)
+    records: list[Record] = []
+    with log_path.open("wb") as log:
+        process, lines = _start(plan, session, folder, log)
+        timer = threading.Timer(limit_s, process.kill)
+        timer.start()
+        try:
+            for line in lines:
+                record = _decoded(line)
+                if record is None:
+                    continue
+                if isinstance(record, Lifecycle):
+                    process.wait()
+                    record = dataclasses.replace(record, leftovers=_end_leftovers())
+                folder.append(record)
+                records.append(record)
+            process.wait()
+        except KeyboardInterrupt:
+            _interrupt(process)
+            raise
+        finally:
+            timer.cancel()
+            lines.close()
+            if process.stdin is not None:
+                process.stdin.close()
+            _end_leftovers()
+    if session.id not in finished_sessions(records):
+        reason = _reason(process.returncode, log_path, limit_s)
+        failure = Failure(**head(session), case=None, reason=reason)
+        folder.append(failure)
+        records.append(failure)
+    return records
+
+
+def _start(
+    plan: Plan, session: Session, folder: RunFolder, log: IO[bytes]
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """The session's process and the lines it writes."""
+    read_fd, write_fd = os.pipe()
+    command = [sys.executable, "-m", "compare.session"]
+    process = subprocess.Popen(
+        [*command, str(folder.path), session.id, str(write_fd)],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=_environment(plan, session),
+        pass_fds=(write_fd,),
+        # Ctrl-C in the terminal reaches the runner alone, which then stops the session in order.
+        start_new_session=True,
+    )
+    os.close(write_fd)
+    return process, os.fdopen(read_fd, "rb")
+
+
+def _environment(plan: Plan, session: Session) -> dict[str, str]:
+    """The user's environment with the budget of the plan in place of what it says of one."""
+    foreign = ("OMP_", "KMP_", "MKL_", "GOMP_", "MALLOC_", "OPENBLAS_NUM_THREADS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return kept | thread_environment(resources_of(plan, session))
+
+
+def _decoded(line: bytes) -> Record | None:
+    """``None`` for the torn last line of a session that was killed while writing it."""
+    try:
+        return decode(line)
+    except StoreError:
+        if line.endswith(b"\n"):
+            raise
+        return None
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Let the session close its engine; end it by force when it does not."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(CLOSE_LIMIT_S - 2)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
+        process.wait()
+
+
+def _end_leftovers() -> tuple[str, ...]:
+    """Assert that nothing of the session lives; end and name what does."""
+    left = wait_for_none(_LINGER_S)
+    named = tuple(command_line(process) for process in left)
+    kill(left)
+    return named
+
+
+def _reason(code: int, log_path: Path, limit_s: float) -> str:
+    tail = log_path.read_text(errors="replace").splitlines()[-_TELLS_LINES:]
+    ended = (
+        f"the session was killed by {signal.Signals(-code).name} (its time limit is {limit_s:.0f} s)"
+        if code < 0
+        else f"the session ended with exit code {code}"
+    )
+    return "\n".join([f"{ended}; its log is {log_path.name}", *tail])

@@ -1,0 +1,166 @@
+"""One session: opens one engine in this process, measures the cases, and ends.
+
+    python -m compare.session RUN_FOLDER SESSION_ID RECORDS_FD
+
+Started by the runner, in a process of its own since a framework can be opened only once in one.
+Records go to the file descriptor, one a line; the runner keeps standard input open, and when it
+closes (the runner died) the session ends, too.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from compare.bench import Bench, head
+from compare.ceiling import Ceiling
+from compare.experiments import EXPERIMENTS
+from compare.experiments.throughput import image_tasks
+from compare.meter import host_cpu_s, tree_cpu_s
+from compare.records import (
+    CEILING,
+    Case,
+    Failure,
+    Lifecycle,
+    NotApplicable,
+    Plan,
+    Record,
+    Session,
+)
+from compare.store import RunFolder, encode
+from engines.errors import EngineError
+from engines.interface import Capability, Engine, Resources
+from engines.registry import load_engine
+from workload import noop
+from workload.task import run_task
+
+CLOSE_LIMIT_S = 8
+"""How long a session may take to close its engine when it is told to stop."""
+
+
+def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> None:
+    """Open the engine, measure every case, close it; hand over each record as it is made.
+
+    A case that fails is a record like the others; the next one runs.  What happens to the engine
+    itself is raised.
+    """
+    adapter = Ceiling if session.engine == CEILING else load_engine(session.engine)
+    resources = resources_of(plan, session)
+    wall_from_s = time.monotonic()
+    busy_before_s, steal_before_s = host_cpu_s()
+    with adapter.open(resources) as engine:
+        open_s = time.monotonic() - wall_from_s
+        bench = Bench(engine, plan, session)
+        first_result_s = _first_result_s(bench)
+        warm_up_s = None
+        if plan.workload is not None and _has(session, "throughput"):
+            warm_up_s = _warm_up_s(bench)
+        for case in session.cases:
+            for record in _measured(bench, adapter, case):
+                emit(record)
+        engine_workers = engine.workers()
+        settings = engine.settings()
+        own_cpu_s = tree_cpu_s()
+        busy_after_s, steal_after_s = host_cpu_s()
+        closing_s = time.monotonic()
+    ended_s = time.monotonic()
+    emit(
+        Lifecycle(
+            **bench.head(),
+            smallest_share=session.smallest_share,
+            open_s=open_s,
+            first_result_s=first_result_s,
+            warm_up_s=warm_up_s,
+            close_s=ended_s - closing_s,
+            engine_workers=engine_workers,
+            settings=settings,
+            leftovers=(),
+            host_cpu_s=busy_after_s - busy_before_s,
+            own_cpu_s=own_cpu_s,
+            steal_s=steal_after_s - steal_before_s,
+            wall_s=closing_s - wall_from_s,
+        )
+    )
+
+
+def resources_of(plan: Plan, session: Session) -> Resources:
+    """What the engine of this session gets: the same for every engine of the plan."""
+    return Resources(
+        workers=plan.workers,
+        threads_per_worker=plan.threads_per_worker,
+        smallest_share=session.smallest_share,
+        config=plan.config,
+    )
+
+
+def _has(session: Session, experiment: str) -> bool:
+    return any(case.experiment == experiment for case in session.cases)
+
+
+def _measured(bench: Bench, adapter: type[Engine], case: Case) -> Iterator[Record]:
+    if case.experiment == "fractional" and Capability.FRACTIONAL_CPUS not in adapter.capabilities:
+        reason = f"{adapter.name} has no way to say that a task needs a share of a core"
+        yield NotApplicable(**bench.head(), case=case, reason=reason)
+        return
+    try:
+        yield from EXPERIMENTS[case.experiment].measure(bench, case)
+    except EngineError as error:
+        yield Failure(**bench.head(), case=case, reason=str(error))
+
+
+def _first_result_s(bench: Bench) -> float:
+    task = noop.task(bench.label())
+    submitted_s = time.monotonic()
+    list(bench.engine.run(run_task, [task]))
+    return time.monotonic() - submitted_s
+
+
+def _warm_up_s(bench: Bench) -> float:
+    first = image_tasks(bench.plan, bench.label())[0]
+    started_s = time.monotonic()
+    bench.warm_up(first)
+    return time.monotonic() - started_s
+
+
+def _stop_with_the_runner() -> None:
+    """Wait until standard input ends, then close the engine, at the latest by force."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(CLOSE_LIMIT_S)
+    os._exit(1)
+
+
+def main() -> None:
+    """See the module's description."""
+    folder, session_id, records_fd = sys.argv[1:]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=_stop_with_the_runner, daemon=True).start()
+    plan = RunFolder(Path(folder)).read_plan()
+    session = next(session for session in plan.sessions if session.id == session_id)
+    with os.fdopen(int(records_fd), "wb") as records:
+
+        def emit(record: Record) -> None:
+            records.write(encode(record))
+            records.flush()
+
+        try:
+            measure(session, plan, emit)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+        except Exception as error:  # noqa: BLE001 - recorded as a failure of the session
+            traceback.print_exc()
+            emit(Failure(**head(session), case=None, reason=_told(error)))
+            sys.exit(1)
+
+
+def _told(error: Exception) -> str:
+    """An engine's error says what to do; anything else is named by its type."""
+    return str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""``multiprocessing.Pool``: processes fed from one queue, the least that Python has to offer."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from typing_extensions import override
+
+from engines.environment import budget, thread_environment
+from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
+from engines.interface import Capability, Engine, Input, Output, Resources, Setting
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import Pool
+    from multiprocessing.synchronize import Semaphore
+
+_START_TIMEOUT_S = 60
+_LOSS_NOTICED_WITHIN_S = 1
+
+_SETTINGS = (
+    Setting(
+        name="start method",
+        value="spawn",
+        reason="a fork copies torch's locks but not its threads, and may then hang; "
+        "spawned workers start as clean as those of the other engines",
+    ),
+    Setting(name="chunksize", value="1", reason="one input is one task in every engine"),
+)
+
+
+class ProcessEngine(Engine):
+    """A pool of spawned processes."""
+
+    name: ClassVar[str] = "multiprocessing"
+    summary: ClassVar[str] = "Pool.imap_unordered of the standard library"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.PARALLEL, Capability.STREAMS}
+    )
+
+    def __init__(self, pool: "Pool", settings: tuple[Setting, ...]) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._lost = threading.Event()
+
+    @override
+    @classmethod
+    @contextmanager
+    def open(cls, resources: Resources) -> Iterator[Self]:
+        import multiprocessing
+        from multiprocessing import connection
+
+        os.environ.update(thread_environment(resources))
+        spawn = multiprocessing.get_context("spawn")
+        ready = spawn.Semaphore(0)
+        with spawn.Pool(resources.workers, initializer=_report_ready, initargs=(ready,)) as pool:
+            for _ in range(resources.workers):
+                if not ready.acquire(timeout=_START_TIMEOUT_S):
+                    raise EngineStartError(
+                        f"multiprocessing: {resources.workers} workers did not start within "
+                        f"{_START_TIMEOUT_S} s; look for an import error above"
+                    )
+            engine = cls(pool, budget(resources) + _SETTINGS)
+            # A pool replaces a worker that died but not the task that it had, and waits for the
+            # result for ever.  So a thread sleeps on the processes, at no cost to the tasks.
+            sentinels = [process.sentinel for process in pool._pool]
+            threading.Thread(
+                target=lambda: connection.wait(sentinels) and engine._lost.set(), daemon=True
+            ).start()
+            yield engine
+        pool.join()
+
+    @override
+    def run(
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        *,
+        cpus: float = 1.0,
+    ) -> Iterator[tuple[int, Output]]:
+        if cpus != 1.0:
+            raise CpusRejectedError(
+                f"a pool gives every task one process, whatever it needs; {cpus:g} cores cannot "
+                "be asked for"
+            )
+        return self._results(function, inputs)
+
+    def _results(
+        self, function: Callable[[Input], Output], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        from multiprocessing import TimeoutError as NothingYet
+
+        tasks = ((function, index, value) for index, value in enumerate(inputs))
+        results = self._pool.imap_unordered(_call, tasks)
+        lost = self._lost.is_set
+        while True:
+            try:
+                result = results.next(_LOSS_NOTICED_WITHIN_S)
+            except StopIteration:
+                return
+            except NothingYet:
+                result = None
+            if result is not None:
+                yield result
+            elif lost():
+                raise WorkerLostError("multiprocessing: a worker process died and took its task with it")
+
+    @override
+    def workers(self) -> int:
+        return self._pool._processes
+
+    @override
+    def settings(self) -> tuple[Setting, ...]:
+        return self._settings
+
+
+def _report_ready(ready: "Semaphore") -> None:
+    ready.release()
+
+
+def _call(task: tuple[Callable[[Input], Output], int, Input]) -> tuple[int, Output]:
+    function, index, value = task
+    return index, function(value)

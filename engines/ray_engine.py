@@ -1,0 +1,180 @@
+"""Ray tasks on a private one-node cluster."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Self
+
+from typing_extensions import override
+
+from engines.environment import arguments, budget, export, forget, private_folder, share_import_path
+from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
+from engines.interface import (
+    Capability,
+    Config,
+    Engine,
+    Input,
+    Output,
+    Requirement,
+    Resources,
+    Setting,
+)
+
+_WINDOW = 1000
+"""Results looked at in one ``ray.wait``.  Ray starts equal tasks in order, so as long as fewer run
+at once than this, those that can have finished are among the oldest."""
+
+
+class RayEngine(Engine):
+    """One Ray task for each input."""
+
+    name: ClassVar[str] = "ray"
+    summary: ClassVar[str] = "Ray tasks, one worker process for each core"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.PARALLEL, Capability.STREAMS, Capability.FRACTIONAL_CPUS}
+    )
+    requirements: ClassVar[tuple[Requirement, ...]] = (Requirement(distribution="ray", module="ray"),)
+    extra: ClassVar[str | None] = "ray"
+
+    def __init__(self, ray: Any, settings: tuple[Setting, ...]) -> None:
+        self._ray = ray
+        self._settings = settings
+
+    @override
+    @classmethod
+    @contextmanager
+    def open(cls, resources: Resources) -> Iterator[Self]:
+        variables = budget(resources) + _variables(resources)
+        init = _init_arguments(resources)
+        forget("RAY_")
+        with private_folder() as folder:
+            export(variables, folder)
+            share_import_path()
+            import ray
+
+            try:
+                ray.init("local", **arguments(init, folder))
+            except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+                ray.shutdown()
+                raise EngineStartError(f"ray did not start: {error}") from error
+            try:
+                yield cls(ray, variables + init)
+            finally:
+                ray.shutdown()
+
+    @override
+    def run(
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        *,
+        cpus: float = 1.0,
+    ) -> Iterator[tuple[int, Output]]:
+        # Ray refuses built-ins and callable objects; a function of ours takes any.
+        def call(value: Input) -> Output:
+            return function(value)
+
+        try:
+            remote = self._ray.remote(num_cpus=cpus)(call)
+        except ValueError as error:
+            raise CpusRejectedError(f"ray: {error}") from error
+        return self._results(remote, inputs)
+
+    def _results(self, remote: Any, inputs: Sequence[Input]) -> Iterator[tuple[int, Any]]:
+        ray = self._ray
+        try:
+            indices = {remote.remote(value): index for index, value in enumerate(inputs)}
+            pending = list(indices)
+            while pending:
+                window, rest = pending[:_WINDOW], pending[_WINDOW:]
+                ray.wait(window, num_returns=1)
+                ready, waiting = ray.wait(window, num_returns=len(window), timeout=0)
+                yield from zip(map(indices.pop, ready), ray.get(ready), strict=True)
+                pending = waiting + rest
+        except ValueError as error:
+            raise CpusRejectedError(f"ray: {error}") from error
+        except ray.exceptions.WorkerCrashedError as error:
+            raise WorkerLostError(f"ray: {error}") from error
+
+    @override
+    def workers(self) -> int:
+        return int(self._ray.cluster_resources()["CPU"])
+
+    @override
+    def settings(self) -> tuple[Setting, ...]:
+        return self._settings
+
+
+def _variables(resources: Resources) -> tuple[Setting, ...]:
+    """Ray's own settings, read by its daemons from the environment."""
+    settings = [
+        Setting(
+            name="RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
+            value="0",
+            reason="all servers listen on loopback, as where Ray is not meant to span hosts",
+        ),
+        Setting(
+            name="RAY_AUTH_MODE",
+            value="disabled",
+            reason="a token would be written to the home folder; nothing listens beyond loopback",
+        ),
+        Setting(
+            name="RAY_USAGE_STATS_ENABLED",
+            value="0",
+            reason="a measurement does not report to a server",
+        ),
+    ]
+    if resources.config is Config.TUNED:
+        slots = str(math.floor(resources.workers / resources.smallest_share + 1e-9))
+        settings += [
+            Setting(
+                name="RAY_worker_niceness",
+                value="0",
+                reason="the default of 15 lets everything else on the host go first",
+            ),
+        ]
+        if resources.smallest_share < 1:
+            settings += [
+                Setting(
+                    name="RAY_num_workers_soft_limit",
+                    value=slots,
+                    reason="by default workers beyond one a core are stopped after an idle second "
+                    "and started again for the next small tasks",
+                ),
+                Setting(
+                    name="RAY_max_pending_lease_requests_per_scheduling_category",
+                    value=slots,
+                    reason="by default 10 workers are asked for at a time, however small the tasks",
+                ),
+            ]
+    return tuple(settings)
+
+
+def _init_arguments(resources: Resources) -> tuple[Setting, ...]:
+    """Arguments of ``ray.init``; each value is a Python literal."""
+    settings = [
+        Setting(name="num_cpus", value=str(resources.workers), reason="one task for each worker"),
+        Setting(name="_temp_dir", value="'{folder}'", reason="private, and removed on exit"),
+        Setting(
+            name="logging_level", value="'ERROR'", reason="standard output belongs to the program"
+        ),
+    ]
+    if resources.config is Config.TUNED:
+        settings += [
+            Setting(
+                name="include_dashboard",
+                value="False",
+                reason="its processes take time from the workers",
+            ),
+            Setting(
+                name="log_to_driver",
+                value="False",
+                reason="workers' output need not be read and sent on",
+            ),
+            Setting(
+                name="object_store_memory",
+                value=str(512 * 2**20),
+                reason="tasks pass no large objects; the default takes 30% of the memory",
+            ),
+        ]
+    return tuple(settings)

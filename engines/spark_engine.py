@@ -1,0 +1,231 @@
+"""Spark: one job of as many partitions as there are inputs, in local mode."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from typing_extensions import override
+
+from engines.environment import FOLDER, budget, export, forget, private_folder, share_import_path
+from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
+from engines.interface import (
+    Capability,
+    Config,
+    Engine,
+    Input,
+    Output,
+    Requirement,
+    Resources,
+    Setting,
+)
+
+_START_TIMEOUT_S = 60
+_STOP_TIMEOUT_S = 5
+
+_LOGGING = """
+rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %p %c{1}: %m%n
+"""
+
+
+class SparkEngine(Engine):
+    """One Spark partition, and so one Spark task, for each input."""
+
+    name: ClassVar[str] = "spark"
+    summary: ClassVar[str] = "a Spark job with one partition for each task"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.PARALLEL, Capability.FRACTIONAL_CPUS}
+    )
+    requirements: ClassVar[tuple[Requirement, ...]] = (
+        Requirement(distribution="pyspark", module="pyspark"),
+    )
+    extra: ClassVar[str | None] = "spark"
+    needs_java: ClassVar[bool] = True
+
+    def __init__(self, context: Any, resources: Resources, settings: tuple[Setting, ...]) -> None:
+        self._context = context
+        self._resources = resources
+        self._settings = settings
+
+    @override
+    @classmethod
+    @contextmanager
+    def open(cls, resources: Resources) -> Iterator[Self]:
+        variables = budget(resources) + _variables()
+        properties = _properties(resources)
+        forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")
+        forget("JDK_JAVA_OPTIONS", "CLASSPATH")
+        with private_folder() as folder:
+            export(variables, folder)
+            share_import_path()
+            (folder / "log4j2.properties").write_text(_LOGGING)
+            with _context(properties, folder) as context:
+                engine = cls(context, resources, variables + properties)
+                engine._wait_for_executors()
+                yield engine
+
+    def _wait_for_executors(self) -> None:
+        for _ in range(_START_TIMEOUT_S * 20):
+            if self.workers() >= self._resources.workers:
+                return
+            time.sleep(0.05)
+        raise EngineStartError(f"spark: no executor registered within {_START_TIMEOUT_S} s")
+
+    @override
+    def run(
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        *,
+        cpus: float = 1.0,
+    ) -> Iterator[tuple[int, Output]]:
+        # A number of partitions makes one Spark task of each input.
+        tasks = self._context.parallelize(list(enumerate(inputs)), max(len(inputs), 1))
+        if cpus != 1.0 or self._resources.smallest_share < 1:
+            tasks = tasks.withResources(self._profile(cpus))
+        return self._results(tasks.map(lambda task: (task[0], function(task[1]))))
+
+    def _profile(self, cpus: float) -> Any:
+        from py4j.protocol import Py4JJavaError
+        from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
+
+        try:
+            return ResourceProfileBuilder().require(TaskResourceRequests().cpus(cpus)).build
+        except (Py4JJavaError, ValueError) as error:
+            raise CpusRejectedError(f"spark: {_reason(error)}") from error
+
+    def _results(self, outcomes: Any) -> Iterator[tuple[int, Any]]:
+        from py4j.protocol import Py4JJavaError
+
+        try:
+            yield from outcomes.collect()
+        except Py4JJavaError as error:
+            raise WorkerLostError(f"spark: {_reason(error)}") from error
+
+    @override
+    def workers(self) -> int:
+        context = self._context._jsc.sc()
+        return int(context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile()))
+
+    @override
+    def settings(self) -> tuple[Setting, ...]:
+        return self._settings
+
+
+@contextmanager
+def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Any]:
+    """A SparkContext; on exit its Java machine is gone too."""
+    from py4j.protocol import Py4JError
+    from pyspark import SparkConf, SparkContext
+    from pyspark.errors import PySparkException
+
+    conf = SparkConf(loadDefaults=False)
+    for setting in properties:
+        conf.set(setting.name, setting.value.replace(FOLDER, str(folder)))
+    try:
+        context = SparkContext(conf=conf)
+    except (Py4JError, PySparkException, OSError) as error:
+        raise EngineStartError(f"spark did not start: {error}") from error
+    gateway = context._gateway
+    try:
+        yield context
+    finally:
+        context.stop()
+        gateway.shutdown()
+        # The Java machine lives until its standard input ends, which would be when we do.
+        gateway.proc.stdin.close()
+        try:
+            gateway.proc.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            gateway.proc.kill()
+            gateway.proc.wait()
+
+
+def _reason(error: Exception) -> str:
+    """Spark's own words without the stack of its Java machine."""
+    return str(getattr(error, "java_exception", error)).splitlines()[0]
+
+
+def _variables() -> tuple[Setting, ...]:
+    spec = importlib.util.find_spec("pyspark")
+    home = os.path.dirname(spec.origin) if spec and spec.origin else ""
+    return (
+        Setting(
+            name="SPARK_HOME", value=home, reason="the Spark that comes with the installed PySpark"
+        ),
+        Setting(
+            name="SPARK_CONF_DIR",
+            value=FOLDER,
+            reason="no configuration for other clusters; errors only in the log",
+        ),
+        Setting(
+            name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"
+        ),
+        Setting(
+            name="PYSPARK_PYTHON",
+            value=sys.executable,
+            reason="workers with the driver's packages; the default is any python3",
+        ),
+    )
+
+
+def _properties(resources: Resources) -> tuple[Setting, ...]:
+    shares = resources.smallest_share < 1
+    master = f"local-cluster[1,{resources.workers},2048]" if shares else f"local[{resources.workers}]"
+    settings = [
+        Setting(
+            name="spark.master",
+            value=master,
+            reason="one executor with a core for each worker, apart from the driver, since only "
+            "then may tasks of one application ask for different shares of a core"
+            if shares
+            else "a core for each worker",
+        ),
+        Setting(name="spark.app.name", value="engine-compare", reason="a name is required"),
+        Setting(
+            name="spark.driver.bindAddress",
+            value="127.0.0.1",
+            reason="nothing listens beyond loopback",
+        ),
+        Setting(
+            name="spark.driver.host",
+            value="127.0.0.1",
+            reason="does not depend on how the host's name resolves",
+        ),
+        Setting(
+            name="spark.local.dir", value=FOLDER, reason="private, and removed on exit"
+        ),
+        Setting(
+            name="spark.ui.showConsoleProgress", value="false", reason="no bar on the console"
+        ),
+        Setting(
+            name="spark.executorEnv.OMP_NUM_THREADS",
+            value=str(resources.threads_per_worker),
+            reason="Spark otherwise sets it to the cores of a task",
+        ),
+    ]
+    if resources.config is Config.TUNED:
+        settings += [
+            Setting(
+                name="spark.ui.enabled",
+                value="false",
+                reason="a page that nobody looks at takes time from the scheduler",
+            ),
+            Setting(
+                name="spark.python.unix.domain.socket.enabled",
+                value="true",
+                reason="over TCP every task waits some 40 ms for a delayed acknowledgement",
+            ),
+        ]
+    return tuple(settings)

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Makes the virtual environment with all that the comparison and its tests need, Java included.
+#
+#   ./install.sh .venv        (`make compare` and `make test` call it)
+set -euo pipefail
+cd "$(dirname "$0")"
+venv=$1
+
+say() { printf 'install: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# apt-get as root or through sudo without a password; fails where neither is possible.
+apt_install() {
+  command -v apt-get >/dev/null || return 1
+  local sudo=()
+  [ "$(id -u)" = 0 ] || { sudo -n true 2>/dev/null && sudo=(sudo -n); } || return 1
+  say "apt-get install $*"
+  "${sudo[@]}" apt-get update -qq \
+    && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      printf '%s' "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+java_major() {
+  "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -n 1
+}
+
+python=$(find_python) || fail 'needs Python 3.11 or newer: apt-get install python3 python3-venv (or set PYTHON)'
+
+if [ "$(java_major || true)" -ge 17 ] 2>/dev/null; then :; else
+  apt_install openjdk-17-jre-headless || apt_install openjdk-21-jre-headless \
+    || say 'Spark needs Java 17 or newer and none was found: install openjdk-17-jre-headless (the other engines run without it)'
+fi
+
+rm -rf "$venv"
+"$python" -m venv "$venv" 2>/dev/null || {
+  rm -rf "$venv"
+  apt_install python3-venv && "$python" -m venv "$venv" \
+    || fail "$python cannot make a virtual environment: apt-get install python3-venv"
+}
+
+pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
+torch=$(grep '^torch==' requirements.lock)
+say 'installing torch (the CPU build where there is one) and the other packages, some minutes'
+# The CPU build has a version of its own; the plain one brings gigabytes of CUDA on Linux.
+"${pip[@]}" "$torch+cpu" 2>/dev/null \
+  || "${pip[@]}" "$torch+cpu" --extra-index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
+  || { say 'no CPU build of torch can be reached: taking the default build'; "${pip[@]}" "$torch"; }
+"${pip[@]}" -r requirements.lock
+"${pip[@]}" --no-deps --editable .
+say "ready: $venv"

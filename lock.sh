@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Writes requirements.lock anew from pyproject.toml: run it to move to newer versions, then test.
+set -euo pipefail
+cd "$(dirname "$0")"
+venv=$(mktemp -d)
+trap 'rm -rf "$venv"' EXIT
+python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --upgrade 'pip>=25.1'
+# The version whose CPU build install.sh looks for; without the pin pip takes the newest CUDA build.
+"$venv/bin/pip" install --quiet "${TORCH:-torch==2.13.0}"
+"$venv/bin/pip" install --quiet '.[ray,dask,spark]' --group dev
+{
+  echo '# Written by lock.sh from pyproject.toml; installed by install.sh.'
+  "$venv/bin/pip" freeze --exclude engine-compare --exclude pip | sed 's/^\(torch==[^+]*\)+cpu$/\1/'
+} > requirements.lock

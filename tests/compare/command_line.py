@@ -1,0 +1,72 @@
+"""The real command, in a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+REPOSITORY = Path(__file__).parents[2]
+_SMALL = ("--model", "vit-digits", "--preset", "quick", "--blocks", "1", "--n-images", "24")
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "compare", *map(str, arguments)]
+
+
+def compare(
+    *arguments: object, environment: dict[str, str] | None = None, limit_s: float = 150
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=REPOSITORY,
+        env={**os.environ, "COLUMNS": "200", **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
+    )
+
+
+def small_run(out: Path, *arguments: object, limit_s: float = 150) -> subprocess.CompletedProcess[str]:
+    """A run of seconds: the small trained model on a few held-out digits."""
+    return compare(*_SMALL, "--out", out, *arguments, limit_s=limit_s)
+
+
+def start_small_run(out: Path, *arguments: object) -> subprocess.Popen[str]:
+    """The same, running while the test goes on."""
+    return subprocess.Popen(
+        command(*_SMALL, "--out", out, *arguments),
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run_folder(out: Path) -> Path:
+    """The one run below ``out``."""
+    (plan,) = out.glob("*/plan.json")
+    return plan.parent
+
+
+def wait_until(holds: Callable[[], bool], limit_s: float, what: str) -> None:
+    until_s = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() > until_s:
+            raise TimeoutError(f"after {limit_s} s still not: {what}")
+        time.sleep(0.05)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The process and all below it."""
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]

@@ -1,0 +1,119 @@
+"""Ctrl-C and kill -9 at any moment: nothing lives on, nothing is lost, nothing is measured twice."""
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.compare.command_line import (
+    alive,
+    compare,
+    family,
+    run_folder,
+    start_small_run,
+    wait_until,
+)
+
+_ENGINES = ("--engines", "ray,dask,spark", "--experiments", "throughput,overhead")
+
+
+def lines_of(out: Path) -> list[str]:
+    found = list(out.glob("*/measurements.jsonl"))
+    return found[0].read_text().splitlines() if found else []
+
+
+def sessions_of(out: Path) -> Counter[str]:
+    records = [json.loads(line) for line in lines_of(out)]
+    return Counter(record["session"] for record in records if record["kind"] == "lifecycle")
+
+
+def engine_at_work(out: Path, engine: str) -> bool:
+    """Some session of the engine has been started."""
+    return any(out.glob(f"*/logs/*-{engine}.log"))
+
+
+def planned(out: Path) -> set[str]:
+    plan = json.loads((run_folder(out) / "plan.json").read_text())
+    return {session["id"] for session in plan["sessions"]}
+
+
+def resume(out: Path) -> None:
+    """Finish the run; what was on disk stays as it was and each session is there once."""
+    done = compare("--resume", run_folder(out))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sessions_of(out) == Counter(planned(out))
+    assert "partial" not in (out / "summary.md").read_text().lower()
+
+
+@pytest.mark.parametrize("engine", ["ray", "dask", "spark"])
+@pytest.mark.timeout(300)
+def test_ctrl_c_stops_everything_and_keeps_what_was_measured(tmp_path: Path, engine: str) -> None:
+    running = start_small_run(tmp_path, *_ENGINES)
+    wait_until(lambda: engine_at_work(tmp_path, engine), 120, f"{engine} at work")
+    time.sleep(4)  # in the middle of it: starting, measuring or closing
+    processes = family(running.pid)
+    running.send_signal(signal.SIGINT)
+    told, _ = running.communicate(timeout=10)
+    assert running.returncode == 130, told
+    assert "Traceback" not in told
+    assert alive(processes) == []
+    assert "partial" in (tmp_path / "summary.md").read_text().lower()
+    before = sessions_of(tmp_path)
+    kept = [line for line in lines_of(tmp_path) if json.loads(line)["session"] in before]
+    resume(tmp_path)
+    assert lines_of(tmp_path)[: len(kept)] == kept
+
+
+@pytest.mark.timeout(300)
+def test_kill_9_of_the_whole_run_loses_one_session_at_most(tmp_path: Path) -> None:
+    running = start_small_run(tmp_path, *_ENGINES)
+    wait_until(lambda: len(sessions_of(tmp_path)) >= 2, 120, "two sessions measured")
+    time.sleep(3)
+    processes = family(running.pid)
+    for process in processes:
+        process.kill()
+    running.wait(10)
+    wait_until(lambda: not alive(processes), 10, "all processes gone")
+    before = sessions_of(tmp_path)
+    kept = [line for line in lines_of(tmp_path) if json.loads(line)["session"] in before]
+    resume(tmp_path)
+    assert lines_of(tmp_path)[: len(kept)] == kept
+
+
+def test_a_session_does_not_outlive_a_killed_runner(tmp_path: Path) -> None:
+    running = start_small_run(tmp_path, "--engines", "ray", "--experiments", "throughput")
+    wait_until(lambda: engine_at_work(tmp_path, "ray"), 120, "ray at work")
+    time.sleep(4)
+    processes = family(running.pid)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait(10)
+    wait_until(lambda: not alive(processes), 20, "all processes gone")
+
+
+def test_two_comparisons_do_not_measure_each_other(tmp_path: Path) -> None:
+    first = start_small_run(tmp_path / "first", "--engines", "serial")
+    try:
+        wait_until(lambda: engine_at_work(tmp_path / "first", "*"), 60, "first at work")
+        second = start_small_run(tmp_path / "second", "--engines", "serial")
+        told, _ = second.communicate(timeout=60)
+        assert second.returncode == 2
+        assert f"pid {first.pid}" in told
+    finally:
+        first.send_signal(signal.SIGINT)
+        first.wait(15)
+
+
+def test_a_torn_last_line_is_the_end_of_a_killed_run(tmp_path: Path) -> None:
+    running = start_small_run(tmp_path, "--engines", "serial", "--experiments", "overhead")
+    told, _ = running.communicate(timeout=120)
+    assert running.returncode == 0, told
+    records = run_folder(tmp_path) / "measurements.jsonl"
+    whole = records.read_bytes()
+    records.write_bytes(whole[: -len(whole.splitlines()[-1]) // 2])
+    resume(tmp_path)
+
+

@@ -1,0 +1,220 @@
+"""The images to classify: the built-in ones, those of a folder, and how a file becomes pixels.
+
+Only paths leave this module for a worker, which decodes the files itself.
+"""
+
+import importlib.util
+import os
+import random
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from workload.digits import HELD_OUT, split
+from workload.errors import BrokenImageError, ImagesError
+
+_FORMATS = ("JPEG", "PNG")
+_PHOTOGRAPH_SIZE = (500, 375)
+"""Width and height; the usual size of a photograph in ImageNet."""
+_PHOTOGRAPHS = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "hubble_deep_field.jpg",
+    "motorcycle_left.png",
+    "retina.jpg",
+    "rocket.jpg",
+)
+"""The colour photographs inside scikit-image's wheel; it would download the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannedImages:
+    """What is in a folder of images."""
+
+    good: tuple[str, ...]
+    """Absolute paths of the images, each of which was decoded; sorted by path."""
+    skipped: tuple[str, ...]
+    """``"path in the folder: reason"`` for each file that is no image, or a broken one."""
+
+
+def decode(path: str) -> Image.Image:
+    """The JPEG or PNG at ``path`` as upright RGB, whatever mode it is stored in.
+
+    Raises:
+        BrokenImageError: it is no such image, or a broken one; names the file.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            return _upright_rgb(image)
+    # A broken file makes Pillow raise nearly anything, from SyntaxError to struct.error.
+    except Exception as error:
+        raise BrokenImageError(path, _reason(error)) from error
+
+
+def scan(folder: Path) -> ScannedImages:
+    """All images in ``folder`` and the folders in it; hidden files are passed over.
+
+    Raises:
+        ImagesError: there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise ImagesError(f"there is no folder {folder} to take images from; check the path")
+    good: list[str] = []
+    skipped: list[str] = []
+    for path in sorted(_files(folder.absolute())):
+        name = path.relative_to(folder.absolute()).as_posix()
+        try:
+            _check(path)
+        except BrokenImageError as error:
+            skipped.append(f"{name}: {error.reason}")
+        else:
+            good.append(str(path))
+    if not good:
+        found = f"{len(skipped)} files, none of them a JPEG or PNG image that can be read"
+        raise ImagesError(
+            f"folder {folder} holds {found if skipped else 'no files'}; "
+            "put some JPEG or PNG images there, or give another folder"
+        )
+    return ScannedImages(good=tuple(good), skipped=tuple(skipped))
+
+
+def true_labels(paths: tuple[str, ...], labels: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The label of each image, where each lies in a folder that is called like one of ``labels``.
+
+    ``None`` when one does not, since then the folders mean something else.
+    """
+    folders = tuple(Path(path).parent.name for path in paths)
+    return folders if set(folders) <= set(labels) else None
+
+
+def default_photographs(count: int, folder: Path) -> tuple[Path, ...]:
+    """``count`` JPEG photographs of 500 × 375, made in ``folder`` unless they are there.
+
+    Each is another part of a real photograph, at another scale.  Image ``i`` depends on ``i``
+    alone.
+    """
+    paths = tuple(folder / f"{index:04}.jpg" for index in range(count))
+    for index, path in enumerate(paths):
+        _make_once(path, lambda index=index: _photograph(index), quality=90)
+    return paths
+
+
+def held_out_digits(count: int, folder: Path) -> tuple[Path, ...]:
+    """``count`` handwritten digits that ``vit-digits`` was not trained on, with classes mixed.
+
+    PNG files of 8 × 8, each in a folder called like its label (``7/0012.png``), made in
+    ``folder`` unless they are there.
+
+    Raises:
+        ImagesError: there are not as many.
+    """
+    if count > HELD_OUT:
+        raise ImagesError(
+            f"cannot give {count} digits, because the model was not trained on {HELD_OUT} only; "
+            f"ask for at most {HELD_OUT}"
+        )
+    _, digits = split()
+    paths = []
+    for index in range(count):
+        path = folder / str(digits.labels[index]) / f"{index:04}.png"
+        _make_once(path, lambda index=index: Image.fromarray(digits.images[index]))
+        paths.append(path)
+    return tuple(paths)
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        # 16-bit grey, which Pillow would clip to 255 rather than scale.
+        return Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8)).convert("RGB")
+    if upright.has_transparency_data:
+        # On white, as a browser shows it: the colour of a transparent pixel is arbitrary.
+        rgba = upright.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return upright.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not a JPEG or PNG image"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below ``folder`` that is not hidden; linked folders too, but each one once."""
+    seen = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:  # a link to a folder above, or to one that was seen under another name
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _check(path: Path) -> None:
+    """Decode the image once, so that it cannot fail in the middle of a run."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise BrokenImageError(repr(str(path)), "its name is not Unicode; rename it") from error
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise BrokenImageError(str(path), "not a file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about details of files that can be read nevertheless
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        decode(str(path))
+
+
+def _make_once(path: Path, make: Callable[[], Image.Image], **options: int) -> None:
+    """Write an image by a rename, so that a file that is there is whole, whoever else writes it."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(descriptor)
+    try:
+        make().save(scratch, **options)
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    finally:
+        Path(scratch).unlink(missing_ok=True)
+
+
+def _photograph(index: int) -> Image.Image:
+    chance = random.Random(index)  # noqa: S311 - the same pictures everywhere, no secret
+    with Image.open(_photograph_folder() / _PHOTOGRAPHS[index % len(_PHOTOGRAPHS)]) as source:
+        photograph = source.convert("RGB")
+    width, height = photograph.size
+    aspect = _PHOTOGRAPH_SIZE[0] / _PHOTOGRAPH_SIZE[1]
+    scale = 0.5 + chance.random() / 2
+    part_width = scale * min(width, height * aspect)
+    part_height = part_width / aspect
+    left = chance.random() * (width - part_width)
+    top = chance.random() * (height - part_height)
+    part = photograph.resize(
+        _PHOTOGRAPH_SIZE,
+        Image.Resampling.LANCZOS,
+        box=(left, top, left + part_width, top + part_height),
+    )
+    return ImageOps.mirror(part) if chance.random() < 0.5 else part  # noqa: PLR2004 - a coin
+
+
+def _photograph_folder() -> Path:
+    # Found without importing scikit-image, whose own loader looks for downloads.
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or spec.origin is None:
+        raise ImagesError(
+            "the built-in photographs come with scikit-image, which is not installed: "
+            "pip install scikit-image"
+        )
+    return Path(spec.origin).parent / "data"

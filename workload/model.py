@@ -1,0 +1,199 @@
+"""From a model's name to a local folder that every worker can load, checked before the run.
+
+A folder is in the format of the model hub: ``config.json``, weights, ``preprocessor_config.json``.
+Nothing is loaded here, and torch is imported only to make the weights of ``vit-base``.
+"""
+
+import difflib
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workload.errors import ModelError
+
+VIT_BASE = "vit-base"
+"""The architecture of google/vit-base-patch16-224 with random weights; needs no download."""
+VIT_DIGITS = "vit-digits"
+"""A small ViT that reads handwritten digits; trained by ``workload.train_digits``."""
+BUILT_IN = (VIT_BASE, VIT_DIGITS)
+
+_CONFIG = "config.json"
+_PROCESSOR = "preprocessor_config.json"
+_CLASSIFIER = "ViTForImageClassification"
+_WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_HUB_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedModel:
+    """A model that is on this host."""
+
+    folder: str
+    """Absolute."""
+    random_weights: bool
+    """Its labels mean nothing; only its speed does."""
+    labels: tuple[str, ...]
+    """What it can answer, in the order of its classes."""
+
+
+def resolve(model: str, cache: Path) -> ResolvedModel:
+    """Find the model called ``model``: a built-in name, a folder or a name on the model hub.
+
+    What exists as a folder, or is spelled like a path, is a folder.  The weights of ``vit-base``
+    are made once and kept in ``cache``; downloads go to the hub's own cache, as in every other
+    program that uses it.
+
+    Raises:
+        ModelError: there is no such model, or it is not a ViT that classifies images.
+    """
+    path = Path(model).expanduser()
+    if model == VIT_BASE:
+        folder = _random_vit_base(cache)
+    elif model == VIT_DIGITS:
+        folder = Path(__file__).with_name("vit_digits")
+    elif path.exists() or path.is_absolute() or model.startswith((".", "~")):
+        folder = path
+    elif _HUB_NAME.fullmatch(model):
+        folder = _download(model)
+    else:
+        close = difflib.get_close_matches(model, BUILT_IN, n=1)
+        hint = (
+            f"did you mean {close[0]!r}?"
+            if close
+            else (
+                f"give {' or '.join(BUILT_IN)}, a folder, or a hub name like google/vit-base-patch16-224"
+            )
+        )
+        raise ModelError(f"there is no model or folder called {model!r}; {hint}")
+    return ResolvedModel(
+        folder=str(folder.absolute()),
+        random_weights=model == VIT_BASE,
+        labels=_labels(model, folder),
+    )
+
+
+def _labels(model: str, folder: Path) -> tuple[str, ...]:
+    """The labels of the model in ``folder``, once it is known to hold all that is needed."""
+    if not folder.is_dir():
+        raise ModelError(f"model {model!r}: {folder} is not a folder; check the path")
+    if not (folder / _CONFIG).is_file():
+        raise ModelError(
+            f"model {model!r}: {folder} has no {_CONFIG}; give a folder that was written with "
+            "save_pretrained"
+        )
+    config = _read_config(model, folder / _CONFIG)
+    if config.get("model_type") != "vit":
+        raise ModelError(
+            f"model {model!r} is of type {config.get('model_type')!r}; give one of type 'vit'"
+        )
+    if _CLASSIFIER not in (config.get("architectures") or ()):
+        raise ModelError(
+            f"model {model!r} has no classification head (its architectures: "
+            f"{config.get('architectures')}); give one that was saved as {_CLASSIFIER}"
+        )
+    if not any((folder / name).is_file() for name in _WEIGHTS):
+        raise ModelError(f"model {model!r}: {folder} has no weights; put its {_WEIGHTS[0]} there")
+    if not (folder / _PROCESSOR).is_file():
+        raise ModelError(
+            f"model {model!r}: {folder} has no {_PROCESSOR}; save the model's image processor "
+            "there with save_pretrained"
+        )
+    _check_weights(model, folder)
+    # Two nameless classes are what transformers takes a config without names for.
+    names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+    return tuple(names[index] for index in sorted(names, key=int))
+
+
+def _read_config(model: str, path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ModelError(f"model {model!r}: {path} is not JSON ({error}); save it anew") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"model {model!r}: {path} holds no JSON object; save it anew")
+    return config
+
+
+def _check_weights(model: str, folder: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    for path in sorted(folder.glob("model*.safetensors")):
+        # Opening reads the header and compares the sizes in it with the file's.
+        try:
+            with safe_open(path, framework="numpy"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise ModelError(
+                f"model {model!r}: {path} is broken ({error}); copy or download it anew"
+            ) from error
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        # Falls back to what an earlier download has left when the hub cannot be reached.
+        folder = snapshot_download(
+            name,
+            allow_patterns=[_CONFIG, _PROCESSOR, "model*.safetensors*"],
+            etag_timeout=_HUB_TIMEOUT_S,
+        )
+    except Exception as error:  # the client also lets through what its HTTP library raises
+        cause = str(error).partition("\n")[0].strip().rstrip(".")
+        raise ModelError(
+            f"model {name!r} is no folder here and could not be had from the model hub ({cause}); "
+            "check the name and the connection, or download it elsewhere and give its folder"
+        ) from error
+    return Path(folder)
+
+
+def _random_vit_base(cache: Path) -> Path:
+    folder = cache / "vit-base-random-1"
+    if folder.is_dir():  # and complete, because it appears by a rename only
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".vit-base-") as scratch:
+        made = Path(scratch) / folder.name
+        _save_random_vit(made)
+        try:
+            made.rename(folder)
+        except OSError:
+            # Another process was first; its weights come from the same seed.
+            if not folder.is_dir():
+                raise
+    return folder
+
+
+def _save_random_vit(folder: Path) -> None:
+    """Write a ViT of the default size with seeded random weights and 1000 labels."""
+    import torch
+    from transformers.models.vit.configuration_vit import ViTConfig
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+    from transformers.models.vit.modeling_vit import ViTForImageClassification
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    names = [f"class {index}" for index in range(1000)]
+    config = ViTConfig(
+        id2label=dict(enumerate(names)),
+        label2id={name: index for index, name in enumerate(names)},
+        # Three times the default.  With 0.02 attention is nearly even, the class token hardly
+        # depends on the image, and most images get one label: comparing the labels of two engines
+        # would then prove nothing.  With this value and this seed 21 crops of 7 photographs get 10
+        # labels, and bfloat16 gives the same ones.
+        initializer_range=0.06,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = ViTForImageClassification(config)
+    model.save_pretrained(folder)
+    ViTImageProcessorPil().save_pretrained(folder)

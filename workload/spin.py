@@ -1,0 +1,53 @@
+"""A fixed amount of work for one core.
+
+The work is a number of iterations, not a time to be busy for: a task that watches the clock until
+its time is up takes as long on a crowded core as on a free one, and would hide exactly the
+slowdown that the overhead experiment looks for.
+"""
+
+import time
+
+from workload.interface import Kernel, Task
+
+_SAMPLE_S = 0.02
+_SAMPLES = 10
+
+
+def load() -> Kernel:
+    """A kernel that takes a number of iterations."""
+    return spin
+
+
+def task(case: str, iterations: int) -> Task:
+    """A task of ``iterations`` iterations; see ``calibrate``."""
+    return Task("spin", (), case, iterations)
+
+
+def spin(iterations: int) -> None:
+    """Steps of a linear congruential generator, each of which needs the one before.
+
+    Numbers stay below 2**31, so no step costs more than another, and nothing is allocated that
+    lives on.
+    """
+    x = 1
+    for _ in range(iterations):
+        x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+
+
+def calibrate(seconds: float) -> int:
+    """How many iterations take ``seconds`` on an undisturbed core of this machine.
+
+    The fastest of several samples counts: whatever else runs can only make a sample slower.
+    Efficiency computed from it is therefore at most 100%, but for changes of the clock frequency.
+    """
+    iterations = 1000
+    while _spin_s(iterations) < _SAMPLE_S:
+        iterations *= 2
+    fastest_s = min(_spin_s(iterations) for _ in range(_SAMPLES))
+    return max(1, round(seconds * iterations / fastest_s))
+
+
+def _spin_s(iterations: int) -> float:
+    started_s = time.perf_counter()
+    spin(iterations)
+    return time.perf_counter() - started_s
