@@ -2,7 +2,7 @@
 
 import sys
 
-import click
+import typer
 
 
 def main() -> None:
@@ -12,11 +12,11 @@ def main() -> None:
 
     try:
         code = app(standalone_mode=False)
-    except click.ClickException as error:
+    except typer.TyperException as error:
         sys.exit(_said(error.format_message()))
     except UsageError as error:
         sys.exit(_said(str(error)))
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(_said("interrupted", code=130))
     sys.exit(code)
 

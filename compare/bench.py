@@ -57,7 +57,7 @@ class Bench:
         """A new name for a batch of tasks; kernel calls are counted under it."""
         return f"{self.session.id}/{next(self._runs)}"
 
-    def run(
+    def run(  # noqa: PLR0913 - three of them only in rare cases
         self,
         case: Case,
         tasks: Sequence[Task],

@@ -5,11 +5,11 @@ Imports little, and nothing of a framework or torch: ``--help`` has to be there 
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from compare.presets import PRESETS
+from compare.presets import PRESETS, PresetName
 from engines.interface import Config
 
 app = typer.Typer(
@@ -19,16 +19,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Preset = StrEnum("Preset", list(PRESETS))
-
 
 class Dtype(StrEnum):
     """Number formats of the model."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
-
-
 
 
 _presets = "; ".join(
@@ -38,7 +34,7 @@ _presets = "; ".join(
 
 
 @app.callback(invoke_without_command=True)
-def compare(  # noqa: PLR0913 - one parameter a flag
+def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
     context: typer.Context,
     engines: Annotated[
         str,
@@ -52,8 +48,8 @@ def compare(  # noqa: PLR0913 - one parameter a flag
         typer.Option(help="throughput, overhead, fractional, separated by commas, or 'all'."),
     ] = "throughput,overhead,fractional",
     preset: Annotated[
-        Preset, typer.Option(help=f"How much to measure. {_presets}.")
-    ] = Preset("standard"),
+        PresetName, typer.Option(help=f"How much to measure. {_presets}.")
+    ] = PresetName.STANDARD,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Workers of each engine.  [default: one a core]")
     ] = None,
@@ -104,11 +100,11 @@ def compare(  # noqa: PLR0913 - one parameter a flag
         Path | None,
         typer.Option(metavar="RUN_DIR", help="Finish an interrupted run; nothing is run twice."),
     ] = None,
-    dry_run: Annotated[
+    dry_run: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--dry-run", help="Print the plan and measure nothing.")
     ] = False,
 ) -> int:
-    """Compare distributed Python engines on one machine.
+    r"""Compare distributed Python engines on one machine.
 
     Runs the same ViT batch inference, the same no-ops and the same sleeping tasks on each engine
     and writes RESULTS/summary.md: throughput, scheduling overhead, what a share of a core means.
@@ -175,7 +171,7 @@ def report(
 def diff(
     run_a: Annotated[Path, typer.Argument(help="The run before.")],
     run_b: Annotated[Path, typer.Argument(help="The run after.")],
-    anyway: Annotated[
+    anyway: Annotated[  # noqa: FBT002 - a flag
         bool,
         typer.Option("--anyway", help="Compare runs of different plans or machines, too."),
     ] = False,

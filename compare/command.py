@@ -3,7 +3,8 @@
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def start_run(flags: Flags) -> int:
         return _execute(folder, plan, list(plan.sessions), image_s)
 
 
-def resume_run(run_dir: Path, flags: Flags, given: Set[str]) -> int:
+def resume_run(run_dir: Path, flags: Flags, given: AbstractSet[str]) -> int:
     """Finish an interrupted run with the plan that is stored in it; returns the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _readable():
@@ -155,7 +156,8 @@ def _outcome(records: list[Record]) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+    in_seconds = seconds < 90  # noqa: PLR2004 - where minutes begin to read better
+    return f"about {seconds:.0f} s" if in_seconds else f"about {seconds / 60:.0f} min"
 
 
 def _print_plan(plan: Plan, image_s: float) -> None:
@@ -169,7 +171,7 @@ def _print_plan(plan: Plan, image_s: float) -> None:
     total_s = sum(expected_s(plan, session, image_s) for session in plan.sessions)
     console.print(
         f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
-        f"{plan.workers} workers × {plan.threads_per_worker} threads, {plan.config.value}; "
+        f"{plan.workers} workers of {plan.threads_per_worker} threads, {plan.config.value}; "
         f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {_duration(total_s)}.",
         markup=False,
     )
@@ -222,9 +224,11 @@ def _failed(run: Run) -> bool:
     )
 
 
-def _check_fits(run: Run, run_dir: Path, flags: Flags, given: Set[str]) -> None:
-    """Flags beside --resume may repeat the stored plan but not contradict it, and the machine
-    must be the one it began on: half a run from each of two is no comparison."""
+def _check_fits(run: Run, run_dir: Path, flags: Flags, given: AbstractSet[str]) -> None:
+    """Flags beside --resume may repeat the stored plan but not contradict it.
+
+    And the machine must be the one it began on: half a run from each of two is no comparison.
+    """
     plan = run.plan
     workload = plan.workload
     stored: dict[str, object] = {
@@ -288,4 +292,6 @@ def _writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}; its records are kept") from error
+        raise UsageError(
+            f"cannot write to {folder}: {error.strerror}; its records are kept"
+        ) from error

@@ -1,4 +1,4 @@
-"""What the run ran on: host, limits, load, versions, commit.  Read once, before the first session."""
+"""What the run ran on: host, limits, load, versions, commit; read once before the sessions."""
 
 import importlib.metadata
 import os
@@ -67,12 +67,16 @@ def _versions(engines: Iterable[str]) -> dict[str, str]:
 def _commit() -> str | None:
     """The checkout's commit, with ``-dirty`` when files differ from it; ``None`` if installed."""
     here = Path(__file__).parent
-    told = subprocess.run(
-        ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ) if shutil.which("git") and (here.parent / ".git").exists() else None
+    told = (
+        subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if shutil.which("git") and (here.parent / ".git").exists()
+        else None
+    )
     return told.stdout.strip() if told is not None and told.returncode == 0 else None
 
 

@@ -31,7 +31,7 @@ def image_s(workload: Workload | None) -> float:
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 4
     native = {"avx512_bf16", "amx_bf16"} & cpu_flags()
     gain = _BFLOAT16_GAIN if workload.dtype == "bfloat16" and native else 1.0
-    return _DECODE_S + 2 * weights * tokens / (_flops_per_s() * gain * _EFFICIENCY)
+    return float(_DECODE_S + 2 * weights * tokens / (_flops_per_s() * gain * _EFFICIENCY))
 
 
 def _flops_per_s() -> float:

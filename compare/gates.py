@@ -1,4 +1,4 @@
-"""Decides whether a batch of tasks may give a number.  Every reason is a sentence for the report."""
+"""Decides whether a batch of tasks may give a number.  A reason is a sentence for the report."""
 
 from collections.abc import Iterator
 

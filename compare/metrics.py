@@ -59,14 +59,17 @@ class Metric(Generic[_T]):
     """Why ``value`` can be ``None``."""
 
 
-SPEEDUP = Quantity(name="speedup", unit="× serial", better=Better.HIGHER)
-"""Throughput over that of the serial engine in the same block."""
-ENGINE_EFFICIENCY = Quantity(
-    name="engine_efficiency", unit="share of the ceiling", better=Better.HIGHER
-)
-"""Throughput over that of the engine-free ceiling in the same block (the measured baseline of
-HyperQueue, https://doi.org/10.1016/j.softx.2024.101814)."""
-ADMITTED = "admitted"
+def _metric(  # noqa: PLR0913 - one parameter a field
+    name: str,
+    unit: str,
+    better: Better,
+    value: Callable[[_T], float | None],
+    *,
+    estimate: _Estimator = geometric_mean,
+    lacking: str = "not measured",
+) -> Metric[_T]:
+    quantity = Quantity(name=name, unit=unit, better=better, estimate=estimate)
+    return Metric(quantity=quantity, value=value, lacking=lacking)
 
 
 def images_per_s(run: TaskRun) -> float:
@@ -74,15 +77,32 @@ def images_per_s(run: TaskRun) -> float:
     return run.items / run.makespan_s
 
 
-def throughput_metrics() -> tuple[Metric[TaskRun], ...]:
-    """Of one batch inference, without those that compare it with another engine's."""
-    return (
-        _metric("throughput", "images/s", Better.HIGHER, images_per_s),
-        _metric("cpu_time", "s", Better.LOWER, lambda run: run.cpu_s, estimate=center),
-    )
+def _cpu_s(run: TaskRun) -> float:
+    return run.cpu_s
 
 
-def accuracy_metric(labels: Sequence[str]) -> Metric[TaskRun]:
+def _peak_memory_bytes(run: TaskRun) -> int | None:
+    return run.peak_memory_bytes
+
+
+THROUGHPUT = _metric("throughput", "images/s", Better.HIGHER, images_per_s)
+SPEEDUP = Quantity(name="speedup", unit="× serial", better=Better.HIGHER)
+"""Throughput over that of the serial engine in the same block."""
+ENGINE_EFFICIENCY = Quantity(
+    name="engine_efficiency", unit="share of the ceiling", better=Better.HIGHER
+)
+"""Throughput over that of the engine-free ceiling in the same block."""
+CPU_TIME = _metric("cpu_time", "s", Better.LOWER, _cpu_s, estimate=center)
+PEAK_MEMORY = _metric(
+    "peak_memory", "bytes", Better.LOWER, _peak_memory_bytes, lacking="memory was not sampled"
+)
+BY_DEFINITION = "by definition"
+"""The verdict of a ratio of an engine with itself."""
+ADMITTED = "admitted"
+"""Not a number: ``accepted``, ``rejected`` or ``rounded``."""
+
+
+def accuracy_of(labels: Sequence[str]) -> Metric[TaskRun]:
     """Share of the images that get their true label.
 
     No interval: valid outputs are equal in every block, so the blocks tell nothing of its error.
@@ -96,62 +116,77 @@ def accuracy_metric(labels: Sequence[str]) -> Metric[TaskRun]:
     return _metric("accuracy", "share", Better.NEITHER, share_right, estimate=median)
 
 
-def memory_metrics() -> tuple[Metric[TaskRun], ...]:
-    """Of one batch inference: the largest sum of the proportional set sizes."""
-    return (
-        _metric(
-            "peak_memory",
-            "bytes",
-            Better.LOWER,
-            lambda run: run.peak_memory_bytes,
-            lacking="the memory was not sampled",
-        ),
-    )
-
-
-def overhead_metrics() -> tuple[Metric[Overhead], ...]:
-    """Of the no-ops and round trips of one block."""
-    few = "a line and its residual need three sizes of N"
-    return (
-        _metric("noop_throughput", "tasks/s", Better.HIGHER, _most_no_ops_per_s),
-        _metric(
-            "per_task_cost",
-            "s",
-            Better.LOWER,
-            lambda block: _of_line(block, "per_task_s"),
-            estimate=center,
-            lacking=few,
-        ),
-        _metric(
-            "fixed_cost",
-            "s",
-            Better.NEITHER,
-            lambda block: _of_line(block, "fixed_s"),
-            estimate=mean,
-            lacking=few,
-        ),
-        _metric(
-            "fit_residual",
-            "s",
-            Better.NEITHER,
-            lambda block: _of_line(block, "residual_s"),
-            estimate=center,
-            lacking=few,
-        ),
-        *map(_round_trip_metric, (0.50, 0.95, 0.99)),
-    )
-
-
 def line(block: Overhead) -> Line | None:
     """makespan(N) = a + b·N over the no-ops of one block."""
-    return fit_line(
-        [run.tasks for run in block.no_ops], [run.makespan_s for run in block.no_ops]
+    return fit_line([run.tasks for run in block.no_ops], [run.makespan_s for run in block.no_ops])
+
+
+def _most_no_ops_per_s(block: Overhead) -> float | None:
+    """Of the largest batch: in the small ones the fixed cost shows."""
+    if not block.no_ops:
+        return None
+    largest = max(block.no_ops, key=lambda run: run.tasks)
+    return largest.tasks / largest.makespan_s
+
+
+def _of_line(part: Callable[[Line], float]) -> Callable[[Overhead], float | None]:
+    def value(block: Overhead) -> float | None:
+        fitted = line(block)
+        return None if fitted is None else part(fitted)
+
+    return value
+
+
+def _round_trip_metric(share: float) -> Metric[Overhead]:
+    name = f"round_trip_p{share * 100:.0f}"
+    return _metric(
+        name,
+        "s",
+        Better.LOWER,
+        partial(_round_trip, share=share),
+        lacking=f"needs {samples_needed(share)} samples a block",
     )
+
+
+def _round_trip(block: Overhead, share: float) -> float | None:
+    return percentile(block.round_trips_s, share)
+
+
+_FEW_SIZES = "a line and its residual need three sizes of N"
+
+OVERHEAD: tuple[Metric[Overhead], ...] = (
+    _metric("noop_throughput", "tasks/s", Better.HIGHER, _most_no_ops_per_s),
+    _metric(
+        "per_task_cost",
+        "s",
+        Better.LOWER,
+        _of_line(lambda fitted: fitted.per_task_s),
+        estimate=center,
+        lacking=_FEW_SIZES,
+    ),
+    _metric(
+        "fixed_cost",
+        "s",
+        Better.NEITHER,
+        _of_line(lambda fitted: fitted.fixed_s),
+        estimate=mean,
+        lacking=_FEW_SIZES,
+    ),
+    _metric(
+        "fit_residual",
+        "s",
+        Better.NEITHER,
+        _of_line(lambda fitted: fitted.residual_s),
+        estimate=median,
+        lacking=_FEW_SIZES,
+    ),
+    *map(_round_trip_metric, (0.50, 0.95, 0.99)),
+)
 
 
 def startup_metrics(*, warm_up: bool) -> tuple[Metric[Lifecycle], ...]:
     """Of one session; ``warm_up`` where there is a model to load."""
-    metrics = (
+    metrics: tuple[Metric[Lifecycle], ...] = (
         _metric("open", "s", Better.LOWER, lambda life: life.open_s),
         _metric("first_result", "s", Better.LOWER, lambda life: life.first_result_s),
         _metric("warm_up", "s", Better.LOWER, lambda life: life.warm_up_s),
@@ -169,7 +204,9 @@ def fractional_metrics(plan: Plan, cpus: float) -> tuple[Metric[TaskRun], ...]:
             "admission_accuracy",
             "share of floor(C/f)",
             Better.NEITHER,
-            lambda run: None if (n := peak_concurrency(run)) is None or not fitting else n / fitting,
+            lambda run: (
+                None if (n := peak_concurrency(run)) is None or not fitting else n / fitting
+            ),
             estimate=median,
         ),
         _metric("makespan", "s", Better.LOWER, lambda run: run.makespan_s),
@@ -198,44 +235,3 @@ def admitted(plan: Plan, cpus: float, warm: TaskRun) -> str:
     if slots(plan.workers, cpus) > whole == peak_concurrency(warm):
         return "rounded"
     return "accepted"
-
-
-def _metric(  # noqa: PLR0913 - one parameter a field
-    name: str,
-    unit: str,
-    better: Better,
-    value: Callable[[_T], float | None],
-    *,
-    estimate: _Estimator = geometric_mean,
-    lacking: str = "not measured",
-) -> Metric[_T]:
-    quantity = Quantity(name=name, unit=unit, better=better, estimate=estimate)
-    return Metric(quantity=quantity, value=value, lacking=lacking)
-
-
-def _most_no_ops_per_s(block: Overhead) -> float | None:
-    """Of the largest batch: in the small ones the fixed cost shows."""
-    if not block.no_ops:
-        return None
-    largest = max(block.no_ops, key=lambda run: run.tasks)
-    return largest.tasks / largest.makespan_s
-
-
-def _of_line(block: Overhead, field: str) -> float | None:
-    fitted = line(block)
-    return None if fitted is None else float(getattr(fitted, field))
-
-
-def _round_trip_metric(share: float) -> Metric[Overhead]:
-    name = f"round_trip_p{share * 100:.0f}"
-    return _metric(
-        name,
-        "s",
-        Better.LOWER,
-        partial(_round_trip, share=share),
-        lacking=f"a percentile of {share:.0%} needs {samples_needed(share)} samples a block",
-    )
-
-
-def _round_trip(block: Overhead, share: float) -> float | None:
-    return percentile(block.round_trips_s, share)

@@ -1,4 +1,4 @@
-"""What each planned block says about a case on an engine: a valid measurement, or why there is none.
+"""What each planned block says about a case on an engine: a measurement, or why there is none.
 
 Sorts records; computes no estimate.
 """
@@ -39,6 +39,7 @@ class Why(enum.StrEnum):
     FAILED = "failed"
     NOT_APPLICABLE = "not applicable"
     REJECTED = "rejected"
+    NOT_GIVEN = "not given"
     PENDING = "not measured"
 
 
@@ -118,6 +119,15 @@ class Observations:
             )
 
         return self._observe(engine, is_case, self._one_task_run)
+
+    def shares(self, engine: str) -> tuple[tuple[float, str], ...]:
+        """The shares of a core and phases that the engine has planned, in that order."""
+        shares = [
+            float(case.parameters["cpus"])
+            for case in planned_cases(self.plan, engine)
+            if case.experiment == "fractional"
+        ]
+        return tuple((cpus, phase) for cpus in dict.fromkeys(shares) for phase in PHASES)
 
     def overhead(self, engine: str) -> Observed[Overhead]:
         """The no-ops and round trips of each block."""

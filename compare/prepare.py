@@ -6,7 +6,7 @@ Raises ``UsageError`` with one sentence that names the thing, the cause and the 
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,16 +129,14 @@ def _workload(flags: Flags) -> Workload:
         model = resolve(flags.model, cache)
         if flags.images is not None:
             scanned = images.scan(flags.images)
-            good: Sequence[str] = scanned.good[: flags.n_images]
+            good: tuple[str, ...] = scanned.good[: flags.n_images]
             skipped: Iterable[str] = scanned.skipped
         else:
             make = (
-                images.held_out_digits
-                if flags.model == VIT_DIGITS
-                else images.default_photographs
+                images.held_out_digits if flags.model == VIT_DIGITS else images.default_photographs
             )
             count = flags.n_images or preset.n_images
-            good = [str(path) for path in make(count, cache)]
+            good = tuple(str(path) for path in make(count, cache))
             skipped = ()
     except WorkloadError as error:
         raise UsageError(str(error)) from error
@@ -154,9 +152,9 @@ def _workload(flags: Flags) -> Workload:
         )
     return Workload(
         model=flags.model,
-        model_folder=str(model.folder_or_name),
+        model_folder=model.folder,
         dtype=flags.dtype,
-        images=tuple(good),
+        images=good,
         images_skipped=tuple(skipped),
         labels=images.true_labels(good, model.labels),
         chunk=flags.chunk or preset.chunk,

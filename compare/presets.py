@@ -1,6 +1,7 @@
 """How much is measured: three sizes, so that nobody has to know a flag to begin."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,14 +16,22 @@ class Preset:
     overhead_budget_s: float
 
 
-PRESETS = {
-    "quick": Preset(
+class PresetName(StrEnum):
+    """What the command line takes."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    FULL = "full"
+
+
+PRESETS: dict[str, Preset] = {
+    PresetName.QUICK: Preset(
         blocks=1, fractional_blocks=1, n_images=24, chunk=3, overhead_budget_s=1.0
     ),
-    "standard": Preset(
+    PresetName.STANDARD: Preset(
         blocks=3, fractional_blocks=2, n_images=48, chunk=4, overhead_budget_s=1.5
     ),
-    "full": Preset(
+    PresetName.FULL: Preset(
         blocks=5, fractional_blocks=5, n_images=240, chunk=15, overhead_budget_s=4.0
     ),
 }

@@ -26,7 +26,8 @@ _STRICT: dict[str, str] = {"extra": "forbid"}
 class Span(NamedTuple):
     """One task as seen by the worker and the driver; seconds since the tasks were submitted."""
 
-    index: int
+    task: int
+    """Index of its input."""
     worker: int
     """Ordinal of the worker (a thread of some process) in this case, from 0."""
     start_s: float
@@ -158,7 +159,9 @@ class RoundTrips(_Record):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle(_Record):
     """What it took to start and stop the engine, and what else ran on the machine meanwhile.
-    The last record of a session: a session without one was interrupted."""
+
+    The last record of a session: a session without one was interrupted.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
     kind: Literal["lifecycle"] = "lifecycle"

@@ -169,7 +169,7 @@ def _end_leftovers() -> tuple[str, ...]:
 def _reason(code: int, log_path: Path, limit_s: float) -> str:
     tail = log_path.read_text(errors="replace").splitlines()[-_TELLS_LINES:]
     ended = (
-        f"the session was killed by {signal.Signals(-code).name} (its time limit is {limit_s:.0f} s)"
+        f"the session was killed by {signal.Signals(-code).name} (its limit is {limit_s:.0f} s)"
         if code < 0
         else f"the session ended with exit code {code}"
     )

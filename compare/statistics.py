@@ -5,30 +5,29 @@ not apply and what is missing as well.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from compare.experiments.fractional import slots
-from compare.intervals import Estimate, geometric_mean
+from compare.intervals import Estimate, geometric_mean, median
 from compare.metrics import (
     ADMITTED,
+    BY_DEFINITION,
+    CPU_TIME,
     ENGINE_EFFICIENCY,
+    OVERHEAD,
+    PEAK_MEMORY,
     SPEEDUP,
+    THROUGHPUT,
     Metric,
     Quantity,
-    accuracy_metric,
+    accuracy_of,
     admitted,
     fractional_metrics,
-    images_per_s,
-    memory_metrics,
-    overhead_metrics,
-    peak_concurrency,
     startup_metrics,
-    throughput_metrics,
 )
 from compare.observations import (
-    PHASES,
     Absence,
     Observations,
     Observed,
@@ -38,14 +37,14 @@ from compare.observations import (
     planned_cases,
     valid,
 )
-from compare.records import CEILING, SERIAL, Plan, Row, Run, Scalar, TaskRun
+from compare.records import CEILING, SERIAL, Plan, Row, Run, Scalar
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One quantity of one engine in one case: a number, a word or an absence for each block."""
+    """One quantity of one engine in one case: for each planned block a number or an absence."""
 
     experiment: str
     engine: str
@@ -54,14 +53,14 @@ class Series:
     values: Mapping[int, float]
     absences: Mapping[int, Absence]
     note: str | None = None
-    """What stands against the numbers."""
+    """What stands against the numbers, or explains them."""
 
     @property
     def usable(self) -> bool:
         """There is a number, and no block broke a gate.
 
-        One block that returned wrong results is enough: an engine that is right in two of three
-        runs has no throughput.
+        One block with wrong results is enough: an engine that is right in two of three runs has
+        no throughput.
         """
         broken = any(absence.why is Why.INVALID for absence in self.absences.values())
         return bool(self.values) and not broken
@@ -69,27 +68,260 @@ class Series:
 
 def rows(run: Run) -> tuple[Row, ...]:
     """All rows, in the order experiment, engine, case, metric."""
-    observations = Observations(run)
-    found: list[Row] = []
-    for one in _all_series(observations):
-        if isinstance(one, Series):
-            found.append(_row(one))
-        else:
-            found.append(one)
-    return tuple(found)
+    return tuple(one if isinstance(one, Row) else _row(one) for one in _estimable(run))
 
 
 def series(run: Run) -> tuple[Series, ...]:
-    """The same as ``rows`` before the estimate, without the words."""
-    return tuple(one for one in _all_series(Observations(run)) if isinstance(one, Series))
+    """What the rows with numbers are estimated from, in the same order."""
+    return tuple(one for one in _estimable(run) if isinstance(one, Series))
 
 
 def throughput_ratio(run: Run, engine: str, other: str) -> Estimate | None:
     """Throughput of ``engine`` over that of ``other``, paired within blocks.
 
-    ``None`` when no block holds a valid run of both.
+    ``None`` when no block has both, or either has none at all because a gate was broken.
     """
     observations = Observations(run)
-    ours, theirs = _images_per_s(observations, engine), _images_per_s(observations, other)
-    ratios = [ours[block] / theirs[block] for block in ours if block in theirs]
+    ours, theirs = _speed(observations, engine), _speed(observations, other)
+    if not (ours.usable and theirs.usable):
+        return None
+    ratios = [
+        v / theirs.values[block] for block, v in ours.values.items() if block in theirs.values
+    ]
     return geometric_mean(ratios) if ratios else None
+
+
+def _estimable(run: Run) -> Iterator[Series | Row]:
+    observations = Observations(run)
+    plan = run.plan
+    for experiment in plan.experiments:
+        for engine in engines(plan):
+            if any(case.experiment == experiment for case in planned_cases(plan, engine)):
+                yield from _EXPERIMENTS[experiment](observations, engine)
+    for engine in engines(plan):
+        yield from _startup(observations, engine)
+    for engine in engines(plan):
+        if any(case.experiment == "throughput" for case in planned_cases(plan, engine)):
+            yield from _memory(observations, engine)
+
+
+def _throughput(observations: Observations, engine: str) -> Iterator[Series]:
+    plan = observations.plan
+    observed = observations.throughput(engine)
+    speed = _speed(observations, engine)
+    yield speed
+    yield _paired(speed, _speed(observations, SERIAL), SPEEDUP)
+    yield _paired(speed, _speed(observations, CEILING), ENGINE_EFFICIENCY)
+    yield _of("throughput", engine, _batch_case(plan), CPU_TIME, observed)
+    if plan.workload is not None and plan.workload.labels is not None:
+        accuracy = _of(
+            "throughput", engine, _batch_case(plan), accuracy_of(plan.workload.labels), observed
+        )
+        random = "the weights are random: what is right is right by chance"
+        yield replace(accuracy, note=random if plan.workload.random_weights else None)
+
+
+def _speed(observations: Observations, engine: str) -> Series:
+    observed = observations.throughput(engine)
+    return _of("throughput", engine, _batch_case(observations.plan), THROUGHPUT, observed)
+
+
+def _paired(ours: Series, theirs: Series, quantity: Quantity) -> Series:
+    """Ratios within blocks, so that a drift of the machine from block to block cancels out."""
+    if ours.engine == theirs.engine:
+        quantity = replace(quantity, estimate=median)
+        return replace(
+            ours, quantity=quantity, values=dict.fromkeys(ours.values, 1.0), note=BY_DEFINITION
+        )
+    unit = theirs.values if theirs.usable else {}
+    lacking = Absence(
+        why=Why.NOT_GIVEN, reason=f"{theirs.engine} has no valid throughput in the same block"
+    )
+    return replace(
+        ours,
+        quantity=quantity,
+        values={block: v / unit[block] for block, v in ours.values.items() if block in unit},
+        absences={**ours.absences, **{b: lacking for b in ours.values if b not in unit}},
+    )
+
+
+def _overhead(observations: Observations, engine: str) -> Iterator[Series]:
+    observed = observations.overhead(engine)
+    case = _budget(observations.plan)
+    for metric in OVERHEAD:
+        yield _of("overhead", engine, case, metric, observed)
+
+
+def _fractional(observations: Observations, engine: str) -> Iterator[Series | Row]:
+    plan = observations.plan
+    for cpus, phase in observations.shares(engine):
+        observed = observations.share(engine, cpus, phase)
+        case = {"cpus": cpus, "phase": phase, **_budget(plan)}
+        numbers = [
+            _of("fractional", engine, case, metric, observed)
+            for metric in fractional_metrics(plan, cpus)
+        ]
+        peaks = numbers[0].values.values()
+        over = _over_admission(peaks, slots(plan.workers, cpus))
+        yield _admitted_row(engine, case, _words(observations, engine, cpus), over)
+        for one in numbers:
+            counted = one.quantity.name in ("peak_concurrency", "admission_accuracy")
+            yield replace(one, note=over or _spread(peaks)) if counted else one
+
+
+def _words(observations: Observations, engine: str, cpus: float) -> Mapping[int, str | Absence]:
+    """What each block says of the share.
+
+    The warm wave decides: in a cold one processes may still be starting.
+    """
+    return {
+        block: one if isinstance(one, Absence) else admitted(observations.plan, cpus, one)
+        for block, one in observations.share(engine, cpus, "warm").items()
+    }
+
+
+def _admitted_row(
+    engine: str, case: Mapping[str, Scalar], words: Mapping[int, str | Absence], over: str | None
+) -> Row:
+    """A refusal is an answer here, with the engine's own words as the verdict."""
+    refusals = {block: one for block, one in absent(words).items() if one.why is Why.REJECTED}
+    others = {block: one for block, one in absent(words).items() if block not in refusals}
+    told = [*valid(words).values(), *(str(one.why) for one in refusals.values())]
+    broken = any(one.why is Why.INVALID for one in others.values())
+    value = Counter(told).most_common(1)[0][0] if told and not broken else None
+    return Row(
+        experiment="fractional",
+        engine=engine,
+        metric=ADMITTED,
+        unit="word",
+        value=value,
+        low=None,
+        high=None,
+        n=0 if value is None else len(told),
+        case=case,
+        verdict=_admitted_verdict(value, told, refusals, others, over),
+    )
+
+
+def _admitted_verdict(
+    value: str | None,
+    told: Sequence[str],
+    refusals: Mapping[int, Absence],
+    others: Mapping[int, Absence],
+    over: str | None,
+) -> str | None:
+    if value is None:
+        return _absence_verdict(others, has_value=False)
+    if len(set(told)) > 1:
+        return ", ".join(
+            f"{word} in {n} of {len(told)} blocks" for word, n in Counter(told).items()
+        )
+    if refusals:
+        return next(iter(refusals.values())).reason
+    return over or _absence_verdict(others, has_value=True)
+
+
+def _startup(observations: Observations, engine: str) -> Iterator[Series]:
+    plan = observations.plan
+    classifies = any(case.experiment == "throughput" for case in planned_cases(plan, engine))
+    observed = observations.lifecycle(engine)
+    for metric in startup_metrics(warm_up=classifies):
+        yield _of("startup", engine, _budget(plan), metric, observed)
+
+
+def _memory(observations: Observations, engine: str) -> Iterator[Series]:
+    observed = observations.throughput(engine)
+    yield _of("memory", engine, _batch_case(observations.plan), PEAK_MEMORY, observed)
+
+
+_EXPERIMENTS = {"throughput": _throughput, "overhead": _overhead, "fractional": _fractional}
+
+
+def _of(
+    experiment: str,
+    engine: str,
+    case: Mapping[str, Scalar],
+    metric: Metric[_T],
+    observed: Observed[_T],
+) -> Series:
+    values, absences = {}, absent(observed)
+    for block, one in valid(observed).items():
+        number = metric.value(one)
+        if number is None:
+            absences[block] = Absence(why=Why.NOT_GIVEN, reason=metric.lacking)
+        else:
+            values[block] = float(number)
+    return Series(
+        experiment=experiment,
+        engine=engine,
+        quantity=metric.quantity,
+        case=case,
+        values=values,
+        absences=absences,
+    )
+
+
+def _row(one: Series) -> Row:
+    estimate = one.quantity.estimate(list(one.values.values())) if one.usable else None
+    absences = _absence_verdict(one.absences, has_value=estimate is not None)
+    return Row(
+        experiment=one.experiment,
+        engine=one.engine,
+        metric=one.quantity.name,
+        unit=one.quantity.unit,
+        value=None if estimate is None else estimate.value,
+        low=None if estimate is None else estimate.low,
+        high=None if estimate is None else estimate.high,
+        n=0 if estimate is None else estimate.n,
+        case=one.case,
+        verdict="; ".join(filter(None, (absences, one.note if estimate else None))) or None,
+    )
+
+
+def _absence_verdict(absences: Mapping[int, Absence], *, has_value: bool) -> str | None:
+    """The gravest absence, with the number of blocks where others do have a number."""
+    told = [one for one in absences.values() if not (has_value and one.why is Why.PENDING)]
+    if not told:
+        return None
+    gravest = min(told, key=lambda one: list(Why).index(one.why))
+    alike = sum(one.why is gravest.why for one in told)
+    where = f" in {_blocks(alike)}" if has_value or alike < len(absences) else ""
+    return f"{gravest.why}{where}: {gravest.reason}"
+
+
+def _blocks(count: int) -> str:
+    return f"{count} block" + "s" * (count != 1)
+
+
+def _over_admission(peaks: Collection[float], fitting: int) -> str | None:
+    most = max(peaks, default=0)
+    if most <= fitting:
+        return None
+    return f"over-admission: {most:.0f} tasks ran at once, room is for {fitting}"
+
+
+def _spread(peaks: Collection[float]) -> str | None:
+    if len(set(peaks)) < 2:  # noqa: PLR2004 - one value has no spread
+        return None
+    return f"{min(peaks):.0f} to {max(peaks):.0f} tasks over the blocks"
+
+
+def _budget(plan: Plan) -> dict[str, Scalar]:
+    return {
+        "workers": plan.workers,
+        "threads": plan.threads_per_worker,
+        "config": plan.config.value,
+    }
+
+
+def _batch_case(plan: Plan) -> dict[str, Scalar]:
+    workload = plan.workload
+    if workload is None:
+        return _budget(plan)
+    return {
+        **_budget(plan),
+        "chunk": workload.chunk,
+        "model": workload.model,
+        "dtype": workload.dtype,
+        "n_images": len(workload.images),
+    }

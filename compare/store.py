@@ -1,9 +1,8 @@
 """A results folder: written record by record, read back whole.  The only module that knows JSON.
 
-    <run>/plan.json  environment.json  measurements.jsonl
+<run>/plan.json  environment.json  measurements.jsonl
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -89,7 +88,7 @@ class RunFolder:
         """Replace the measurements, all or none of them."""
         new = self._records.with_suffix(".new")
         new.write_bytes(b"".join(encode(record) for record in records))
-        os.replace(new, self._records)
+        new.replace(self._records)
 
     @staticmethod
     def _bytes(path: Path) -> bytes:

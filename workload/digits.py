@@ -28,7 +28,7 @@ def split() -> tuple[Digits, Digits]:
     from sklearn.model_selection import train_test_split
 
     data = load_digits()
-    # Stored as 0 … 16, the number of dark pixels in a 4 × 4 square of the scan.
+    # Stored as 0 … 16, the number of dark pixels in a square of 4 by 4 of the scan.
     images = np.rint(data.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8)
     train, held_out, train_labels, held_out_labels = train_test_split(
         images, data.target, test_size=HELD_OUT, stratify=data.target, random_state=0

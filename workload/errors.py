@@ -7,8 +7,6 @@ next step, in one sentence.
         └── BrokenImageError    one file is no image, or a broken one
 """
 
-from typing_extensions import override
-
 
 class WorkloadError(Exception):
     """Base of all errors that a workload raises on purpose."""

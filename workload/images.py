@@ -3,6 +3,7 @@
 Only paths leave this module for a worker, which decodes the files itself.
 """
 
+import functools
 import importlib.util
 import os
 import random
@@ -21,6 +22,7 @@ from workload.errors import BrokenImageError, ImagesError
 _FORMATS = ("JPEG", "PNG")
 _PHOTOGRAPH_SIZE = (500, 375)
 """Width and height; the usual size of a photograph in ImageNet."""
+_JPEG_QUALITY = 90
 _PHOTOGRAPHS = (
     "astronaut.png",
     "chelsea.png",
@@ -76,7 +78,8 @@ def scan(folder: Path) -> ScannedImages:
         else:
             good.append(str(path))
     if not good:
-        found = f"{len(skipped)} files, none of them a JPEG or PNG image that can be read"
+        files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
+        found = f"{files}, none of them a JPEG or PNG image that can be read"
         raise ImagesError(
             f"folder {folder} holds {found if skipped else 'no files'}; "
             "put some JPEG or PNG images there, or give another folder"
@@ -94,21 +97,21 @@ def true_labels(paths: tuple[str, ...], labels: tuple[str, ...]) -> tuple[str, .
 
 
 def default_photographs(count: int, folder: Path) -> tuple[Path, ...]:
-    """``count`` JPEG photographs of 500 × 375, made in ``folder`` unless they are there.
+    """``count`` JPEG photographs of 500 by 375, made in ``folder`` unless they are there.
 
     Each is another part of a real photograph, at another scale.  Image ``i`` depends on ``i``
     alone.
     """
     paths = tuple(folder / f"{index:04}.jpg" for index in range(count))
     for index, path in enumerate(paths):
-        _make_once(path, lambda index=index: _photograph(index), quality=90)
+        _make_once(path, functools.partial(_photograph, index))
     return paths
 
 
 def held_out_digits(count: int, folder: Path) -> tuple[Path, ...]:
     """``count`` handwritten digits that ``vit-digits`` was not trained on, with classes mixed.
 
-    PNG files of 8 × 8, each in a folder called like its label (``7/0012.png``), made in
+    PNG files of 8 by 8, each in a folder called like its label (``7/0012.png``), made in
     ``folder`` unless they are there.
 
     Raises:
@@ -123,7 +126,7 @@ def held_out_digits(count: int, folder: Path) -> tuple[Path, ...]:
     paths = []
     for index in range(count):
         path = folder / str(digits.labels[index]) / f"{index:04}.png"
-        _make_once(path, lambda index=index: Image.fromarray(digits.images[index]))
+        _make_once(path, functools.partial(Image.fromarray, digits.images[index]))
         paths.append(path)
     return tuple(paths)
 
@@ -175,7 +178,7 @@ def _check(path: Path) -> None:
         decode(str(path))
 
 
-def _make_once(path: Path, make: Callable[[], Image.Image], **options: int) -> None:
+def _make_once(path: Path, make: Callable[[], Image.Image]) -> None:
     """Write an image by a rename, so that a file that is there is whole, whoever else writes it."""
     if path.exists():
         return
@@ -183,7 +186,7 @@ def _make_once(path: Path, make: Callable[[], Image.Image], **options: int) -> N
     descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     os.close(descriptor)
     try:
-        make().save(scratch, **options)
+        make().save(scratch, quality=_JPEG_QUALITY)  # which a PNG has no use for
         Path(scratch).chmod(0o644)
         Path(scratch).replace(path)
     finally:

@@ -20,6 +20,7 @@ VIT_DIGITS = "vit-digits"
 """A small ViT that reads handwritten digits; trained by ``workload.train_digits``."""
 BUILT_IN = (VIT_BASE, VIT_DIGITS)
 
+_CHOICES = f"{VIT_BASE}, {VIT_DIGITS}, a folder, or a hub name like google/vit-base-patch16-224"
 _CONFIG = "config.json"
 _PROCESSOR = "preprocessor_config.json"
 _CLASSIFIER = "ViTForImageClassification"
@@ -29,6 +30,8 @@ _WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+_HUB_FILES = [_CONFIG, _PROCESSOR, "model*.safetensors*"]
+"""The hub holds the weights in up to four formats."""
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _HUB_TIMEOUT_S = 5.0
 
@@ -66,13 +69,7 @@ def resolve(model: str, cache: Path) -> ResolvedModel:
         folder = _download(model)
     else:
         close = difflib.get_close_matches(model, BUILT_IN, n=1)
-        hint = (
-            f"did you mean {close[0]!r}?"
-            if close
-            else (
-                f"give {' or '.join(BUILT_IN)}, a folder, or a hub name like google/vit-base-patch16-224"
-            )
-        )
+        hint = f"did you mean {close[0]!r}?" if close else f"give {_CHOICES}"
         raise ModelError(f"there is no model or folder called {model!r}; {hint}")
     return ResolvedModel(
         folder=str(folder.absolute()),
@@ -138,17 +135,21 @@ def _check_weights(model: str, folder: Path) -> None:
 
 
 def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
+    unreachable: Exception | None = None
     try:
-        # Falls back to what an earlier download has left when the hub cannot be reached.
+        # Asked first because snapshot_download asks the same without a time limit.
+        HfApi().model_info(name, timeout=_HUB_TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001 - the client lets through what its HTTP library raises
+        unreachable = error
+    try:
+        # An earlier download serves as well when the hub cannot be reached.
         folder = snapshot_download(
-            name,
-            allow_patterns=[_CONFIG, _PROCESSOR, "model*.safetensors*"],
-            etag_timeout=_HUB_TIMEOUT_S,
+            name, allow_patterns=_HUB_FILES, local_files_only=unreachable is not None
         )
-    except Exception as error:  # the client also lets through what its HTTP library raises
-        cause = str(error).partition("\n")[0].strip().rstrip(".")
+    except Exception as error:
+        cause = str(unreachable or error).strip().partition("\n")[0].rstrip(".")
         raise ModelError(
             f"model {name!r} is no folder here and could not be had from the model hub ({cause}); "
             "check the name and the connection, or download it elsewhere and give its folder"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from compare.bench import Bench
 from compare.presets import Preset
-from compare.records import Case, Measurement, Plan, Workload
+from compare.records import Case, Plan, TaskRun, Workload
 from workload import vit
 from workload.interface import Task
 
@@ -24,7 +24,7 @@ def expected_s(plan: Plan, _case: Case, workers: int, image_s: float) -> float:
     return 0.0 if plan.workload is None else len(plan.workload.images) * image_s / workers
 
 
-def measure(bench: Bench, case: Case) -> Iterator[Measurement]:
+def measure(bench: Bench, case: Case) -> Iterator[TaskRun]:
     """One run over all images; the memory is sampled meanwhile."""
     tasks = image_tasks(bench.plan, bench.label())
     items = sum(len(task.payload) for task in tasks)

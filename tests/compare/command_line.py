@@ -32,7 +32,9 @@ def compare(
     )
 
 
-def small_run(out: Path, *arguments: object, limit_s: float = 150) -> subprocess.CompletedProcess[str]:
+def small_run(
+    out: Path, *arguments: object, limit_s: float = 150
+) -> subprocess.CompletedProcess[str]:
     """A run of seconds: the small trained model on a few held-out digits."""
     return compare(*_SMALL, "--out", out, *arguments, limit_s=limit_s)
 

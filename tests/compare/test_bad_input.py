@@ -159,14 +159,14 @@ def test_help_and_the_list_of_engines_import_no_framework(
     arguments: list[str], limit_s: float
 ) -> None:
     probe = (
-        "import sys, time; began = time.perf_counter(); sys.argv[1:] = {0!r}\n"
+        f"import sys, time; began = time.perf_counter(); sys.argv[1:] = {arguments!r}\n"
         "from compare.__main__ import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "print(time.perf_counter() - began, file=sys.stderr)\n"
-        "heavy = {{'ray', 'dask', 'distributed', 'pyspark', 'torch', 'transformers'}}\n"
+        "heavy = {'ray', 'dask', 'distributed', 'pyspark', 'torch', 'transformers'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-    ).format(arguments)
+    )
     best = min(
         float(
             subprocess.run(

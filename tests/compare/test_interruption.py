@@ -1,4 +1,4 @@
-"""Ctrl-C and kill -9 at any moment: nothing lives on, nothing is lost, nothing is measured twice."""
+"""Ctrl-C and kill -9: nothing lives on, nothing is lost, nothing is measured twice."""
 
 import json
 import os
@@ -115,5 +115,3 @@ def test_a_torn_last_line_is_the_end_of_a_killed_run(tmp_path: Path) -> None:
     whole = records.read_bytes()
     records.write_bytes(whole[: -len(whole.splitlines()[-1]) // 2])
     resume(tmp_path)
-
-

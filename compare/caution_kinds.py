@@ -1,0 +1,275 @@
+"""The kinds of cautions: evidence in the fields, advice in the text.  Decides nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from compare.losses import Parts
+from compare.wording import listed, plural, seconds
+
+
+class Caution(Protocol):
+    """Evidence in its fields, advice in its text."""
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialRun:
+    """Sessions of the plan did not run to their end."""
+
+    done: int
+    planned: int
+
+    def __str__(self) -> str:
+        return (
+            f"Only {self.done} of {self.planned} sessions were run. "
+            "Finish the run with --resume before quoting it."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneBlock:
+    """Everything was measured once."""
+
+    def __str__(self) -> str:
+        return (
+            "One block: no interval can be given and no difference shown. "
+            "Rerun with --blocks 3 or more before quoting a number."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineMissing:
+    """Asked for, but it cannot run here."""
+
+    engine: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.engine} was asked for and not run: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFailed:
+    """A case, or a whole session, gave no measurement."""
+
+    engine: str
+    block: int
+    experiment: str | None
+    """``None`` when the session failed as a whole."""
+    reason: str
+
+    def __str__(self) -> str:
+        what = "its session" if self.experiment is None else self.experiment
+        return f"{self.engine} failed in block {self.block} ({what}): {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateBroken:
+    """An engine ran, but not what was asked."""
+
+    engine: str
+    experiment: str
+    blocks: tuple[int, ...]
+    reason: str
+
+    def __str__(self) -> str:
+        blocks = listed([str(block) for block in self.blocks])
+        return (
+            f"{self.engine} has no valid {self.experiment} (block {blocks}): {self.reason}. "
+            "Its numbers are left out, those of its other blocks, too."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomWeights:
+    """The model is not trained."""
+
+    model: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model} has random weights: its speed is that of a trained model, its labels "
+            "and accuracy mean nothing. Choose a trained --model for those."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesSkipped:
+    """Files that are no images."""
+
+    count: int
+    first: str
+
+    def __str__(self) -> str:
+        return f"{plural(self.count, 'file')} skipped, the first: {self.first}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oversubscribed:
+    """Workers times threads is more than there are cores."""
+
+    workers: int
+    threads: int
+    cores: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.workers} workers × {plural(self.threads, 'thread')} on "
+            f"{plural(self.cores, 'core')}: they wait for each other. "
+            "Lower --workers or --threads-per-worker for speeds that hold elsewhere."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineDrifted:
+    """Throughput of the serial engine changed between the first and last blocks."""
+
+    first_images_per_s: float
+    last_images_per_s: float
+
+    def __str__(self) -> str:
+        change = self.last_images_per_s / self.first_images_per_s - 1
+        return (
+            f"The serial baseline changed by {change:+.0%} from the first block to the last. "
+            "Rerun on a quiet machine, or with more blocks."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFromOutside:
+    """Something else used the cores while sessions ran."""
+
+    sessions: int
+    worst_session: str
+    worst_share: float
+
+    def __str__(self) -> str:
+        return (
+            f"Other programs used the machine during {plural(self.sessions, 'session')}, at worst "
+            f"{self.worst_share:.0%} of its cores ({self.worst_session}). Rerun without them."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuStolen:
+    """The hypervisor gave CPU time of this machine to others."""
+
+    worst_session: str
+    worst_share: float
+
+    def __str__(self) -> str:
+        return (
+            f"The hypervisor took up to {self.worst_share:.0%} of the cores "
+            f"({self.worst_session}). Rerun on a machine of your own."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnequalNiceness:
+    """As shipped, engines run their workers at different priorities."""
+
+    niceness: Mapping[str, tuple[int, ...]]
+
+    def __str__(self) -> str:
+        said = [f"{engine} {'/'.join(map(str, n))}" for engine, n in self.niceness.items()]
+        return (
+            f"Workers ran at unequal niceness: {listed(said)}. It matters when the cores are "
+            "shared with other programs; --config tuned makes it equal."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnequalAllocator:
+    """As shipped, engines tell malloc different things."""
+
+    allocators: Mapping[str, str]
+
+    def __str__(self) -> str:
+        said = [f"{engine}: {told}" for engine, told in self.allocators.items()]
+        return (
+            f"Memory was allocated in unequal ways ({'; '.join(said)}), which decides part of the "
+            "speed of a ViT; --config tuned makes it equal."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftoverProcesses:
+    """Processes outlived their session and had to be ended."""
+
+    engine: str
+    count: int
+    first: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.engine} left processes behind ({self.count}), which the runner ended; "
+            f"the first: {self.first}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewTasks:
+    """So few tasks that the last wave decides."""
+
+    tasks: int
+    workers: int
+
+    def __str__(self) -> str:
+        return (
+            f"{plural(self.tasks, 'task')} for {self.workers} workers: one slow task at the end "
+            "shows in the throughput. Use more images or a smaller --chunk."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpareWorkers:
+    """More threads or processes ran tasks than there are workers, though never more at once."""
+
+    engine: str
+    seen: int
+    workers: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.engine} ran the image tasks in {self.seen} threads or processes for "
+            f"{plural(self.workers, 'worker')}; a process that came late loaded the model while "
+            "the clock ran."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BelowCeiling:
+    """An engine lost more than a tenth, with enough tasks to do better."""
+
+    engine: str
+    efficiency: float
+    block: int
+    longer: Parts | None
+    """Than the ceiling in that block, part by part; ``None`` without spans."""
+
+    def __str__(self) -> str:
+        said = f"{self.engine} reached {self.efficiency:.0%} of the engine-free ceiling."
+        if self.longer is None:
+            return said
+        told = [f"{seconds(part_s)} {name}" for name, part_s in self.longer.by_size() if part_s > 0]
+        total_s = self.longer.total_s()
+        return (
+            f"{said} In block {self.block} it took {seconds(total_s)} longer; each worker lost "
+            f"{listed(told)}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BentLine:
+    """The makespans of the no-ops do not lie on a line."""
+
+    engine: str
+    worst: float
+
+    def __str__(self) -> str:
+        return (
+            f"The no-ops of {self.engine} are up to {self.worst:.0%} off the line a + b·N: "
+            "take its per-task and fixed cost as rough, and its no-op throughput as measured."
+        )

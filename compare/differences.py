@@ -1,0 +1,228 @@
+"""What changed from one run to another, and whether it can be told from noise."""
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from rich.table import Table
+from scipy import stats
+
+from compare.intervals import CONFIDENCE, Estimate, unpaired_ratio
+from compare.metrics import Better
+from compare.records import Row, Run, Scalar
+from compare.statistics import Series, rows, series
+from compare.wording import interval, number, short
+
+
+class DifferentPlansError(Exception):
+    """The runs did not measure the same thing on the same machine."""
+
+
+class Outcome(enum.StrEnum):
+    """What can be said of one row.  The value is what is printed."""
+
+    SLOWER = "slower"
+    """Or more costly: worse in the direction of its metric."""
+    FASTER = "faster"
+    LOST = "no number any more"
+    GAINED = "a number now"
+    NO_DIFFERENCE = "no difference shown"
+    NO_INTERVAL = "no interval from one block"
+    CHANGED_WORD = "another answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row of both runs."""
+
+    experiment: str
+    engine: str
+    metric: str
+    case: Mapping[str, Scalar]
+    ratio: Estimate | None
+    """B/A with its 95% interval; ``None`` when a side has no number, or one that is not positive."""
+    outcome: Outcome
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """All rows that both runs have and whose metric has a direction, and all answers."""
+
+    run_a: str
+    run_b: str
+    changes: tuple[Change, ...]
+
+    @property
+    def slower(self) -> tuple[Change, ...]:
+        """What got significantly worse, or has no number any more."""
+        return tuple(c for c in self.changes if c.outcome in (Outcome.SLOWER, Outcome.LOST))
+
+
+def compare_runs(a: Run, b: Run, *, anyway: bool = False) -> Differences:
+    """Ratios b/a over the blocks of each, unpaired: Welch's t on logarithms.
+
+    The intervals are those of single rows.  *Slower* and *faster* are decided over all rows
+    together, with the false discovery rate held at 5% (Benjamini and Hochberg 1995), so that of
+    two runs without any difference at most one pair in twenty is told apart at all.
+
+    Raises:
+        DifferentPlansError: they measured different things, or on different machines, and
+            ``anyway`` is not set.
+    """
+    unequal = list(_unequal(a, b))
+    if unequal and not anyway:
+        raise DifferentPlansError(
+            f"the runs cannot be compared: {'; '.join(unequal)}; measure again with equal "
+            "settings on one machine, or pass --anyway"
+        )
+    return Differences(
+        run_a=a.plan.run_id,
+        run_b=b.plan.run_id,
+        changes=(*_numbers(series(a), series(b)), *_words(rows(a), rows(b))),
+    )
+
+
+def console_table(found: Differences) -> Table:
+    """What changed; a line for all the rest."""
+    table = Table(title=f"{found.run_b} against {found.run_a}")
+    for heading in ("experiment", "engine", "metric", "B/A (95% interval)", ""):
+        table.add_column(heading)
+    unchanged = (Outcome.NO_DIFFERENCE, Outcome.NO_INTERVAL)
+    for change in found.changes:
+        if change.outcome in unchanged:
+            continue
+        words = short(": ".join(filter(None, (change.outcome, change.detail))))
+        table.add_row(
+            change.experiment, change.engine, _metric(change), _ratio(change.ratio), words
+        )
+    rest = [change.outcome for change in found.changes if change.outcome in unchanged]
+    told = [f"{rest.count(outcome)} rows: {outcome}" for outcome in unchanged if outcome in rest]
+    table.caption = "; ".join(told) or None
+    return table
+
+
+def _metric(change: Change) -> str:
+    if change.experiment != "fractional":
+        return change.metric
+    return f"{change.metric} at {change.case['cpus']} CPU, {change.case['phase']}"
+
+
+def _ratio(ratio: Estimate | None) -> str:
+    if ratio is None:
+        return "–"
+    if ratio.low is None or ratio.high is None:
+        return number(ratio.value)
+    return f"{number(ratio.value)} ({interval(ratio.value, ratio.low, ratio.high)})"
+
+
+def _numbers(old: Sequence[Series], new: Sequence[Series]) -> Iterator[Change]:
+    """Of every metric that has a direction."""
+    later = {_key(one): one for one in new}
+    pairs = [
+        (one, later[_key(one)])
+        for one in old
+        if _key(one) in later and one.quantity.better is not Better.NEITHER
+    ]
+    tested = {}
+    for place, (before, after) in enumerate(pairs):
+        if before.usable and after.usable and _positive(before) and _positive(after):
+            tested[place] = unpaired_ratio(
+                list(after.values.values()), list(before.values.values())
+            )
+    significant = _discoveries({place: ratio.p for place, ratio in tested.items()})
+    for place, (before, after) in enumerate(pairs):
+        ratio = tested[place].estimate if place in tested else None
+        yield Change(
+            experiment=before.experiment,
+            engine=before.engine,
+            metric=before.quantity.name,
+            case=before.case,
+            ratio=ratio,
+            outcome=_outcome(before, after, ratio, significant=place in significant),
+            detail=_why_none(after) if before.usable and not after.usable else None,
+        )
+
+
+def _outcome(
+    before: Series, after: Series, ratio: Estimate | None, *, significant: bool
+) -> Outcome:
+    if before.usable != after.usable:
+        return Outcome.LOST if before.usable else Outcome.GAINED
+    if ratio is None or not significant:
+        alone = ratio is not None and ratio.low is None
+        return Outcome.NO_INTERVAL if alone else Outcome.NO_DIFFERENCE
+    rose = ratio.value > 1
+    return Outcome.FASTER if rose == (before.quantity.better is Better.HIGHER) else Outcome.SLOWER
+
+
+def _words(old: Sequence[Row], new: Sequence[Row]) -> Iterator[Change]:
+    """Of the rows whose value is a word."""
+    later = {_row_key(row): row for row in new}
+    for before in old:
+        after = later.get(_row_key(before))
+        if isinstance(before.value, str) and after is not None and after.value != before.value:
+            yield Change(
+                experiment=before.experiment,
+                engine=before.engine,
+                metric=before.metric,
+                case=before.case,
+                ratio=None,
+                outcome=Outcome.LOST if after.value is None else Outcome.CHANGED_WORD,
+                detail=f"{before.value}, now {after.value or after.verdict}",
+            )
+
+
+def _discoveries(p_values: Mapping[int, float | None]) -> frozenset[int]:
+    known = {place: p for place, p in p_values.items() if p is not None}
+    if not known:
+        return frozenset()
+    adjusted = stats.false_discovery_control(list(known.values()), method="bh")
+    return frozenset(place for place, p in zip(known, adjusted, strict=True) if p <= 1 - CONFIDENCE)
+
+
+def _positive(one: Series) -> bool:
+    return min(one.values.values()) > 0
+
+
+def _why_none(one: Series) -> str | None:
+    return next((str(absence) for absence in one.absences.values()), None)
+
+
+def _key(one: Series) -> tuple[str, str, str, str]:
+    return one.experiment, one.engine, one.quantity.name, _case_key(one.case)
+
+
+def _row_key(row: Row) -> tuple[str, str, str, str]:
+    return row.experiment, row.engine, row.metric, _case_key(row.case)
+
+
+def _case_key(case: Mapping[str, Scalar]) -> str:
+    # Settings that differ are refused before, or were allowed by the user: they make no other row.
+    return " ".join(f"{name}={case[name]}" for name in ("cpus", "phase") if name in case)
+
+
+def _unequal(a: Run, b: Run) -> Iterator[str]:
+    left, right = _facts(a), _facts(b)
+    for name, value in left.items():
+        if right[name] != value:
+            yield f"{name} is {short(str(value))} in one and {short(str(right[name]))} in the other"
+
+
+def _facts(run: Run) -> dict[str, object]:
+    plan, workload = run.plan, run.plan.workload
+    facts: dict[str, object] = {
+        "cpu_model": run.environment.get("cpu_model"),
+        "cores": run.environment.get("cores"),
+        "workers": plan.workers,
+        "threads per worker": plan.threads_per_worker,
+        "config": plan.config.value,
+        "model": None if workload is None else workload.model,
+        "dtype": None if workload is None else workload.dtype,
+        "chunk": None if workload is None else workload.chunk,
+        "number of images": None if workload is None else len(workload.images),
+    }
+    names = [] if workload is None else [PurePath(image).name for image in workload.images]
+    facts["list of images"] = names
+    return facts

@@ -1,0 +1,140 @@
+"""The answer in three sentences: which is fastest, what a task costs, what a share of a core is.
+
+Every sentence has its numbers and says what was not shown.  Nothing is extrapolated to other
+machines.
+"""
+
+from collections.abc import Sequence
+
+from compare.cautions import cores_of
+from compare.metrics import ADMITTED
+from compare.observations import Observations, valid
+from compare.records import CEILING, SERIAL, Row, Run
+from compare.statistics import throughput_ratio
+from compare.wording import estimate, listed, number, plural, seconds, seconds_of, short, value_of
+
+_SMALL_OVERHEAD = 0.1
+
+
+def headline(run: Run, rows: Sequence[Row]) -> tuple[str, ...]:
+    """One sentence for each experiment of the plan, in that order."""
+    sentences = {
+        "throughput": _fastest(run, rows),
+        "overhead": _task_cost(run, rows),
+        "fractional": _small_share(rows),
+    }
+    return tuple(sentences[name] for name in sentences if name in run.plan.experiments)
+
+
+def fastest_engine(rows: Sequence[Row]) -> str | None:
+    """The engine with the highest throughput; the ceiling is none."""
+    found = {
+        row.engine: row.value
+        for row in rows
+        if row.metric == "throughput" and isinstance(row.value, float) and row.engine != CEILING
+    }
+    return max(found, key=lambda engine: found[engine], default=None)
+
+
+def _fastest(run: Run, rows: Sequence[Row]) -> str:
+    best = fastest_engine(rows)
+    plan = run.plan
+    if best is None or plan.workload is None:
+        return "No engine gave a valid throughput."
+    row = next(row for row in rows if row.metric == "throughput" and row.engine == best)
+    cores = cores_of(run)
+    machine = "this machine" if cores is None else f"this machine with {plural(cores, 'core')}"
+    said = (
+        f"On {machine}, `{best}` had the highest throughput with {plural(plan.workers, 'worker')} "
+        f"and {plural(len(plan.workload.images), 'image')}, {estimate(row)} images/s"
+    )
+    shown, tied, without = [], [], []
+    for other in dict.fromkeys(row.engine for row in rows if row.metric == "throughput"):
+        if other in (best, CEILING):
+            continue
+        ratio = throughput_ratio(run, best, other)
+        if ratio is None:
+            without.append(f"`{other}`")
+        elif ratio.difference_shown:
+            shown.append(f"`{other}` ({number(ratio.value)} ×)")
+        else:
+            tied.append(f"`{other}` ({number(ratio.value)} ×)")
+    told = [said]
+    if shown:
+        told.append(f"a difference is shown to {listed(shown)}")
+    if tied:
+        told.append(f"no difference shown to {listed(tied)}")
+    if without:
+        told.append(f"nothing to compare with for {listed(without)}")
+    return "; ".join(told) + "."
+
+
+def _task_cost(run: Run, rows: Sequence[Row]) -> str:
+    """With cost b paid for each task on top of its work on p workers, a run of tasks of d seconds
+    takes b + d/p a task at most, so b is under a tenth of it for d > 9·b·p.
+    """
+    costs = {
+        row.engine: row
+        for row in rows
+        if row.metric == "per_task_cost"
+        and isinstance(row.value, float)
+        and row.engine not in (CEILING, SERIAL)
+    }
+    if not costs:
+        return "No engine gave a valid cost per task."
+    said = [f"{seconds_of(row)} on `{engine}`" for engine, row in costs.items()]
+    workers = run.plan.workers
+    most = max(map(value_of, costs.values()))
+    limit_s = (1 / _SMALL_OVERHEAD - 1) * most * workers
+    told = (
+        f"An empty task costs {listed(said)}; even the largest of these is less than a tenth of "
+        f"a run when tasks take longer than {seconds(limit_s)} on {plural(workers, 'worker')}"
+    )
+    task_s = _task_s(run)
+    return f"{told}." if task_s is None else f"{told}; the image tasks here took {seconds(task_s)}."
+
+
+def _task_s(run: Run) -> float | None:
+    """Mean duration of an image task on the ceiling."""
+    spans = [
+        span
+        for task_run in valid(Observations(run).throughput(CEILING)).values()
+        for span in task_run.spans or ()
+    ]
+    return sum(span.end_s - span.start_s for span in spans) / len(spans) if spans else None
+
+
+def _small_share(rows: Sequence[Row]) -> str:
+    warm = [row for row in rows if row.experiment == "fractional" and row.case["phase"] == "warm"]
+    if not warm:
+        return "No engine was asked for a share of a core."
+    share = min(float(row.case["cpus"]) for row in warm)
+    here = [row for row in warm if row.case["cpus"] == share]
+    peaks = {row.engine: row for row in here if row.metric == "peak_concurrency"}
+    accuracy = {row.engine: row for row in here if row.metric == "admission_accuracy"}
+    said = []
+    cannot = []
+    for row in here:
+        if row.metric != ADMITTED:
+            continue
+        if row.value is None and (row.verdict or "").startswith("not applicable"):
+            cannot.append(f"`{row.engine}`")
+        else:
+            said.append(_answer(row, peaks[row.engine], accuracy[row.engine]))
+    if cannot:
+        said.append(f"{listed(cannot)} cannot express it")
+    return f"Of tasks that ask for {share:g} CPU, " + "; ".join(said) + "."
+
+
+def _answer(admitted: Row, peak: Row, accuracy: Row) -> str:
+    engine = f"`{admitted.engine}`"
+    if admitted.value == "rejected":
+        return f"{engine} rejects them"
+    if not isinstance(peak.value, float) or not isinstance(accuracy.value, float):
+        return f"{engine} gave no number ({short(admitted.verdict or 'not measured')})"
+    fitting = round(peak.value / accuracy.value) if accuracy.value else 0
+    said = f"runs {peak.value:.0f} at once where {fitting} fit"
+    if admitted.value == "rounded":
+        return f"{engine} rounds the share up to whole cores and {said}"
+    over = ", too many" if accuracy.value > 1 else ""
+    return f"{engine} {said}{over}"

@@ -1,0 +1,62 @@
+"""Where the time went that an engine took longer than the engine-free ceiling."""
+
+from dataclasses import dataclass
+
+from compare.records import TaskRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A makespan, taken apart; seconds per worker, and their sum is the makespan."""
+
+    kernel_s: float
+    """Inside the tasks."""
+    gaps_s: float
+    """Idle until the last task started: before and between tasks."""
+    tail_s: float
+    """Idle from then on: there was nothing left to do."""
+    return_s: float
+    """From the end of the last task until its result was in the driver."""
+
+    def total_s(self) -> float:
+        """The makespan; of a difference, how much longer it is."""
+        return self.kernel_s + self.gaps_s + self.tail_s + self.return_s
+
+    def minus(self, other: "Parts") -> "Parts":
+        """Part by part."""
+        return Parts(
+            kernel_s=self.kernel_s - other.kernel_s,
+            gaps_s=self.gaps_s - other.gaps_s,
+            tail_s=self.tail_s - other.tail_s,
+            return_s=self.return_s - other.return_s,
+        )
+
+    def by_size(self) -> tuple[tuple[str, float], ...]:
+        """In words, the largest first."""
+        named = {
+            "in slower kernels": self.kernel_s,
+            "idle before and between tasks": self.gaps_s,
+            "idle at the end, with no task left": self.tail_s,
+            "until the last result was back": self.return_s,
+        }
+        return tuple(sorted(named.items(), key=lambda part: -part[1]))
+
+
+def parts(run: TaskRun, workers: int) -> Parts | None:
+    """``None`` without spans.
+
+    Computed from how many tasks ran at each moment, not from who ran them: an engine may hand
+    tasks to more threads than it has workers, one after the other.
+    """
+    if not run.spans:
+        return None
+    last_start_s = max(span.start_s for span in run.spans)
+    last_end_s = max(span.end_s for span in run.spans)
+    busy_s = sum(span.end_s - span.start_s for span in run.spans)
+    early_s = sum(min(span.end_s, last_start_s) - span.start_s for span in run.spans)
+    return Parts(
+        kernel_s=busy_s / workers,
+        gaps_s=last_start_s - early_s / workers,
+        tail_s=last_end_s - last_start_s - (busy_s - early_s) / workers,
+        return_s=run.makespan_s - last_end_s,
+    )

@@ -1,0 +1,236 @@
+"""Draws the rows and records as SVG.  Same records, same bytes; computes no estimate.
+
+Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which the colour-blind can
+tell apart; markers differ as well.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from compare.experiments.fractional import slots
+from compare.metrics import ADMITTED
+from compare.observations import Observations, engines, valid
+from compare.records import CEILING, Row, Run, TaskRun
+from compare.wording import number, seconds, value_of
+
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = "osD^vPX"
+_GREY = "#777777"
+_WIDTH = 7.2
+_LANE = 0.8
+_STYLE = {
+    "svg.hashsalt": "engine-compare",  # the ids in the file are drawn from it
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs on every machine
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+
+
+def write_plots(run: Run, rows: Sequence[Row], folder: Path) -> tuple[Path, ...]:
+    """Write throughput, lanes, overhead and fractional, as far as there are data; returns them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for draw in (throughput, lanes, overhead, fractional):
+        with mpl.rc_context(_STYLE):
+            figure = draw(run, rows)
+            if figure is not None:
+                path = folder / f"{draw.__name__}.svg"
+                FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
+                written.append(path)
+    return tuple(written)
+
+
+def throughput(_run: Run, rows: Sequence[Row]) -> Figure | None:
+    """A point and an interval for each engine, and the ceiling as a line."""
+    found = _numbers(rows, "throughput")
+    ceiling = found.pop(CEILING, None)
+    if not found:
+        return None
+    figure = Figure(figsize=(_WIDTH, 1.2 + 0.4 * len(found)), layout="constrained")
+    axes = figure.subplots()
+    for place, row in enumerate(found.values()):
+        value = value_of(row)
+        axes.plot(value, place, "o", color=_COLORS[0])
+        if row.low is not None and row.high is not None:
+            axes.plot([row.low, row.high], [place, place], "|-", color=_COLORS[0], markersize=9)
+        axes.annotate(
+            number(value),
+            (1, place),
+            (6, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+        )
+    if ceiling is not None:
+        axes.axvline(value_of(ceiling), color=_GREY, linestyle="--", linewidth=1)
+        axes.annotate(
+            f"ceiling {number(value_of(ceiling))}",
+            (value_of(ceiling), 1),
+            (0, 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            color=_GREY,
+        )
+    axes.set_yticks(range(len(found)), list(found))
+    axes.set_ylim(len(found) - 0.5, -0.6)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(f"images/s, higher is better{_bars(list(found.values()))}")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def lanes(run: Run, _rows: Sequence[Row]) -> Figure | None:
+    """When each worker ran which task in the first valid block, all engines on one time axis."""
+    observations = Observations(run)
+    found: dict[str, TaskRun] = {}
+    for engine in engines(run.plan):
+        runs = valid(observations.throughput(engine))
+        if runs and runs[min(runs)].spans:
+            found[engine] = runs[min(runs)]
+    if not found:
+        return None
+    workers = {engine: 1 + max(s.worker for s in r.spans or ()) for engine, r in found.items()}
+    height = min(9.0, 1.0 + 0.18 * (sum(workers.values()) + len(found)))
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    axes = figure.subplots()
+    top = 0.0
+    ticks = []
+    for engine, task_run in found.items():
+        for span in task_run.spans or ():
+            axes.broken_barh(
+                [(span.start_s, span.end_s - span.start_s)],
+                (top + span.worker, _LANE),
+                facecolor=_GREY if engine == CEILING else _COLORS[0],
+                edgecolor="white",
+                linewidth=0.5,
+            )
+        bottom = top + workers[engine] - 1 + _LANE
+        axes.plot([task_run.makespan_s] * 2, [top, bottom], color="black", linewidth=1)
+        axes.annotate(
+            seconds(task_run.makespan_s),
+            (task_run.makespan_s, (top + bottom) / 2),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+        )
+        ticks.append((top + bottom) / 2)
+        top = bottom + 1
+    axes.set_yticks(ticks, list(found))
+    axes.set_ylim(top, -0.5)
+    axes.set_xlim(0, 1.1 * max(task_run.makespan_s for task_run in found.values()))
+    axes.set_xlabel("seconds since the tasks were submitted; one lane a worker, one box a task")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def overhead(run: Run, rows: Sequence[Row]) -> Figure | None:
+    """Makespans of N no-ops in all blocks, and the line of the estimates."""
+    observations = Observations(run)
+    slopes, starts = _numbers(rows, "per_task_cost"), _numbers(rows, "fixed_cost")
+    if not slopes:
+        return None
+    figure = Figure(figsize=(_WIDTH, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for engine in sorted(slopes, key=lambda engine: -value_of(slopes[engine])):
+        blocks = valid(observations.overhead(engine)).values()
+        runs = [no_op for block in blocks for no_op in block.no_ops]
+        sizes = [no_op.tasks for no_op in runs]
+        a, b = value_of(starts[engine]), value_of(slopes[engine])
+        color, marker = _look(run, engine)
+        axes.plot(sizes, [no_op.makespan_s for no_op in runs], marker, color=color, markersize=4)
+        steps = [min(sizes) * (max(sizes) / min(sizes)) ** (step / 50) for step in range(51)]
+        drawn = [size for size in steps if a + b * size > 0]
+        axes.plot(drawn, [a + b * size for size in drawn], color=color, linewidth=1)
+        axes.plot([], [], f"{marker}-", color=color, label=f"{engine}, {seconds(b)} a task")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("N, number of no-ops (log)")
+    axes.set_ylabel("makespan, s (log), lower is better")
+    axes.grid(visible=True, color="#e5e5e5", linewidth=0.6)
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+def fractional(run: Run, rows: Sequence[Row]) -> Figure | None:
+    """Tasks at once for each share that was asked for, beside what fits."""
+    rows = [row for row in rows if row.experiment == "fractional"]
+    peaks = [row for row in rows if row.metric == "peak_concurrency" and _has_number(row)]
+    if not peaks:
+        return None
+    asked = list(dict.fromkeys(float(row.case["cpus"]) for row in rows))
+    answering = list(dict.fromkeys(row.engine for row in rows if row.value is not None))
+    figure = Figure(figsize=(_WIDTH, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for place, cpus in enumerate(asked):
+        fitting = slots(run.plan.workers, cpus)
+        axes.plot([place - 0.4, place + 0.4], [fitting] * 2, color="black", linewidth=1)
+    axes.plot([], [], color="black", linewidth=1, label="what fits, floor(C/f)")
+    for number_of, engine in enumerate(answering):
+        color, marker = _look(run, engine)
+        shift = 0.6 * ((number_of + 0.5) / len(answering) - 0.5)
+        for row in peaks:
+            if row.engine == engine:
+                axes.plot(
+                    asked.index(float(row.case["cpus"]))
+                    + shift
+                    + (0.05 if row.case["phase"] == "warm" else -0.05),
+                    value_of(row),
+                    marker,
+                    color=color,
+                    fillstyle="full" if row.case["phase"] == "warm" else "none",
+                    markersize=6,
+                )
+        axes.plot([], [], marker, color=color, label=engine)
+        for row in rows:
+            if row.engine == engine and row.metric == ADMITTED and row.value == "rejected":
+                place = asked.index(float(row.case["cpus"]))
+                axes.plot(place + shift, 0.85, "x", color=color)
+    axes.plot([], [], "o", color=_GREY, label="filled: warm")
+    axes.plot([], [], "o", color=_GREY, fillstyle="none", label="hollow: cold")
+    if any(row.value == "rejected" for row in rows):
+        axes.plot([], [], "x", color=_GREY, label="rejected")
+    axes.set_yscale("log", base=2)
+    most = max(value_of(row) for row in peaks)
+    axes.set_ylim(0.7, 1.5 * max(most, *(slots(run.plan.workers, cpus) for cpus in asked)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(range(len(asked)), [f"{cpus:g}" for cpus in asked])
+    axes.set_xlabel(f"f, CPUs that each task asks for, on C = {run.plan.workers}")
+    axes.set_ylabel("most tasks at once (log)")
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+def _numbers(rows: Sequence[Row], metric: str) -> dict[str, Row]:
+    return {row.engine: row for row in rows if row.metric == metric and _has_number(row)}
+
+
+def _has_number(row: Row) -> bool:
+    return isinstance(row.value, float)
+
+
+def _bars(rows: Sequence[Row]) -> str:
+    return "; bars are 95% intervals" if any(row.low is not None for row in rows) else ""
+
+
+def _look(run: Run, engine: str) -> tuple[str, str]:
+    """Colour and marker, the same in every plot of the run."""
+    if engine == CEILING:
+        return _GREY, "."
+    place = [name for name in engines(run.plan) if name != CEILING].index(engine)
+    return _COLORS[place % len(_COLORS)], _MARKERS[place % len(_MARKERS)]

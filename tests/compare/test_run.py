@@ -1,0 +1,133 @@
+"""One real run of everything on every engine, from the command line to the summary."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compare.command_line import run_folder, small_run
+
+ENGINES = ("ceiling", "serial", "multiprocessing", "ray", "dask", "spark")
+FRACTIONAL = ("ray", "dask", "spark")
+_IMAGES = 360  # all held-out digits: enough for an accuracy of 0.97 to mean something
+
+pytestmark = pytest.mark.timeout(420)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    done = small_run(folder, "--engines", "all", "--n-images", _IMAGES, "--chunk", 15, limit_s=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def records(out: Path) -> list[dict[str, Any]]:
+    lines = (run_folder(out) / "measurements.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def rows(out: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((out / "summary.json").read_text())["rows"]
+    return found
+
+
+def values(
+    rows: Sequence[dict[str, Any]], metric: str, **case: object
+) -> dict[str, float | str | None]:
+    """The metric of each engine."""
+    return {
+        row["engine"]: row["value"]
+        for row in rows
+        if row["metric"] == metric
+        and all(row["case"].get(name) == value for name, value in case.items())
+    }
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *("throughput", "speedup", "engine_efficiency", "cpu_time", "accuracy"),
+        *("noop_throughput", "per_task_cost", "fixed_cost", "round_trip_p50"),
+        *("open", "first_result", "warm_up", "close", "peak_memory"),
+    ],
+)
+def test_every_engine_has_a_measured_row(rows: list[dict[str, Any]], metric: str) -> None:
+    told = values(rows, metric)
+    engines = set(ENGINES)
+    if metric == "engine_efficiency":
+        engines.discard("ceiling")  # a share of itself
+    assert engines <= told.keys()
+    assert [engine for engine in engines if told[engine] is None] == []
+
+
+def test_every_engine_classifies_every_image_once_with_the_labels_of_serial(
+    records: list[dict[str, Any]],
+) -> None:
+    runs = {
+        record["engine"]: record
+        for record in records
+        if record["kind"] == "tasks" and record["case"]["experiment"] == "throughput"
+    }
+    assert runs.keys() == set(ENGINES)
+    for run in runs.values():
+        assert run["received"] == [1] * (_IMAGES // 15)
+        assert run["kernel_calls"] == _IMAGES // 15
+        assert len(run["outputs"]) == _IMAGES
+        assert run["outputs"] == runs["serial"]["outputs"]
+
+
+def test_the_trained_model_is_right_on_held_out_digits_on_every_engine(
+    rows: list[dict[str, Any]],
+) -> None:
+    accuracy = values(rows, "accuracy")
+    assert len(set(accuracy.values())) == 1
+    assert accuracy["serial"] is not None
+    assert float(accuracy["serial"]) >= 0.97
+
+
+@pytest.mark.parametrize("engine", FRACTIONAL)
+@pytest.mark.parametrize(("cpus", "fitting"), [(1.0, 2), (0.5, 4), (0.25, 8), (0.1, 20)])
+def test_exactly_as_many_tasks_run_at_once_as_fit(
+    rows: list[dict[str, Any]], engine: str, cpus: float, fitting: int
+) -> None:
+    warm = {"cpus": cpus, "phase": "warm", "workers": 2}
+    assert values(rows, "admitted", cpus=cpus)[engine] == "accepted"
+    assert values(rows, "peak_concurrency", **warm)[engine] == fitting
+    assert values(rows, "admission_accuracy", **warm)[engine] == 1.0
+    cold = values(rows, "admission_accuracy", cpus=cpus, phase="cold")[engine]
+    assert cold is not None
+    assert float(cold) <= 1.0
+    makespan = values(rows, "makespan", **warm)[engine]
+    assert makespan is not None
+    assert float(makespan) < 3.0
+
+
+@pytest.mark.parametrize("engine", ["serial", "multiprocessing"])
+def test_an_engine_without_shares_says_so_instead_of_giving_a_number(
+    rows: list[dict[str, Any]], engine: str
+) -> None:
+    told = [row for row in rows if row["engine"] == engine and row["experiment"] == "fractional"]
+    assert told
+    assert all(row["value"] is None and "share of a core" in row["verdict"] for row in told)
+
+
+def test_nothing_had_to_be_ended_by_force(records: list[dict[str, Any]]) -> None:
+    left = [record["leftovers"] for record in records if record["kind"] == "lifecycle"]
+    assert [named for named in left if named] == []
+
+
+def test_the_summary_opens_with_numbers_and_names_every_engine(out: Path) -> None:
+    text = (out / "summary.md").read_text()
+    opening = text.split("\n## ")[0]
+    assert any(character.isdigit() for character in opening)
+    for engine in ENGINES:
+        assert engine in text
+    pictures = [line for line in text.splitlines() if line.startswith("![")]
+    assert pictures
+    for picture in pictures:
+        assert (out / picture.rpartition("(")[2].rstrip(")")).is_file(), picture

@@ -1,0 +1,84 @@
+"""What every engine relies on when it runs a task."""
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from workload import noop, sleep, spin, task
+from workload.interface import Kernel, Task
+from workload.task import run_task
+
+
+def test_returns_the_output_and_who_made_it() -> None:
+    report = run_task(sleep.task("who", 0.01))
+    assert report.output is None
+    assert report.error is None
+    assert report.worker.endswith(f":{os.getpid()}")
+    assert report.thread == threading.get_native_id()
+    assert report.niceness == os.getpriority(os.PRIO_PROCESS, 0)
+    assert report.ended_s - report.started_s >= 0.01
+
+
+def test_a_failing_kernel_is_reported_as_a_value() -> None:
+    report = run_task(sleep.task("negative", -1.0))
+    assert report.output is None
+    assert report.error is not None
+    assert "ValueError: sleep length must be non-negative" in report.error
+
+
+@pytest.mark.parametrize("broken", [Task("sleep", (1,), "setting", None), Task("no", (), "no", 1)])
+def test_a_failing_set_up_is_reported_as_a_value(broken: Task) -> None:
+    report = run_task(broken)
+    assert report.error is not None
+    assert report.error.startswith("Traceback")
+
+
+def test_counts_every_call_of_a_case_also_those_that_fail() -> None:
+    calls = [run_task(sleep.task("count", seconds)).call for seconds in (0.0, -1.0, 0.0)]
+    assert calls == [1, 2, 3]
+    assert run_task(sleep.task("another count", 0.0)).call == 1
+
+
+def test_racing_threads_set_up_once_and_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = []
+
+    def slow_load() -> Kernel:
+        loads.append(threading.get_ident())
+        time.sleep(0.1)
+        return abs
+
+    monkeypatch.setattr(noop, "load", slow_load)
+    monkeypatch.setattr(task, "_kernels", {})
+    with ThreadPoolExecutor(8) as threads:
+        reports = list(threads.map(run_task, [Task("noop", (), "race", -3)] * 32))
+    assert len(loads) == 1
+    assert {report.output for report in reports} == {3}
+    assert sorted(report.call for report in reports) == list(range(1, 33))
+    assert sum(report.set_up_s >= 0.1 for report in reports) >= 1
+
+
+def test_nothing_is_set_up_for_the_second_task() -> None:
+    run_task(noop.task("warm"))
+    assert run_task(noop.task("warm")).set_up_s == 0.0
+
+
+def test_a_no_op_returns_nothing() -> None:
+    assert run_task(noop.task("nothing")).output is None
+
+
+def test_calibrated_work_takes_about_as_long_as_asked() -> None:
+    iterations = spin.calibrate(0.05)
+    fastest_s = min(
+        report.ended_s - report.started_s
+        for report in (run_task(spin.task("calibrated", iterations)) for _ in range(10))
+    )
+    # Wide, since a busy machine disturbs the calibration and the task differently.
+    assert 0.025 < fastest_s < 0.2
+
+
+def test_calibrated_work_grows_with_the_time_asked_for() -> None:
+    assert 5 < spin.calibrate(0.02) / spin.calibrate(0.002) < 20
+    assert spin.calibrate(0.0) == 1

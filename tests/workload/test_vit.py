@@ -1,0 +1,150 @@
+"""Classification: right labels, true batches, the thread budget."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workload import images, vit
+from workload.model import ResolvedModel
+from workload.task import run_task
+
+
+def labels_of(
+    paths: tuple[str, ...], folder: str, chunk: int, dtype: str = "float32"
+) -> tuple[str, ...]:
+    def chunks() -> Iterator[tuple[str, ...]]:
+        for task in vit.tasks(f"chunks of {chunk}", (folder, dtype, 1), paths, chunk):
+            report = run_task(task)
+            assert report.error is None, report.error
+            yield report.output
+
+    return tuple(label for labels in chunks() for label in labels)
+
+
+@pytest.mark.parametrize("dtype", vit.DTYPES)
+def test_reads_97_of_100_held_out_digits(
+    digits: tuple[str, ...], digits_model: ResolvedModel, dtype: str
+) -> None:
+    truth = images.true_labels(digits, digits_model.labels)
+    assert truth is not None
+    found = labels_of(digits, digits_model.folder, 60, dtype)
+    right = sum(label == true for label, true in zip(found, truth, strict=True))
+    assert right / len(truth) >= 0.97
+
+
+@pytest.mark.parametrize("dtype", vit.DTYPES)
+@pytest.mark.parametrize("chunk", [1, 7, 360])
+def test_the_chunking_does_not_change_the_labels_of_digits(
+    digits: tuple[str, ...], digits_model: ResolvedModel, chunk: int, dtype: str
+) -> None:
+    some = digits[:120]
+    assert labels_of(some, digits_model.folder, chunk, dtype) == labels_of(
+        some, digits_model.folder, 15, dtype
+    )
+
+
+def test_a_batch_of_photographs_gets_the_labels_that_each_gets_alone(
+    photographs: tuple[str, ...], random_vit: Path
+) -> None:
+    assert labels_of(photographs, str(random_vit), len(photographs)) == labels_of(
+        photographs, str(random_vit), 1
+    )
+
+
+def test_a_task_is_one_call_of_the_model(
+    photographs: tuple[str, ...], random_vit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.models.vit.modeling_vit import ViTForImageClassification
+
+    shapes = []
+    forward = ViTForImageClassification.forward
+
+    def spied(self: object, pixel_values: object) -> object:
+        shapes.append(tuple(pixel_values.shape))  # type: ignore[attr-defined]
+        return forward(self, pixel_values)
+
+    monkeypatch.setattr(ViTForImageClassification, "forward", spied)
+    vit.load(str(random_vit), "float32", 1)(photographs)
+    assert shapes == [(14, 3, 224, 224)]
+
+
+def test_images_of_all_sizes_and_modes_go_into_one_batch(
+    tmp_path: Path, random_vit: Path, photographs: tuple[str, ...]
+) -> None:
+    photograph = images.decode(photographs[0])
+    paths = []
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
+        paths.append(str(tmp_path / f"{mode}.png"))
+        photograph.convert("L" if mode == "I;16" else mode).convert(mode).save(paths[-1])
+    for size in ((1, 1), (3, 50), (50, 3), (3, 3), (1, 700), (640, 480)):
+        paths.append(str(tmp_path / f"{size}.jpg"))
+        photograph.resize(size).convert("CMYK").save(paths[-1])
+    assert len(labels_of(tuple(paths), str(random_vit), len(paths))) == len(paths)
+
+
+def test_a_broken_image_fails_its_task_and_is_named(
+    tmp_path: Path, digits: tuple[str, ...], digits_model: ResolvedModel
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(Path(digits[0]).read_bytes()[:-30])
+    settings = (digits_model.folder, "float32", 1)
+    [task] = vit.tasks("broken", settings, (*digits[:3], str(broken)), 4)
+    report = run_task(task)
+    assert report.output is None
+    assert report.error is not None
+    assert str(broken) in report.error.splitlines()[-1]
+
+
+def test_tasks_hold_every_image_once_and_in_order(digits: tuple[str, ...]) -> None:
+    tasks = vit.tasks("order", ("folder", "float32", 1), digits, 50)
+    assert [len(task.payload) for task in tasks] == [50] * 7 + [10]
+    assert tuple(path for task in tasks for path in task.payload) == digits
+
+
+_BUDGET = """
+import os, sys, threading
+from workload import vit
+from workload.task import run_task
+
+folder, *paths = sys.argv[1:]
+reports = []
+for dtype in vit.DTYPES:
+    for task in vit.tasks("budget", (folder, dtype, 1), tuple(paths), len(paths)):
+        thread = threading.Thread(target=lambda: reports.append(run_task(task)))
+        thread.start()
+        thread.join()
+import torch
+print([r.error for r in reports], {r.threads for r in reports}, torch.get_num_interop_threads())
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_a_fresh_worker_says_nothing_and_keeps_its_thread_budget(
+    digits: tuple[str, ...], digits_model: ResolvedModel
+) -> None:
+    # In threads other than the one that made the model, as in Dask's workers.
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _BUDGET, digits_model.folder, *digits[:40]],
+        # NumPy's and SciPy's own threads, which start at import and are not torch's.
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stderr == ""
+    assert run.stdout.splitlines() == ["[None, None] {1} 1", "1"]
+
+
+def test_building_tasks_imports_neither_torch_nor_transformers() -> None:
+    code = """
+import sys
+from workload import images, model, noop, sleep, spin, vit
+vit.tasks("case", ("folder", "float32", 1), ("a.png",), 1)
+print(sorted({"torch", "transformers", "sklearn", "skimage"} & sys.modules.keys()))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
