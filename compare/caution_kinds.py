@@ -240,6 +240,35 @@ class SpareWorkers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AboveCeiling:
+    """An engine seems faster than the same kernel calls without any engine."""
+
+    engine: str
+    efficiency: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.engine} reached {self.efficiency:.0%} of the engine-free ceiling, which cannot "
+            "be: the machine was not equally fast for both. Do not quote shares of the ceiling; "
+            "rerun on a quiet machine, with more images."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortRun:
+    """The batch inference ended before a machine settles."""
+
+    engine: str
+    makespan_s: float
+
+    def __str__(self) -> str:
+        return (
+            f"The batch inference took {self.engine} only {seconds(self.makespan_s)}: any "
+            "disturbance shows in the throughput. Use more --n-images or a larger model."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BelowCeiling:
     """An engine lost more than a tenth, with enough tasks to do better."""
 

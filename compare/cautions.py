@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from compare.caution_kinds import (
+    AboveCeiling,
     BelowCeiling,
     BentLine,
     CaseFailed,
@@ -20,6 +21,7 @@ from compare.caution_kinds import (
     Oversubscribed,
     PartialRun,
     RandomWeights,
+    ShortRun,
     SpareWorkers,
     UnequalAllocator,
     UnequalNiceness,
@@ -38,6 +40,9 @@ _GOOD_EFFICIENCY = 0.9
 _ENOUGH_CHUNKS = 16
 """With fewer, the last wave alone can cost a tenth."""
 _FEW_TASKS_PER_WORKER = 4
+_IMPOSSIBLE_EFFICIENCY = 1.1
+"""As in Task Bench (https://arxiv.org/abs/1908.05790), where it invalidates a measurement."""
+_SHORT_S = 1.0
 _BENT = 0.2
 _ALLOCATOR = ("MALLOC_", "LD_PRELOAD")
 
@@ -54,6 +59,8 @@ def cautions(run: Run, rows: tuple[Row, ...]) -> tuple[Caution, ...]:
         *_drift(observations),
         *_unequal(run),
         *_spare_workers(observations),
+        *_short(observations),
+        *_above_ceiling(rows),
         *_below_ceiling(observations, rows),
         *_bent_lines(observations),
         *_leftovers(run),
@@ -161,16 +168,11 @@ def _unequal(run: Run) -> Iterator[Caution]:
             niceness[record.engine] = tuple(sorted(seen))
     if len(set(niceness.values())) > 1:
         yield UnequalNiceness(niceness=niceness)
-    allocators = {
-        life.engine: ", ".join(
-            f"{setting.name}={setting.value}"
-            for setting in life.settings
-            if setting.name.startswith(_ALLOCATOR)
-        )
-        or "the system's"
-        for life in _lifecycles(run)
-        if life.engine not in (CEILING, SERIAL)
-    }
+    allocators: dict[str, str] = {}
+    for life in _lifecycles(run):
+        told = [f"{s.name}={s.value}" for s in life.settings if s.name.startswith(_ALLOCATOR)]
+        if life.engine not in (CEILING, SERIAL):
+            allocators[life.engine] = ", ".join(told) or allocators.get(life.engine, "as it is")
     if len(set(allocators.values())) > 1:
         yield UnequalAllocator(allocators=allocators)
 
@@ -181,6 +183,25 @@ def _spare_workers(observations: Observations) -> Iterator[Caution]:
         seen = [run.workers_seen for run in valid(observations.throughput(engine)).values()]
         if max(seen, default=0) > workers:
             yield SpareWorkers(engine=engine, seen=max(seen), workers=workers)
+
+
+def _short(observations: Observations) -> Iterator[Caution]:
+    makespans_s = [
+        (run.makespan_s, engine)
+        for engine in engines(observations.plan)
+        for run in valid(observations.throughput(engine)).values()
+    ]
+    shortest_s, engine = min(makespans_s, default=(_SHORT_S, ""))
+    if shortest_s < _SHORT_S:
+        yield ShortRun(engine=engine, makespan_s=shortest_s)
+
+
+def _above_ceiling(rows: tuple[Row, ...]) -> Iterator[Caution]:
+    for row in rows:
+        if row.metric != "engine_efficiency" or not isinstance(row.value, float):
+            continue
+        if row.value > _IMPOSSIBLE_EFFICIENCY:
+            yield AboveCeiling(engine=row.engine, efficiency=row.value)
 
 
 def _below_ceiling(observations: Observations, rows: tuple[Row, ...]) -> Iterator[Caution]:

@@ -41,7 +41,7 @@ class Change:
     metric: str
     case: Mapping[str, Scalar]
     ratio: Estimate | None
-    """B/A with its 95% interval; ``None`` when a side has no number, or one that is not positive."""
+    """B/A with its 95% interval; ``None`` when a side has no positive number."""
     outcome: Outcome
     detail: str | None = None
 

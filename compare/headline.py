@@ -61,11 +61,12 @@ def _fastest(run: Run, rows: Sequence[Row]) -> str:
             tied.append(f"`{other}` ({number(ratio.value)} ×)")
     told = [said]
     if shown:
-        told.append(f"a difference is shown to {listed(shown)}")
+        told.append(f"the difference to {listed(shown)} is shown")
     if tied:
-        told.append(f"no difference shown to {listed(tied)}")
+        one = "from one block there is " if plan.blocks == 1 else ""
+        told.append(f"{one}no difference shown to {listed(tied)}")
     if without:
-        told.append(f"nothing to compare with for {listed(without)}")
+        told.append(f"no valid number of {listed(without)} in the same blocks")
     return "; ".join(told) + "."
 
 

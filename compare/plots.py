@@ -23,6 +23,8 @@ _MARKERS = "osD^vPX"
 _GREY = "#777777"
 _WIDTH = 7.2
 _LANE = 0.8
+_WIDE = 100
+"""A logarithmic axis over so large a ratio has labels at powers of ten alone."""
 _STYLE = {
     "svg.hashsalt": "engine-compare",  # the ids in the file are drawn from it
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs on every machine
@@ -156,7 +158,8 @@ def overhead(run: Run, rows: Sequence[Row]) -> Figure | None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _WIDE * low else (1,)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("N, number of no-ops (log)")

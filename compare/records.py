@@ -240,7 +240,7 @@ class Row:
     value: float | str | None
     """A number; a word for ``admitted``; ``None`` when there is no valid measurement."""
     low: float | None
-    """Bounds of the 95% interval over the blocks; ``None`` from one block."""
+    """Bounds of the 95% interval over the blocks; ``None`` from one block, and for counts."""
     high: float | None
     n: int
     """Valid blocks."""

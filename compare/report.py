@@ -16,10 +16,10 @@ from compare.cautions import cautions
 from compare.headline import fastest_engine, headline
 from compare.metrics import ADMITTED, BY_DEFINITION
 from compare.observations import Observations
-from compare.records import SCHEMA, Lifecycle, Row, Run
+from compare.records import CEILING, SCHEMA, Lifecycle, Row, Run
 from compare.statistics import rows as estimated_rows
 from compare.statistics import throughput_ratio
-from compare.wording import cell, estimate, interval, number, short, value_of
+from compare.wording import bare, cell, estimate, interval, number, short
 
 _MS, _PERCENT, _MIB = 1e3, 1e2, 2.0**-20
 
@@ -91,7 +91,6 @@ def summary_markdown(run: Run) -> str:
         done=planned - len(observations.unfinished()),
         planned=planned,
         headline=headline(run, rows),
-        fastest=fastest_engine(rows),
         throughput=_throughput_table(run, rows),
         overhead=_table(rows, "overhead", _OVERHEAD),
         fractional=_fractional_table(rows),
@@ -100,7 +99,7 @@ def summary_markdown(run: Run) -> str:
         cautions=[str(caution) for caution in cautions(run, rows)],
         machine=_flat(run.environment),
         settings=_settings(run),
-        valued={row.experiment for row in rows if row.value is not None},
+        drawn={row.metric for row in rows if row.value is not None and row.engine != CEILING},
     )
 
 
@@ -118,7 +117,7 @@ def console_table(rows: Sequence[Row]) -> RichTable:
     table = RichTable(box=SIMPLE, caption="95% intervals; n = blocks; details are in the report")
     table.add_column("engine", no_wrap=True)
     for column in shown:
-        table.add_column(column.heading)
+        table.add_column(column.heading, no_wrap=column.metric == "throughput")
     for engine in dict.fromkeys(row.engine for row in rows):
         cells = [_bare(found.get((engine, column.metric)), column.scale) for column in shown]
         told = _brief(found.get((engine, shown[0].metric)), shown[0].scale) if shown else ""
@@ -139,7 +138,7 @@ def _smallest_warm(rows: Sequence[Row]) -> list[Row]:
 
 def _share_heading(rows: Sequence[Row]) -> str:
     shares = [float(row.case["cpus"]) for row in rows if row.experiment == "fractional"]
-    return f"at once, asking {min(shares, default=0):g} CPU"
+    return f"at once at {min(shares, default=0):g} CPU"
 
 
 def _brief(row: Row | None, scale: float) -> str:
@@ -153,7 +152,7 @@ def _brief(row: Row | None, scale: float) -> str:
 
 def _bare(row: Row | None, scale: float) -> str:
     """The same without the interval."""
-    return f"{number(value_of(row) * scale)}" if row and row.value is not None else _brief(row, 1)
+    return _brief(row, scale) if row is None or row.value is None else bare(row, scale)
 
 
 def _throughput_table(run: Run, rows: Sequence[Row]) -> _Table | None:
@@ -247,34 +246,35 @@ def _fractional_table(rows: Iterable[Row]) -> _Table | None:
 def _share_line(
     engine: str, cpus: str, cold: Mapping[str, Row], warm: Mapping[str, Row]
 ) -> tuple[str, ...]:
-    def bare(row: Row, scale: float = 1.0) -> str:
+    def told(row: Row, scale: float = 1.0) -> str:
         # What stands against the number stands in the answer already.
         return "–" if row.value is None else estimate(row, scale)
 
-    answer = warm[ADMITTED]
-    told = cell(answer)
     return (
         engine,
         cpus,
-        told,
-        bare(warm["peak_concurrency"]),
-        bare(warm["admission_accuracy"], _PERCENT),
-        bare(cold["peak_concurrency"]),
-        bare(warm["makespan"]),
-        bare(cold["makespan"]),
-        bare(warm["cpu_use"], _PERCENT),
+        cell(warm[ADMITTED]),
+        told(warm["peak_concurrency"]),
+        told(warm["admission_accuracy"], _PERCENT),
+        told(cold["peak_concurrency"]),
+        told(warm["makespan"]),
+        told(cold["makespan"]),
+        told(warm["cpu_use"], _PERCENT),
     )
 
 
 def _settings(run: Run) -> list[tuple[str, str, str, str]]:
-    """Engine, setting, value and reason, each once."""
-    found: dict[tuple[str, str, str, str], None] = {}
+    """Setting, value, the engines that have it, and the reason."""
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
     order = {engine: place for place, engine in enumerate(run.plan.engines)}
     lives = [record for record in run.records if isinstance(record, Lifecycle)]
     for life in sorted(lives, key=lambda life: (order.get(life.engine, -1), life.position)):
         for setting in life.settings:
-            found[life.engine, setting.name, setting.value, setting.reason] = None
-    return list(found)
+            key = (setting.name, setting.value, setting.reason)
+            found.setdefault(key, {})[life.engine] = None
+    return [
+        (name, value, ", ".join(having), reason) for (name, value, reason), having in found.items()
+    ]
 
 
 def _flat(environment: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:

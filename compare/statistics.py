@@ -117,7 +117,7 @@ def _throughput(observations: Observations, engine: str) -> Iterator[Series]:
         accuracy = _of(
             "throughput", engine, _batch_case(plan), accuracy_of(plan.workload.labels), observed
         )
-        random = "the weights are random: what is right is right by chance"
+        random = "by chance: the weights are random"
         yield replace(accuracy, note=random if plan.workload.random_weights else None)
 
 
@@ -211,14 +211,14 @@ def _admitted_verdict(
     over: str | None,
 ) -> str | None:
     if value is None:
-        return _absence_verdict(others, has_value=False)
+        return _absence_verdict(others, measured=len(told))
     if len(set(told)) > 1:
         return ", ".join(
             f"{word} in {n} of {len(told)} blocks" for word, n in Counter(told).items()
         )
     if refusals:
         return next(iter(refusals.values())).reason
-    return over or _absence_verdict(others, has_value=True)
+    return over or _absence_verdict(others, measured=len(told))
 
 
 def _startup(observations: Observations, engine: str) -> Iterator[Series]:
@@ -263,7 +263,7 @@ def _of(
 
 def _row(one: Series) -> Row:
     estimate = one.quantity.estimate(list(one.values.values())) if one.usable else None
-    absences = _absence_verdict(one.absences, has_value=estimate is not None)
+    absences = _absence_verdict(one.absences, measured=len(one.values))
     return Row(
         experiment=one.experiment,
         engine=one.engine,
@@ -278,19 +278,20 @@ def _row(one: Series) -> Row:
     )
 
 
-def _absence_verdict(absences: Mapping[int, Absence], *, has_value: bool) -> str | None:
-    """The gravest absence, with the number of blocks where others do have a number."""
-    told = [one for one in absences.values() if not (has_value and one.why is Why.PENDING)]
+def _absence_verdict(absences: Mapping[int, Absence], *, measured: int) -> str | None:
+    """The gravest absence, and how many blocks it is about when it is not about all.
+
+    ``measured`` is the number of blocks without an absence.  Blocks that were not reached yet are
+    told once, in the report's first line.
+    """
+    told = [one for one in absences.values() if one.why is not Why.PENDING]
     if not told:
-        return None
+        return None if measured else next((str(one) for one in absences.values()), None)
     gravest = min(told, key=lambda one: list(Why).index(one.why))
     alike = sum(one.why is gravest.why for one in told)
-    where = f" in {_blocks(alike)}" if has_value or alike < len(absences) else ""
+    total = measured + len(told)
+    where = f" in {alike} of {total} blocks" if alike < total else ""
     return f"{gravest.why}{where}: {gravest.reason}"
-
-
-def _blocks(count: int) -> str:
-    return f"{count} block" + "s" * (count != 1)
 
 
 def _over_admission(peaks: Collection[float], fitting: int) -> str | None:

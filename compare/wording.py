@@ -42,11 +42,16 @@ def estimate(row: Row, scale: float = 1.0) -> str:
     """
     if isinstance(row.value, str):
         return f"{row.value} (n={row.n})"
-    value = value_of(row) * scale
-    text = f"{value:.0f}" if row.unit == "tasks" and value.is_integer() else number(value)
     if row.low is None or row.high is None:
-        return f"{text} (n={row.n})"
-    return f"{text} ({interval(value, row.low * scale, row.high * scale)}, n={row.n})"
+        return f"{bare(row, scale)} (n={row.n})"
+    value = value_of(row) * scale
+    return f"{bare(row, scale)} ({interval(value, row.low * scale, row.high * scale)}, n={row.n})"
+
+
+def bare(row: Row, scale: float = 1.0) -> str:
+    """The number alone; the row has one."""
+    value = value_of(row) * scale
+    return f"{value:.0f}" if row.unit == "tasks" and value.is_integer() else number(value)
 
 
 def interval(value: float, low: float, high: float) -> str:

@@ -104,9 +104,10 @@ class DaskEngine(Engine):
         futures = self._client.map(function, inputs, pure=False, resources=share)
         indices = {future.key: index for index, future in enumerate(futures)}
         try:
-            for batch in as_completed(futures, with_results=True).batches():
-                for future, output in batch:
-                    yield indices[future.key], output
+            # Gathered batch by batch: as_completed(with_results=True) asks for each on its own.
+            for batch in as_completed(futures).batches():
+                outputs = self._client.gather(batch)
+                yield from zip((indices[future.key] for future in batch), outputs, strict=True)
         except KilledWorker as error:
             raise WorkerLostError(f"dask: {error}") from error
 
@@ -128,6 +129,11 @@ def _variables(resources: Resources) -> tuple[Setting, ...]:
             name="DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED",
             value="False",
             reason="the profiler looks at every worker's stack each 10 ms",
+        ),
+        Setting(
+            name="DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION",
+            value="inf",
+            reason="by default a worker holds two tasks, and waits for the next after short ones",
         ),
     )
 

@@ -1,11 +1,11 @@
 """What can go wrong with an engine.  Every message names the thing, the cause and the next step.
 
-    EngineError
-    ├── UnknownEngineError      no engine has that name
-    ├── EngineMissingError      its package, or Java, is not installed
-    ├── EngineStartError        it did not come up
-    ├── CpusRejectedError       it refuses a task that asks for this share of a core
-    └── WorkerLostError         a worker died and the engine does not finish without it
+EngineError
+├── UnknownEngineError      no engine has that name
+├── EngineMissingError      its package, or Java, is not installed
+├── EngineStartError        it did not come up
+├── CpusRejectedError       it refuses a task that asks for this share of a core
+└── WorkerLostError         a worker died and the engine does not finish without it
 """
 
 

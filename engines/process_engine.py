@@ -104,7 +104,9 @@ class ProcessEngine(Engine):
             if result is not None:
                 yield result
             elif lost():
-                raise WorkerLostError("multiprocessing: a worker process died and took its task with it")
+                raise WorkerLostError(
+                    "multiprocessing: a worker process died and took its task with it"
+                )
 
     @override
     def workers(self) -> int:

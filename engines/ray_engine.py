@@ -1,6 +1,7 @@
 """Ray tasks on a private one-node cluster."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
@@ -20,10 +21,6 @@ from engines.interface import (
     Setting,
 )
 
-_WINDOW = 1000
-"""Results looked at in one ``ray.wait``.  Ray starts equal tasks in order, so as long as fewer run
-at once than this, those that can have finished are among the oldest."""
-
 
 class RayEngine(Engine):
     """One Ray task for each input."""
@@ -33,7 +30,9 @@ class RayEngine(Engine):
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.PARALLEL, Capability.STREAMS, Capability.FRACTIONAL_CPUS}
     )
-    requirements: ClassVar[tuple[Requirement, ...]] = (Requirement(distribution="ray", module="ray"),)
+    requirements: ClassVar[tuple[Requirement, ...]] = (
+        Requirement(distribution="ray", module="ray"),
+    )
     extra: ClassVar[str | None] = "ray"
 
     def __init__(self, ray: Any, settings: tuple[Setting, ...]) -> None:
@@ -78,19 +77,24 @@ class RayEngine(Engine):
             remote = self._ray.remote(num_cpus=cpus)(call)
         except ValueError as error:
             raise CpusRejectedError(f"ray: {error}") from error
-        return self._results(remote, inputs)
+        # Ray starts equal tasks in order, so those that can have finished are among the oldest:
+        # ``ray.wait`` need not be handed all that are pending for each result.
+        window = max(16, 2 * math.ceil(self.workers() / cpus))
+        return self._results(remote, inputs, window)
 
-    def _results(self, remote: Any, inputs: Sequence[Input]) -> Iterator[tuple[int, Any]]:
+    def _results(
+        self, remote: Any, inputs: Sequence[Input], window: int
+    ) -> Iterator[tuple[int, Any]]:
         ray = self._ray
         try:
             indices = {remote.remote(value): index for index, value in enumerate(inputs)}
-            pending = list(indices)
-            while pending:
-                window, rest = pending[:_WINDOW], pending[_WINDOW:]
-                ray.wait(window, num_returns=1)
-                ready, waiting = ray.wait(window, num_returns=len(window), timeout=0)
-                yield from zip(map(indices.pop, ready), ray.get(ready), strict=True)
-                pending = waiting + rest
+            pending = deque(indices)
+            oldest = [pending.popleft() for _ in range(min(window, len(pending)))]
+            while oldest:
+                (done,), oldest = ray.wait(oldest)
+                if pending:
+                    oldest.append(pending.popleft())
+                yield indices.pop(done), ray.get(done)
         except ValueError as error:
             raise CpusRejectedError(f"ray: {error}") from error
         except ray.exceptions.WorkerCrashedError as error:

@@ -61,8 +61,10 @@ def require(adapter: type[Engine]) -> None:
     """
     for requirement in adapter.requirements:
         if importlib.util.find_spec(requirement.module) is None:
-            how = f"pip install '.[{adapter.extra}]'" if adapter.extra else (
-                f"pip install '{requirement.distribution}'"
+            how = (
+                f"pip install '.[{adapter.extra}]'"
+                if adapter.extra
+                else (f"pip install '{requirement.distribution}'")
             )
             raise EngineMissingError(
                 f"engine {adapter.name!r} needs {requirement.distribution!r}, "

@@ -116,7 +116,9 @@ class SparkEngine(Engine):
     @override
     def workers(self) -> int:
         context = self._context._jsc.sc()
-        return int(context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile()))
+        return int(
+            context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile())
+        )
 
     @override
     def settings(self) -> tuple[Setting, ...]:
@@ -169,9 +171,7 @@ def _variables() -> tuple[Setting, ...]:
             value=FOLDER,
             reason="no configuration for other clusters; errors only in the log",
         ),
-        Setting(
-            name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"
-        ),
+        Setting(name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"),
         Setting(
             name="PYSPARK_PYTHON",
             value=sys.executable,
@@ -182,7 +182,9 @@ def _variables() -> tuple[Setting, ...]:
 
 def _properties(resources: Resources) -> tuple[Setting, ...]:
     shares = resources.smallest_share < 1
-    master = f"local-cluster[1,{resources.workers},2048]" if shares else f"local[{resources.workers}]"
+    master = (
+        f"local-cluster[1,{resources.workers},2048]" if shares else f"local[{resources.workers}]"
+    )
     settings = [
         Setting(
             name="spark.master",
@@ -203,12 +205,8 @@ def _properties(resources: Resources) -> tuple[Setting, ...]:
             value="127.0.0.1",
             reason="does not depend on how the host's name resolves",
         ),
-        Setting(
-            name="spark.local.dir", value=FOLDER, reason="private, and removed on exit"
-        ),
-        Setting(
-            name="spark.ui.showConsoleProgress", value="false", reason="no bar on the console"
-        ),
+        Setting(name="spark.local.dir", value=FOLDER, reason="private, and removed on exit"),
+        Setting(name="spark.ui.showConsoleProgress", value="false", reason="no bar on the console"),
         Setting(
             name="spark.executorEnv.OMP_NUM_THREADS",
             value=str(resources.threads_per_worker),

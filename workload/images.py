@@ -69,14 +69,15 @@ def scan(folder: Path) -> ScannedImages:
         raise ImagesError(f"there is no folder {folder} to take images from; check the path")
     good: list[str] = []
     skipped: list[str] = []
-    for path in sorted(_files(folder.absolute())):
-        name = path.relative_to(folder.absolute()).as_posix()
+    unreadable: list[OSError] = []
+    for path in sorted(_files(folder.absolute(), unreadable)):
         try:
             _check(path)
         except BrokenImageError as error:
-            skipped.append(f"{name}: {error.reason}")
+            skipped.append(f"{_name(path, folder)}: {error.reason}")
         else:
             good.append(str(path))
+    skipped += [f"{_name(Path(error.filename), folder)}: {_reason(error)}" for error in unreadable]
     if not good:
         files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
         found = f"{files}, none of them a JPEG or PNG image that can be read"
@@ -151,10 +152,19 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file below ``folder`` that is not hidden; linked folders too, but each one once."""
+def _name(path: Path, folder: Path) -> str:
+    """The path in the folder, with what is not Unicode in it escaped."""
+    name = path.relative_to(folder.absolute()).as_posix()
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _files(folder: Path, unreadable: list[OSError]) -> Iterator[Path]:
+    """Every file below ``folder`` that is not hidden; linked folders too, but each one once.
+
+    Folders that cannot be read are added to ``unreadable``.
+    """
     seen = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
         real = os.path.realpath(parent)
         if real in seen:  # a link to a folder above, or to one that was seen under another name
             folders.clear()
@@ -169,7 +179,7 @@ def _check(path: Path) -> None:
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
-        raise BrokenImageError(repr(str(path)), "its name is not Unicode; rename it") from error
+        raise BrokenImageError(ascii(str(path)), "its name is not Unicode; rename it") from error
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise BrokenImageError(str(path), "not a file")
     with warnings.catch_warnings():

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -39,15 +40,23 @@ def small_run(
     return compare(*_SMALL, "--out", out, *arguments, limit_s=limit_s)
 
 
-def start_small_run(out: Path, *arguments: object) -> subprocess.Popen[str]:
-    """The same, running while the test goes on."""
-    return subprocess.Popen(
+@contextmanager
+def running_small_run(out: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """The same, running while the test goes on; it and all below it are gone afterwards."""
+    running = subprocess.Popen(
         command(*_SMALL, "--out", out, *arguments),
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    with running:
+        try:
+            yield running
+        finally:
+            if running.poll() is None:
+                for process in family(running.pid):
+                    process.kill()
 
 
 def run_folder(out: Path) -> Path:

@@ -1,8 +1,9 @@
 """Records of runs that never ran: what an engine of known costs would have left behind."""
+# ruff: noqa: ANN401 - fields of records, passed on by name
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -99,7 +100,7 @@ def plan(**changes: Any) -> Plan:
 
 
 def _sessions(bare: Plan) -> Iterator[Session]:
-    rng = random.Random(bare.seed)
+    rng = random.Random(bare.seed)  # noqa: S311
     position = 0
     for block in range(1, bare.blocks + 1):
         present = [CEILING, *(engine for engine in bare.engines if engine not in bare.missing)]
@@ -120,7 +121,8 @@ def _sessions(bare: Plan) -> Iterator[Session]:
 
 
 def _cases(bare: Plan, engine: str) -> tuple[list[Case], list[Case]]:
-    whole, shares = [], []
+    whole: list[Case] = []
+    shares: list[Case] = []
     if "throughput" in bare.experiments and bare.workload is not None:
         chunk = bare.workload.chunk
         whole.append(Case(experiment="throughput", parameters={"chunk": chunk}))
@@ -159,7 +161,7 @@ def run(
 ) -> Run:
     """Every session of the plan run to its end; ``noise`` is the sd of the log of each time."""
     of = of or plan()
-    rng = random.Random(f"{seed}/{of.run_id}")
+    rng = random.Random(f"{seed}/{of.run_id}")  # noqa: S311
     records: list[Record] = []
     for session in of.sessions:
         engine = engines.get(session.engine, FakeEngine())
@@ -287,7 +289,9 @@ def _batch(of: Plan, session: Session, case: Case, engine: FakeEngine, factor: f
     )
 
 
-def _overhead(session: Session, engine: FakeEngine, noisy: Any) -> Iterator[Record]:
+def _overhead(
+    session: Session, engine: FakeEngine, noisy: Callable[[float], float]
+) -> Iterator[Record]:
     for tasks in NO_OPS:
         case = Case(experiment="overhead", parameters={"tasks": tasks})
         makespan_s = noisy(engine.fixed_s + engine.per_task_s * tasks)
@@ -298,7 +302,7 @@ def _overhead(session: Session, engine: FakeEngine, noisy: Any) -> Iterator[Reco
 
 
 def _shares(
-    of: Plan, session: Session, case: Case, engine: FakeEngine, noisy: Any
+    of: Plan, session: Session, case: Case, engine: FakeEngine, noisy: Callable[[float], float]
 ) -> Iterator[Record]:
     cpus = float(case.parameters["cpus"])
     slots = engine.slots.get(cpus)

@@ -1,7 +1,6 @@
 """Ctrl-C and kill -9: nothing lives on, nothing is lost, nothing is measured twice."""
 
 import json
-import os
 import signal
 import time
 from collections import Counter
@@ -14,11 +13,11 @@ from tests.compare.command_line import (
     compare,
     family,
     run_folder,
-    start_small_run,
+    running_small_run,
     wait_until,
 )
 
-_ENGINES = ("--engines", "ray,dask,spark", "--experiments", "throughput,overhead")
+_OVERHEAD = ("--experiments", "overhead")
 
 
 def lines_of(out: Path) -> list[str]:
@@ -50,33 +49,27 @@ def resume(out: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ["ray", "dask", "spark"])
-@pytest.mark.timeout(300)
 def test_ctrl_c_stops_everything_and_keeps_what_was_measured(tmp_path: Path, engine: str) -> None:
-    running = start_small_run(tmp_path, *_ENGINES)
-    wait_until(lambda: engine_at_work(tmp_path, engine), 120, f"{engine} at work")
-    time.sleep(4)  # in the middle of it: starting, measuring or closing
-    processes = family(running.pid)
-    running.send_signal(signal.SIGINT)
-    told, _ = running.communicate(timeout=10)
+    with running_small_run(tmp_path, "--engines", engine, *_OVERHEAD) as running:
+        wait_until(lambda: engine_at_work(tmp_path, engine), 120, f"{engine} at work")
+        time.sleep(4)  # in the middle of it: starting, measuring or closing
+        processes = family(running.pid)
+        before = lines_of(tmp_path)
+        running.send_signal(signal.SIGINT)
+        told, _ = running.communicate(timeout=10)
     assert running.returncode == 130, told
     assert "Traceback" not in told
     assert alive(processes) == []
+    assert lines_of(tmp_path)[: len(before)] == before
     assert "partial" in (tmp_path / "summary.md").read_text().lower()
-    before = sessions_of(tmp_path)
-    kept = [line for line in lines_of(tmp_path) if json.loads(line)["session"] in before]
-    resume(tmp_path)
-    assert lines_of(tmp_path)[: len(kept)] == kept
 
 
-@pytest.mark.timeout(300)
 def test_kill_9_of_the_whole_run_loses_one_session_at_most(tmp_path: Path) -> None:
-    running = start_small_run(tmp_path, *_ENGINES)
-    wait_until(lambda: len(sessions_of(tmp_path)) >= 2, 120, "two sessions measured")
-    time.sleep(3)
-    processes = family(running.pid)
-    for process in processes:
-        process.kill()
-    running.wait(10)
+    with running_small_run(tmp_path, "--engines", "dask", *_OVERHEAD) as running:
+        wait_until(lambda: len(sessions_of(tmp_path)) >= 2, 120, "two sessions measured")
+        processes = family(running.pid)
+        for process in processes:
+            process.kill()
     wait_until(lambda: not alive(processes), 10, "all processes gone")
     before = sessions_of(tmp_path)
     kept = [line for line in lines_of(tmp_path) if json.loads(line)["session"] in before]
@@ -85,31 +78,26 @@ def test_kill_9_of_the_whole_run_loses_one_session_at_most(tmp_path: Path) -> No
 
 
 def test_a_session_does_not_outlive_a_killed_runner(tmp_path: Path) -> None:
-    running = start_small_run(tmp_path, "--engines", "ray", "--experiments", "throughput")
-    wait_until(lambda: engine_at_work(tmp_path, "ray"), 120, "ray at work")
-    time.sleep(4)
-    processes = family(running.pid)
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait(10)
+    with running_small_run(tmp_path, "--engines", "ray", *_OVERHEAD) as running:
+        wait_until(lambda: engine_at_work(tmp_path, "ray"), 120, "ray at work")
+        time.sleep(4)
+        processes = family(running.pid)
+        running.kill()
     wait_until(lambda: not alive(processes), 20, "all processes gone")
 
 
 def test_two_comparisons_do_not_measure_each_other(tmp_path: Path) -> None:
-    first = start_small_run(tmp_path / "first", "--engines", "serial")
-    try:
+    with running_small_run(tmp_path / "first", *_OVERHEAD) as first:
         wait_until(lambda: engine_at_work(tmp_path / "first", "*"), 60, "first at work")
-        second = start_small_run(tmp_path / "second", "--engines", "serial")
-        told, _ = second.communicate(timeout=60)
+        with running_small_run(tmp_path / "second", *_OVERHEAD) as second:
+            told, _ = second.communicate(timeout=60)
         assert second.returncode == 2
         assert f"pid {first.pid}" in told
-    finally:
-        first.send_signal(signal.SIGINT)
-        first.wait(15)
 
 
 def test_a_torn_last_line_is_the_end_of_a_killed_run(tmp_path: Path) -> None:
-    running = start_small_run(tmp_path, "--engines", "serial", "--experiments", "overhead")
-    told, _ = running.communicate(timeout=120)
+    with running_small_run(tmp_path, "--engines", "serial", *_OVERHEAD) as running:
+        told, _ = running.communicate(timeout=120)
     assert running.returncode == 0, told
     records = run_folder(tmp_path) / "measurements.jsonl"
     whole = records.read_bytes()

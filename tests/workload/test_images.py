@@ -126,6 +126,30 @@ def test_reports_what_it_skips_with_a_reason_and_keeps_the_rest(tmp_path: Path) 
     assert reasons["pipe.jpg"] == "not a file"
 
 
+def test_a_name_that_is_not_unicode_is_skipped_and_can_be_printed(tmp_path: Path) -> None:
+    (tmp_path / "good.png").write_bytes(PNG)
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(PNG)
+    scanned = images.scan(tmp_path)
+    assert scanned.good == (str(tmp_path / "good.png"),)
+    assert scanned.skipped == ("caf\\udce9.png: its name is not Unicode; rename it",)
+
+
+def test_a_folder_that_cannot_be_read_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "good.png").write_bytes(PNG)
+    (tmp_path / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:  # permissions would not stop a test that runs as root
+        if path.endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert images.scan(tmp_path).skipped == ("locked: Permission denied",)
+
+
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.png").write_bytes(PNG)

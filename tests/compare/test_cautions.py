@@ -1,0 +1,190 @@
+from dataclasses import replace
+
+import pytest
+
+from compare.caution_kinds import (
+    AboveCeiling,
+    BelowCeiling,
+    BentLine,
+    CaseFailed,
+    Caution,
+    CpuStolen,
+    EngineMissing,
+    FewTasks,
+    GateBroken,
+    ImagesSkipped,
+    LeftoverProcesses,
+    LoadFromOutside,
+    MachineDrifted,
+    OneBlock,
+    Oversubscribed,
+    PartialRun,
+    RandomWeights,
+    ShortRun,
+    SpareWorkers,
+    UnequalAllocator,
+    UnequalNiceness,
+)
+from compare.cautions import cautions
+from compare.losses import parts
+from compare.records import Lifecycle, Run, Span, TaskRun
+from compare.statistics import rows
+from engines.interface import Config, Setting
+from tests.compare import fakes
+
+TRAINED = fakes.workload(random_weights=False)
+
+
+def found(run: Run) -> dict[type, Caution]:
+    return {type(caution): caution for caution in cautions(run, rows(run))}
+
+
+def quiet_run(**plan_changes: object) -> Run:
+    """Nothing to be said against it."""
+    engines = {name: replace(fake, chunk_s=0.8) for name, fake in fakes.ENGINES.items()}
+    return fakes.run(fakes.plan(**{"workload": TRAINED, **plan_changes}), engines=engines)
+
+
+def shipped_run() -> Run:
+    return quiet_run(config=Config.SHIPPED)
+
+
+def nice_ray() -> Run:
+    run = shipped_run()
+    for block in (1, 2, 3):
+        run = fakes.changed(run, f"{block}-ray", niceness=(15,))
+    return run
+
+
+def allocating_dask() -> Run:
+    malloc = Setting(name="MALLOC_TRIM_THRESHOLD_", value="65536", reason="the nanny's default")
+    return fakes.changed(shipped_run(), "1-dask", settings=(malloc,))
+
+
+def bent_ray() -> Run:
+    run = quiet_run()
+    bent = tuple(
+        replace(record, makespan_s=2 * record.makespan_s)
+        if isinstance(record, TaskRun)
+        and record.session == "1-ray"
+        and record.case.parameters.get("tasks") == 400
+        else record
+        for record in run.records
+    )
+    return replace(run, records=bent)
+
+
+def drifting() -> Run:
+    run = quiet_run()
+    serial = next(
+        record
+        for record in run.records
+        if isinstance(record, TaskRun) and record.session == "3-serial"
+    )
+    return fakes.changed(run, "3-serial", makespan_s=1.2 * serial.makespan_s)
+
+
+def slow_spark() -> Run:
+    return fakes.run(fakes.plan(workload=fakes.workload(chunk=2)), noise=0.0)
+
+
+def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
+    assert found(quiet_run()) == {}
+    assert found(shipped_run()) == {}
+
+
+@pytest.mark.parametrize(
+    ("run", "kind", "words"),
+    [
+        (fakes.interrupted(quiet_run(), 7), PartialRun, "Only 7 of 27 sessions"),
+        (quiet_run(blocks=1), OneBlock, "Rerun with --blocks 3"),
+        (quiet_run(missing={"dask": "no 'distributed'"}), EngineMissing, "dask was asked for"),
+        (fakes.failed(quiet_run(), "2-ray", "killed"), CaseFailed, "ray failed in block 2"),
+        (
+            fakes.changed(quiet_run(), "2-ray", kernel_calls=13),
+            GateBroken,
+            "ray has no valid throughput (block 2): 13 kernel calls",
+        ),
+        (fakes.run(), RandomWeights, "vit-base has random weights"),
+        (
+            quiet_run(workload=replace(TRAINED, images_skipped=("a.txt: no image",))),
+            ImagesSkipped,
+            "1 file skipped, the first: a.txt: no image",
+        ),
+        (quiet_run(workers=4), Oversubscribed, "4 workers × 1 thread on 2 cores"),
+        (drifting(), MachineDrifted, "changed by -1"),
+        (
+            fakes.changed(quiet_run(), "1-ray", host_cpu_s=23.0),
+            LoadFromOutside,
+            "during 1 session, at worst 12% of its cores (1-ray)",
+        ),
+        (fakes.changed(quiet_run(), "1-ray", steal_s=1.2), CpuStolen, "up to 5% of the cores"),
+        (nice_ray(), UnequalNiceness, "ray 0/15"),
+        (allocating_dask(), UnequalAllocator, "dask: MALLOC_TRIM_THRESHOLD_=65536"),
+        (
+            fakes.changed(quiet_run(), "1-ray", leftovers=("4711 raylet",)),
+            LeftoverProcesses,
+            "ray left processes behind (1)",
+        ),
+        (
+            quiet_run(workload=replace(TRAINED, chunk=12)),
+            FewTasks,
+            "4 tasks for 2 workers",
+        ),
+        (
+            fakes.changed(quiet_run(), "1-ray", workers_seen=3),
+            SpareWorkers,
+            "in 3 threads or processes for 2 workers",
+        ),
+        (slow_spark(), BelowCeiling, "spark reached 84% of the engine-free ceiling"),
+        (
+            fakes.changed(quiet_run(blocks=1), "1-ceiling", makespan_s=6.0),
+            AboveCeiling,
+            "of the engine-free ceiling, which cannot be",
+        ),
+        (
+            fakes.changed(quiet_run(), "1-ray", makespan_s=0.5),
+            ShortRun,
+            "The batch inference took ray only 500 ms",
+        ),
+        (bent_ray(), BentLine, "The no-ops of ray"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_each_caution_is_raised_by_its_evidence(run: Run, kind: type, words: str) -> None:
+    assert words in str(found(run)[kind])
+
+
+def test_a_loss_is_explained_with_what_was_measured() -> None:
+    caution = found(slow_spark())[BelowCeiling]
+    assert isinstance(caution, BelowCeiling)
+    assert caution.longer is not None
+    # 12 tasks a worker, each 0.95 s instead of 0.80 s.
+    assert caution.longer.kernel_s == pytest.approx(12 * 0.15)
+    assert "each worker lost 1.80 s in slower kernels" in str(caution)
+
+
+def test_with_few_chunks_a_loss_is_no_evidence() -> None:
+    assert BelowCeiling not in found(fakes.run(noise=0.0))
+
+
+def test_the_parts_of_a_makespan_add_up_to_it() -> None:
+    spans = (
+        Span(0, 0, 0.1, 1.1, 1.2),
+        Span(1, 1, 0.2, 1.2, 1.3),
+        Span(2, 0, 1.5, 3.0, 3.2),
+    )
+    run = replace(fakes.task_run(), spans=spans, makespan_s=3.2)
+    found = parts(run, 2)
+    assert found is not None
+    assert found.kernel_s == pytest.approx(3.5 / 2)
+    assert found.gaps_s == pytest.approx((0.1 + 0.4 + 0.2 + 0.3) / 2)
+    assert found.tail_s == pytest.approx(1.5 / 2)
+    assert found.return_s == pytest.approx(0.2)
+    assert found.total_s() == pytest.approx(run.makespan_s)
+
+
+def test_a_session_that_failed_as_a_whole_is_not_unfinished() -> None:
+    run = fakes.failed(quiet_run(), "2-ray", "killed")
+    assert PartialRun not in found(run)
+    assert not any(isinstance(r, Lifecycle) and r.session == "2-ray" for r in run.records)

@@ -1,0 +1,158 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from compare.intervals import (
+    center,
+    fit_line,
+    geometric_mean,
+    mean,
+    percentile,
+    samples_needed,
+    unpaired_ratio,
+)
+
+positive = st.floats(min_value=1e-6, max_value=1e6)
+several = st.lists(positive, min_size=2, max_size=12)
+
+_SD = 0.05
+_TRIALS = 2000
+
+
+@given(several)
+def test_the_interval_holds_the_geometric_mean_and_lies_about_the_values(
+    values: list[float],
+) -> None:
+    found = geometric_mean(values)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= found.value * (1 + 1e-9)
+    assert found.value <= found.high * (1 + 1e-9)
+    assert min(values) * (1 - 1e-9) <= found.value <= max(values) * (1 + 1e-9)
+    assert found.n == len(values)
+
+
+@given(several, st.floats(min_value=1e-3, max_value=1e3))
+def test_another_unit_changes_the_estimate_by_its_factor(
+    values: list[float], factor: float
+) -> None:
+    found, scaled = geometric_mean(values), geometric_mean([value * factor for value in values])
+    assert scaled.value == pytest.approx(found.value * factor, rel=1e-6)
+
+
+@given(several)
+def test_the_ratio_of_an_engine_to_itself_is_one(values: list[float]) -> None:
+    found = geometric_mean([value / value for value in values])
+    assert (found.value, found.low, found.high) == (1, 1, 1)
+    assert not found.difference_shown
+
+
+@given(several)
+def test_the_ratio_turned_around_is_the_inverse(ratios: list[float]) -> None:
+    found, turned = geometric_mean(ratios), geometric_mean([1 / ratio for ratio in ratios])
+    assert turned.value == pytest.approx(1 / found.value, rel=1e-6)
+    assert turned.difference_shown == found.difference_shown
+
+
+@given(positive)
+def test_one_block_has_no_interval_and_shows_no_difference(value: float) -> None:
+    found = geometric_mean([value])
+    assert (found.low, found.high, found.n) == (None, None, 1)
+    assert not found.difference_shown
+
+
+def test_what_may_be_negative_gets_a_plain_interval() -> None:
+    found = center([-0.001, 0.002, 0.0])
+    assert found == mean([-0.001, 0.002, 0.0])
+    assert found.low is not None
+    assert found.low < 0
+
+
+@pytest.mark.parametrize("blocks", [3, 5])
+def test_the_95_percent_interval_holds_the_true_value_95_times_in_100(blocks: int) -> None:
+    rng = np.random.default_rng(1)
+    held = 0
+    for values in 5.0 * np.exp(rng.normal(0, _SD, size=(_TRIALS, blocks))):
+        found = geometric_mean(values.tolist())
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= 5.0 <= found.high
+    assert held / _TRIALS >= 0.93
+
+
+@pytest.mark.parametrize("blocks", [3, 5, 10])
+def test_the_same_engine_twice_is_told_apart_at_most_5_times_in_100(blocks: int) -> None:
+    rng = np.random.default_rng(2)
+    shown = 0
+    for _ in range(_TRIALS):
+        # What a block has in common cancels in the ratio; the rest does not.
+        block = rng.normal(0, 4 * _SD, size=blocks)
+        first, second = np.exp(block + rng.normal(0, _SD, size=(2, blocks)))
+        shown += geometric_mean((first / second).tolist()).difference_shown
+    assert shown / _TRIALS <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / _TRIALS)
+
+
+def test_two_runs_of_the_same_are_told_apart_at_most_5_times_in_100() -> None:
+    rng = np.random.default_rng(3)
+    shown = 0
+    for _ in range(_TRIALS):
+        first, second = np.exp(rng.normal(0, _SD, size=(2, 3)))
+        shown += unpaired_ratio(first.tolist(), second.tolist()).estimate.difference_shown
+    assert shown / _TRIALS <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / _TRIALS)
+
+
+@given(several, several)
+def test_the_unpaired_ratio_lies_in_its_interval(new: list[float], old: list[float]) -> None:
+    found = unpaired_ratio(new, old)
+    assert found.p is not None
+    if found.estimate.low is not None and found.estimate.high is not None:
+        assert found.estimate.low <= found.estimate.value * (1 + 1e-6)
+        assert found.estimate.value <= found.estimate.high * (1 + 1e-6)
+
+
+def test_the_fixed_and_per_task_costs_are_recovered() -> None:
+    fixed_s, per_task_s = 0.05, 0.0003
+    rng = np.random.default_rng(4)
+    sizes = [100, 300, 1_000, 3_000, 10_000] * 3
+    makespans_s = [(fixed_s + per_task_s * n) * float(np.exp(rng.normal(0, 0.01))) for n in sizes]
+    found = fit_line(sizes, makespans_s)
+    assert found is not None
+    assert found.fixed_s == pytest.approx(fixed_s, rel=0.05)
+    assert found.per_task_s == pytest.approx(per_task_s, rel=0.05)
+
+
+@given(
+    fixed_s=st.floats(min_value=0.001, max_value=1),
+    per_task_s=st.floats(min_value=1e-6, max_value=1e-2),
+)
+def test_without_noise_there_is_no_residual(fixed_s: float, per_task_s: float) -> None:
+    sizes = [100, 1_000, 10_000]
+    found = fit_line(sizes, [fixed_s + per_task_s * n for n in sizes])
+    assert found is not None
+    assert found.per_task_s == pytest.approx(per_task_s, rel=1e-4)
+    assert found.residual_s <= 1e-6 * (fixed_s + per_task_s * sizes[-1])
+
+
+def test_two_sizes_leave_no_residual_and_give_no_line() -> None:
+    assert fit_line([100, 1_000, 100], [0.1, 1.0, 0.1]) is None
+
+
+@pytest.mark.parametrize(("share", "samples"), [(0.5, 20), (0.95, 200), (0.99, 1_000)])
+def test_a_percentile_needs_ten_samples_beyond_it(share: float, samples: int) -> None:
+    assert samples_needed(share) == samples
+    assert percentile([1.0] * (samples - 1), share) is None
+    assert percentile([1.0] * samples, share) == 1.0
+
+
+def test_the_unpaired_interval_is_that_of_scipy() -> None:
+    new, old = [1.0, 1.1, 1.3], [2.0, 2.3, 1.9, 2.1]
+    expected = stats.ttest_ind(np.log(new), np.log(old), equal_var=False)
+    found = unpaired_ratio(new, old)
+    assert found.p == pytest.approx(expected.pvalue)
+    interval = expected.confidence_interval(0.95)
+    assert found.estimate.low == pytest.approx(math.exp(interval.low))
+    assert found.estimate.high == pytest.approx(math.exp(interval.high))

@@ -1,0 +1,138 @@
+"""Writes golden/summary.md anew with ``UPDATE_GOLDEN=1``; read the change before committing it."""
+
+import io
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from compare.records import Run
+from compare.report import console_table, summary_json, summary_markdown
+from compare.statistics import rows
+from engines.interface import Setting
+from tests.compare import fakes
+
+GOLDEN = Path(__file__).parent / "golden" / "summary.md"
+
+
+def fake_run() -> Run:
+    """With everything in it that a report must be able to say."""
+    labels = tuple(f"label {index % 7}" for index in range(48))
+    workload = fakes.workload(labels=labels, chunk=2, images_skipped=("notes.txt: no image",))
+    plan = fakes.plan(workload=workload, missing={"dask": "it needs 'distributed'"})
+    run = fakes.changed(fakes.run(plan), "1-multiprocessing", kernel_calls=25)
+    return fakes.failed(run, "2-spark", "the JVM | ended\nOutOfMemoryError: <heap>")
+
+
+def tables(markdown: str) -> list[list[str]]:
+    """The tables of a report, each as its lines."""
+    found: list[list[str]] = [[]]
+    for line in markdown.splitlines():
+        if line.startswith("|"):
+            found[-1].append(line)
+        elif found[-1]:
+            found.append([])
+    return [table for table in found if table]
+
+
+def test_the_report_of_a_fake_run_is_as_it_was() -> None:
+    text = summary_markdown(fake_run())
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def test_the_same_records_give_the_same_bytes() -> None:
+    assert summary_markdown(fake_run()) == summary_markdown(fake_run())
+    assert summary_json(fake_run()) == summary_json(fake_run())
+
+
+def test_the_summary_for_programs_has_every_row() -> None:
+    run = fake_run()
+    content = json.loads(summary_json(run))
+    assert (content["schema"], content["run_id"]) == (1, run.plan.run_id)
+    assert len(content["rows"]) == len(rows(run))
+    assert set(content["rows"][0]) == {
+        *("experiment", "engine", "metric", "unit", "value"),
+        *("low", "high", "n", "case", "verdict"),
+    }
+
+
+def test_the_answer_comes_first_in_three_sentences() -> None:
+    lines = [line for line in summary_markdown(fake_run()).splitlines() if line]
+    assert lines[0].startswith("# ")
+    assert "highest throughput" in lines[1]
+    assert "An empty task costs" in lines[2]
+    assert "ask for 0.1 CPU" in lines[3]
+
+
+def test_a_tie_is_no_difference_shown() -> None:
+    same = {name: fakes.FakeEngine() for name in ("ceiling", *fakes.plan().engines)}
+    text = summary_markdown(fakes.run(engines=same))
+    assert "; no difference shown to `" in text
+    assert "multiprocessing" in text.split("no difference shown to", 1)[1].splitlines()[0]
+
+
+def test_a_partial_run_says_so_in_the_first_line() -> None:
+    text = summary_markdown(fakes.interrupted(fakes.run(), 7))
+    assert text.startswith("**Partial: 7 of 27 sessions were run.**")
+    assert not summary_markdown(fakes.run()).startswith("**Partial")
+
+
+def test_a_run_that_measured_nothing_has_a_report() -> None:
+    text = summary_markdown(fakes.interrupted(fakes.run(), 0))
+    assert "No engine gave a valid throughput." in text
+    assert "![" not in text
+
+
+def test_one_block_prints_no_interval() -> None:
+    text = summary_markdown(fakes.run(fakes.plan(blocks=1)))
+    assert "(n=1)" in text
+    assert "n=2" not in text
+    assert not re.search(r"[0-9]–[0-9]|[0-9] to -?[0-9]", text)
+
+
+@pytest.mark.parametrize("nasty", ["a | b", "a\nb", "a\r\n\r\n| b |", "<script> & `x`"])
+def test_nothing_in_a_reason_breaks_a_table(nasty: str) -> None:
+    run = fakes.failed(fakes.failed(fakes.run(), "1-ray", nasty), "2-ray", nasty)
+    run = fakes.failed(run, "3-ray", nasty)
+    setting = Setting(name=nasty, value=nasty, reason=nasty)
+    run = fakes.changed(run, "1-dask", settings=(setting,))
+    run = replace(run, environment={**run.environment, "note": nasty})
+    text = summary_markdown(run)
+    assert "<script>" not in text
+    for table in tables(text):
+        widths = {line.replace("\\|", "").count("|") for line in table}
+        assert len(widths) == 1, table
+
+
+def test_losing_and_failing_engines_have_a_line_of_their_own() -> None:
+    text = summary_markdown(fake_run())
+    throughput = tables(text)[0]
+    assert [line.split(" | ")[0].strip("| ") for line in throughput[2:]] == [
+        *("ceiling", "serial", "multiprocessing", "ray", "dask", "spark")
+    ]
+    assert "INVALID in 1 of 3 blocks: 25 kernel calls" in "".join(throughput)
+    assert "not run: it needs 'distributed'" in "".join(throughput)
+
+
+def test_a_plan_without_images_has_a_report() -> None:
+    plan = fakes.plan(workload=None, experiments=("overhead",))
+    text = summary_markdown(fakes.run(plan))
+    assert "## Overhead" in text
+    assert "## Throughput" not in text
+    assert "## Shares of a core" not in text
+
+
+@pytest.mark.parametrize("run", [fake_run(), fakes.run(fakes.plan(blocks=1))])
+def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run) -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(console_table(rows(run)))
+    lines = console.export_text().splitlines()
+    for engine in ("ceiling", *run.plan.engines):
+        assert sum(line.strip().startswith(engine) for line in lines) == 1
+    assert "…" not in "".join(lines)
