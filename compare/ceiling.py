@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from typing_extensions import override
 
 from compare.records import CEILING
+from engines.environment import end_with_parent
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import Capability, Engine, Input, Output, Resources, Setting
 
@@ -82,11 +83,13 @@ class Ceiling(Engine):
         self._taken.value = 0
         for pipe in self._pipes:
             pipe.send((function, inputs))
+        done: list[tuple[int, Output]] = []
         for pipe in self._pipes:
             try:
-                yield from pipe.recv()
+                done += pipe.recv()
             except EOFError as error:
                 raise WorkerLostError("a plain process died in mid-run") from error
+        yield from done
 
     @override
     def workers(self) -> int:
@@ -99,6 +102,7 @@ class Ceiling(Engine):
 
 def _serve(pipe: "Connection[Any, Any]", taken: "Synchronized[int]") -> None:
     """Answer each (function, inputs) with the (index, output) pairs that this process took."""
+    end_with_parent()
     pipe.send("ready")
     while True:
         try:

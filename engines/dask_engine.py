@@ -3,11 +3,19 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from typing_extensions import override
 
-from engines.environment import arguments, budget, export, forget, private_folder, share_import_path
+from engines.environment import (
+    Framework,
+    arguments,
+    budget,
+    export,
+    forget,
+    private_folder,
+    share_import_path,
+)
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
@@ -41,7 +49,9 @@ class DaskEngine(Engine):
     )
     extra: ClassVar[str | None] = "dask"
 
-    def __init__(self, client: Any, smallest_share: float, settings: tuple[Setting, ...]) -> None:
+    def __init__(
+        self, client: Framework, smallest_share: float, settings: tuple[Setting, ...]
+    ) -> None:
         self._client = client
         self._smallest_share = smallest_share
         self._settings = settings
@@ -96,7 +106,10 @@ class DaskEngine(Engine):
         return self._results(function, inputs, share)
 
     def _results(
-        self, function: Callable[[Input], Output], inputs: Sequence[Input], share: Any
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        share: dict[str, int] | None,
     ) -> Iterator[tuple[int, Output]]:
         from distributed import KilledWorker, as_completed
 

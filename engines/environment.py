@@ -3,16 +3,21 @@ thread and allocator budget, forget what the environment says about clusters, ma
 """
 
 import ast
+import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from engines.interface import Config, Resources, Setting
+
+Framework: TypeAlias = Any
+"""An object of a framework: its types are known only once it has been imported."""
 
 FOLDER = "{folder}"
 """Stands for the private folder in the value of a setting, so that reports can be compared."""
@@ -78,3 +83,20 @@ def private_folder() -> Iterator[Path]:
     finally:
         # Daemons that are on their way out may still write.
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def end_with_parent() -> None:
+    """Let this process, started by ``multiprocessing``, end when its parent does, however it does.
+
+    A worker in the middle of a task does not otherwise notice.  The kernel's own signal for this
+    (``PR_SET_PDEATHSIG``) comes when the parent's *thread* ends: it would kill workers that a pool
+    has just replaced, with the pool's lock in their hands.
+    """
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -4,11 +4,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count, repeat
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from typing_extensions import override
 
-from engines.environment import budget, thread_environment
+from engines.environment import budget, end_with_parent, thread_environment
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import Capability, Engine, Input, Output, Resources, Setting
 
@@ -64,10 +65,14 @@ class ProcessEngine(Engine):
             engine = cls(pool, budget(resources) + _SETTINGS)
             # A pool replaces a worker that died but not the task that it had, and waits for the
             # result for ever.  So a thread sleeps on the processes, at no cost to the tasks.
-            sentinels = [process.sentinel for process in pool._pool]
-            threading.Thread(
-                target=lambda: connection.wait(sentinels) and engine._lost.set(), daemon=True
-            ).start()
+            workers = pool._pool  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+            sentinels = [worker.sentinel for worker in workers]
+
+            def watch() -> None:
+                connection.wait(sentinels)
+                engine._lost.set()
+
+            threading.Thread(target=watch, daemon=True).start()
             yield engine
         pool.join()
 
@@ -91,7 +96,8 @@ class ProcessEngine(Engine):
     ) -> Iterator[tuple[int, Output]]:
         from multiprocessing import TimeoutError as NothingYet
 
-        tasks = ((function, index, value) for index, value in enumerate(inputs))
+        # The function goes with each task, which costs less than to pickle a partial of it.
+        tasks = zip(repeat(function), count(), inputs, strict=False)
         results = self._pool.imap_unordered(_call, tasks)
         lost = self._lost.is_set
         while True:
@@ -110,7 +116,8 @@ class ProcessEngine(Engine):
 
     @override
     def workers(self) -> int:
-        return self._pool._processes
+        workers: int = self._pool._processes  # type: ignore[attr-defined]  # noqa: SLF001
+        return workers
 
     @override
     def settings(self) -> tuple[Setting, ...]:
@@ -118,6 +125,7 @@ class ProcessEngine(Engine):
 
 
 def _report_ready(ready: "Semaphore") -> None:
+    end_with_parent()
     ready.release()
 
 

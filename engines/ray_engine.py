@@ -1,6 +1,7 @@
 """Ray tasks on a private one-node cluster."""
 
 import math
+import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +9,16 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines.environment import arguments, budget, export, forget, private_folder, share_import_path
+from engines.environment import (
+    FOLDER,
+    Framework,
+    arguments,
+    budget,
+    export,
+    forget,
+    private_folder,
+    share_import_path,
+)
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
@@ -35,7 +45,7 @@ class RayEngine(Engine):
     )
     extra: ClassVar[str | None] = "ray"
 
-    def __init__(self, ray: Any, settings: tuple[Setting, ...]) -> None:
+    def __init__(self, ray: Framework, settings: tuple[Setting, ...]) -> None:
         self._ray = ray
         self._settings = settings
 
@@ -49,6 +59,7 @@ class RayEngine(Engine):
         with private_folder() as folder:
             export(variables, folder)
             share_import_path()
+            (folder / "token").write_text(secrets.token_hex(32))
             import ray
 
             try:
@@ -83,9 +94,10 @@ class RayEngine(Engine):
         return self._results(remote, inputs, window)
 
     def _results(
-        self, remote: Any, inputs: Sequence[Input], window: int
+        self, remote: Framework, inputs: Sequence[Input], window: int
     ) -> Iterator[tuple[int, Any]]:
         ray = self._ray
+        indices: dict[Framework, int] = {}
         try:
             indices = {remote.remote(value): index for index, value in enumerate(inputs)}
             pending = deque(indices)
@@ -99,6 +111,10 @@ class RayEngine(Engine):
             raise CpusRejectedError(f"ray: {error}") from error
         except ray.exceptions.WorkerCrashedError as error:
             raise WorkerLostError(f"ray: {error}") from error
+        finally:
+            # Left over only when the run was given up: Ray would run them before what comes next.
+            for unfinished in indices:
+                ray.cancel(unfinished)
 
     @override
     def workers(self) -> int:
@@ -119,8 +135,13 @@ def _variables(resources: Resources) -> tuple[Setting, ...]:
         ),
         Setting(
             name="RAY_AUTH_MODE",
-            value="disabled",
-            reason="a token would be written to the home folder; nothing listens beyond loopback",
+            value="token",
+            reason="the default for a new cluster, said so that Ray does not mention it",
+        ),
+        Setting(
+            name="RAY_AUTH_TOKEN_PATH",
+            value=f"{FOLDER}/token",
+            reason="the default is a file in the home folder, shared by all clusters",
         ),
         Setting(
             name="RAY_USAGE_STATS_ENABLED",

@@ -1,7 +1,8 @@
 """Spark: one job of as many partitions as there are inputs, in local mode."""
 
+import functools
+import gc
 import importlib.util
-import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,15 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines.environment import FOLDER, budget, export, forget, private_folder, share_import_path
+from engines.environment import (
+    FOLDER,
+    Framework,
+    budget,
+    export,
+    forget,
+    private_folder,
+    share_import_path,
+)
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
@@ -28,15 +37,28 @@ from engines.interface import (
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 5
 
+# The second logger is the one whose level PySpark otherwise sets, with a banner.
 _LOGGING = """
 rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr
+logger.shell.name = org.apache.spark.api.python.PythonGatewayServer
+logger.shell.level = error
+logger.repl.name = org.apache.spark.repl.Main
+logger.repl.level = error
 appender.stderr.type = Console
 appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %p %c{1}: %m%n
 """
+
+
+_FREEZE = Setting(
+    name="gc.freeze",
+    value="in a worker, after a task that imported modules",
+    reason="PySpark collects garbage after every task, and with torch imported looks at 165,000 "
+    "objects each time",
+)
 
 
 class SparkEngine(Engine):
@@ -53,7 +75,9 @@ class SparkEngine(Engine):
     extra: ClassVar[str | None] = "spark"
     needs_java: ClassVar[bool] = True
 
-    def __init__(self, context: Any, resources: Resources, settings: tuple[Setting, ...]) -> None:
+    def __init__(
+        self, context: Framework, resources: Resources, settings: tuple[Setting, ...]
+    ) -> None:
         self._context = context
         self._resources = resources
         self._settings = settings
@@ -64,14 +88,18 @@ class SparkEngine(Engine):
     def open(cls, resources: Resources) -> Iterator[Self]:
         variables = budget(resources) + _variables()
         properties = _properties(resources)
+        tuned = (_FREEZE,) if resources.config is Config.TUNED else ()
+        settings = variables + properties + tuned
         forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")
         forget("JDK_JAVA_OPTIONS", "CLASSPATH")
         with private_folder() as folder:
             export(variables, folder)
             share_import_path()
             (folder / "log4j2.properties").write_text(_LOGGING)
+            for part in ("bin", "jars"):
+                (folder / part).symlink_to(_home() / part)
             with _context(properties, folder) as context:
-                engine = cls(context, resources, variables + properties)
+                engine = cls(context, resources, settings)
                 engine._wait_for_executors()
                 yield engine
 
@@ -90,32 +118,21 @@ class SparkEngine(Engine):
         *,
         cpus: float = 1.0,
     ) -> Iterator[tuple[int, Output]]:
-        # A number of partitions makes one Spark task of each input.
+        from py4j.protocol import Py4JJavaError
+
+        # A partition for each input: Spark makes one task of a partition.
         tasks = self._context.parallelize(list(enumerate(inputs)), max(len(inputs), 1))
         if cpus != 1.0 or self._resources.smallest_share < 1:
-            tasks = tasks.withResources(self._profile(cpus))
-        return self._results(tasks.map(lambda task: (task[0], function(task[1]))))
-
-    def _profile(self, cpus: float) -> Any:
-        from py4j.protocol import Py4JJavaError
-        from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
-
-        try:
-            return ResourceProfileBuilder().require(TaskResourceRequests().cpus(cpus)).build
-        except (Py4JJavaError, ValueError) as error:
-            raise CpusRejectedError(f"spark: {_reason(error)}") from error
-
-    def _results(self, outcomes: Any) -> Iterator[tuple[int, Any]]:
-        from py4j.protocol import Py4JJavaError
-
-        try:
-            yield from outcomes.collect()
-        except Py4JJavaError as error:
-            raise WorkerLostError(f"spark: {_reason(error)}") from error
+            try:
+                tasks = tasks.withResources(_profile(cpus))
+            except (Py4JJavaError, ValueError) as error:
+                raise CpusRejectedError(f"spark: {_reason(error)}") from error
+        call = _call_and_freeze if _FREEZE in self._settings else _call
+        return _results(tasks.map(functools.partial(call, function)))
 
     @override
     def workers(self) -> int:
-        context = self._context._jsc.sc()
+        context = self._context._jsc.sc()  # noqa: SLF001 - PySpark does not say it itself
         return int(
             context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile())
         )
@@ -126,7 +143,7 @@ class SparkEngine(Engine):
 
 
 @contextmanager
-def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Any]:
+def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framework]:
     """A SparkContext; on exit its Java machine is gone too."""
     from py4j.protocol import Py4JError
     from pyspark import SparkConf, SparkContext
@@ -139,7 +156,7 @@ def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Any]:
         context = SparkContext(conf=conf)
     except (Py4JError, PySparkException, OSError) as error:
         raise EngineStartError(f"spark did not start: {error}") from error
-    gateway = context._gateway
+    gateway = context._gateway  # noqa: SLF001 - PySpark leaves its process behind
     try:
         yield context
     finally:
@@ -154,17 +171,59 @@ def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Any]:
             gateway.proc.wait()
 
 
+def _profile(cpus: float) -> Framework:
+    from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
+
+    return ResourceProfileBuilder().require(TaskResourceRequests().cpus(cpus)).build
+
+
+def _results(outcomes: Framework) -> Iterator[tuple[int, Any]]:
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        yield from outcomes.collect()
+    except Py4JJavaError as error:
+        raise WorkerLostError(f"spark: {_reason(error)}") from error
+
+
+def _call(function: Callable[[Input], Output], task: tuple[int, Input]) -> tuple[int, Output]:
+    index, value = task
+    return index, function(value)
+
+
+_modules_frozen: set[int] = set()
+
+
+def _call_and_freeze(
+    function: Callable[[Input], Output], task: tuple[int, Input]
+) -> tuple[int, Output]:
+    result = _call(function, task)
+    # Only after imports, not after each task: garbage that is frozen is never collected.
+    if len(sys.modules) not in _modules_frozen:
+        _modules_frozen.add(len(sys.modules))
+        gc.freeze()
+    return result
+
+
 def _reason(error: Exception) -> str:
     """Spark's own words without the stack of its Java machine."""
     return str(getattr(error, "java_exception", error)).splitlines()[0]
 
 
-def _variables() -> tuple[Setting, ...]:
+def _home() -> Path:
     spec = importlib.util.find_spec("pyspark")
-    home = os.path.dirname(spec.origin) if spec and spec.origin else ""
+    if spec is None or spec.origin is None:
+        raise EngineStartError("spark did not start: pyspark is not installed")
+    return Path(spec.origin).parent
+
+
+def _variables() -> tuple[Setting, ...]:
     return (
         Setting(
-            name="SPARK_HOME", value=home, reason="the Spark that comes with the installed PySpark"
+            name="SPARK_HOME",
+            value=FOLDER,
+            reason="links to the Spark that comes with PySpark; workers of a local cluster write "
+            "their folders there",
         ),
         Setting(
             name="SPARK_CONF_DIR",
@@ -206,6 +265,16 @@ def _properties(resources: Resources) -> tuple[Setting, ...]:
             reason="does not depend on how the host's name resolves",
         ),
         Setting(name="spark.local.dir", value=FOLDER, reason="private, and removed on exit"),
+        Setting(
+            name="spark.driver.extraJavaOptions",
+            value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
+            reason="nothing is left in the host's folder for temporary files",
+        ),
+        Setting(
+            name="spark.executor.extraJavaOptions",
+            value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
+            reason="the same for the executor of a local cluster",
+        ),
         Setting(name="spark.ui.showConsoleProgress", value="false", reason="no bar on the console"),
         Setting(
             name="spark.executorEnv.OMP_NUM_THREADS",

@@ -1,0 +1,157 @@
+"""Runs a scenario in a process of its own and looks at what it leaves behind."""
+
+import ctypes
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engines.environment import thread_environment
+from engines.interface import Config, Resources
+
+REPOSITORY = Path(__file__).parents[2]
+WORKERS = 2
+THREADS = 1
+
+START_LIMIT_S = 90
+GONE_LIMIT_S = 15
+"""After its end was told, or noticed by daemons that lost their parent."""
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A session, seen from outside."""
+
+    code: int
+    said: tuple[Any, ...]
+    """Lines of standard output, which are all JSON unless an engine printed something."""
+    errors: str
+    ended_in_s: float
+    """From the end of the scenario, or the signal, to the end of the process."""
+    alive: tuple[str, ...]
+    """Processes that lived on when the session's process had ended."""
+    files: tuple[str, ...]
+    """What is left in the folder for temporary files."""
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        assert self.code == 0, self.errors
+        (seen,) = self.said
+        assert isinstance(seen, dict)
+        return seen
+
+
+@functools.cache
+def outcome(
+    scenario: str,
+    engine: str,
+    *,
+    config: Config = Config.TUNED,
+    smallest_share: float = 1.0,
+    end_with: signal.Signals | None = None,
+    grace_s: float = 2.0,
+    environment: tuple[tuple[str, str], ...] = (),
+) -> Outcome:
+    """Run a scenario once; tests that look at different sides of it share it.
+
+    With ``end_with``, the signal is sent when the scenario has said that it is running.
+    """
+    resources = Resources(
+        workers=WORKERS, threads_per_worker=THREADS, smallest_share=smallest_share, config=config
+    )
+    with _started(scenario, engine, resources, dict(environment)) as (session, temporary):
+        assert session.stdout is not None
+        # One line comes when the scenario is done, or runs; then the process ends.
+        first = session.stdout.readline()
+        told_s = time.monotonic()
+        if end_with is not None and first:
+            time.sleep(1)  # for the long tasks to be taken
+            told_s = time.monotonic()
+            session.send_signal(end_with)
+        out, errors = session.communicate(timeout=START_LIMIT_S)
+        ended_s = time.monotonic()
+        alive = _alive_after(grace_s)
+        return Outcome(
+            code=session.returncode,
+            said=tuple(json.loads(line) for line in (first + out).splitlines()),
+            errors=errors,
+            ended_in_s=ended_s - told_s,
+            alive=alive,
+            files=tuple(sorted(path.name for path in temporary.iterdir())),
+        )
+
+
+@contextmanager
+def _started(
+    scenario: str, engine: str, resources: Resources, environment: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    _adopt_orphans()
+    asked = {
+        "workers": resources.workers,
+        "threads_per_worker": resources.threads_per_worker,
+        "smallest_share": resources.smallest_share,
+        "config": resources.config.value,
+    }
+    # A short path: Unix sockets are made below it.
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        session = subprocess.Popen(
+            [sys.executable, "-m", "tests.engines.scenarios", scenario, engine, json.dumps(asked)],
+            cwd=REPOSITORY,
+            env={**os.environ, "TMPDIR": folder, **environment, **thread_environment(resources)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with session:
+            try:
+                yield session, Path(folder)
+            finally:
+                for process in (psutil.Process(), *_descendants()):
+                    if process.pid != os.getpid():
+                        process.kill()
+
+
+def _adopt_orphans() -> None:
+    """Make orphaned grandchildren children of this process, where they can be found and ended."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _alive_after(grace_s: float) -> tuple[str, ...]:
+    """Descendants that still live after so many seconds; returns as soon as there are none."""
+    limit_s = time.monotonic() + grace_s
+    while (alive := _descendants()) and time.monotonic() < limit_s:
+        time.sleep(0.1)
+    return tuple(_named(process) for process in alive)
+
+
+def _descendants() -> list[psutil.Process]:
+    living = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE:
+                living.append(process)
+            elif process.ppid() == os.getpid():
+                os.waitpid(process.pid, os.WNOHANG)
+        except (psutil.NoSuchProcess, ChildProcessError):
+            continue
+    return living
+
+
+def _named(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())[:120]
+    except psutil.NoSuchProcess:
+        return "a process that has just ended"

@@ -1,0 +1,56 @@
+"""What the workers run in the contract tests: small functions that workers import by name."""
+
+import os
+import signal
+import threading
+import time
+from typing import NamedTuple
+
+
+class Nap(NamedTuple):
+    """When and where a nap was taken; monotonic seconds, which processes of a host share."""
+
+    started_s: float
+    ended_s: float
+    pid: int
+
+
+class Place(NamedTuple):
+    """What a task finds around it."""
+
+    pid: int
+    torch_threads: int
+    niceness: int
+    environment: dict[str, str]
+
+
+def nap(seconds: float) -> Nap:
+    started_s = time.monotonic()
+    time.sleep(seconds)
+    return Nap(started_s, time.monotonic(), os.getpid())
+
+
+def look_around(_: object) -> Place:
+    import torch
+
+    # Long enough for the other workers to take a task, too.
+    time.sleep(0.3)
+    return Place(
+        os.getpid(),
+        torch.get_num_threads(),
+        os.getpriority(os.PRIO_PROCESS, 0),
+        dict(os.environ),
+    )
+
+
+def double(value: int) -> int:
+    return 2 * value
+
+
+def who(_: object) -> tuple[int, int, int]:
+    """A new identity for each call, so that a call cannot be replaced by the result of another."""
+    return os.getpid(), threading.get_native_id(), time.monotonic_ns()
+
+
+def kill_worker(_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

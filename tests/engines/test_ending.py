@@ -1,0 +1,43 @@
+"""Nothing of an engine is left when its session has ended, however it ended."""
+
+import signal
+
+import pytest
+
+from tests.engines.outcomes import GONE_LIMIT_S, outcome
+
+CLOSE_LIMIT_S = 10
+
+
+def test_leaves_no_process_and_no_file_when_it_ends(engine_name: str) -> None:
+    ended = outcome("promises", engine_name)
+    assert ended.code == 0, ended.errors
+    assert ended.alive == ()
+    assert ended.files == ()
+    assert ended.ended_in_s < CLOSE_LIMIT_S
+
+
+def test_leaves_nothing_when_the_program_raises(engine_name: str) -> None:
+    ended = outcome("fails", engine_name)
+    assert ended.code == 1
+    assert "ZeroDivisionError" in ended.errors
+    assert ended.alive == ()
+    assert ended.files == ()
+
+
+@pytest.mark.parametrize("end_with", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_leaves_nothing_when_it_is_interrupted_in_mid_run(
+    engine_name: str, end_with: signal.Signals
+) -> None:
+    ended = outcome("waits", engine_name, end_with=end_with)
+    assert ended.said == ("running",)
+    assert ended.code != 0
+    assert ended.alive == ()
+    assert ended.files == ()
+    assert ended.ended_in_s < CLOSE_LIMIT_S
+
+
+def test_leaves_no_process_when_the_program_is_killed(engine_name: str) -> None:
+    ended = outcome("waits", engine_name, end_with=signal.SIGKILL, grace_s=GONE_LIMIT_S)
+    assert ended.code == -signal.SIGKILL
+    assert ended.alive == ()

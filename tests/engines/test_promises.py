@@ -1,0 +1,150 @@
+"""What every engine promises, seen from outside.  One contract; see ``scenarios`` for what runs."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines.environment import thread_environment
+from engines.interface import Capability, Config, Resources
+from engines.registry import load_engine
+from tests.engines.scenarios import peak
+from tests.engines.outcomes import THREADS, WORKERS, outcome
+from tests.engines.tasks import double
+
+LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+def claims(engine_name: str, capability: Capability) -> bool:
+    return capability in load_engine(engine_name).capabilities
+
+
+def workers(engine_name: str) -> int:
+    return WORKERS if claims(engine_name, Capability.PARALLEL) else 1
+
+
+def promised(engine_name: str) -> dict[str, Any]:
+    return outcome("promises", engine_name).seen
+
+
+def test_yields_the_result_of_each_input_once_under_its_index(engine_name: str) -> None:
+    assert sorted(promised(engine_name)["doubled"]) == [[i, double(i)] for i in range(100)]
+
+
+def test_runs_equal_inputs_each_on_its_own(engine_name: str) -> None:
+    assert len({tuple(identity) for identity in promised(engine_name)["identities"]}) == 30
+
+
+def test_runs_a_built_in_function(engine_name: str) -> None:
+    assert sorted(promised(engine_name)["built_in"]) == [[0, 1], [1, 2]]
+
+
+def test_yields_nothing_for_no_inputs(engine_name: str) -> None:
+    assert promised(engine_name)["nothing"] == []
+
+
+def test_runs_on_after_a_run_was_given_up(engine_name: str) -> None:
+    assert sorted(promised(engine_name)["after_giving_up"]) == [[0, 0], [1, 2], [2, 4]]
+
+
+def test_hands_back_the_traceback_of_a_failed_task_and_finishes_the_others(
+    engine_name: str,
+) -> None:
+    reports = promised(engine_name)["reports"]
+    failed = [report for report in reports if report["error"] is not None]
+    assert [report["index"] for report in failed] == [5]
+    assert "TypeError" in failed[0]["error"]
+    assert sorted(report["index"] for report in reports) == list(range(12))
+
+
+def test_sets_the_kernel_up_once_in_each_worker(engine_name: str) -> None:
+    reports = promised(engine_name)["reports"]
+    set_ups = Counter(report["worker"] for report in reports if report["set_up_s"] > 0)
+    assert set_ups == dict.fromkeys({report["worker"] for report in reports}, 1)
+
+
+def test_says_that_it_has_the_workers_asked_for(engine_name: str) -> None:
+    assert promised(engine_name)["workers"] == workers(engine_name)
+
+
+def test_runs_tasks_in_as_many_processes_as_it_says(engine_name: str) -> None:
+    pids = {place["pid"] for place in promised(engine_name)["places"]}
+    assert len(pids) == workers(engine_name)
+
+
+def test_gives_workers_the_threads_and_the_allocator_asked_for(engine_name: str) -> None:
+    resources = Resources(workers=WORKERS, threads_per_worker=THREADS)
+    for place in promised(engine_name)["places"]:
+        assert place["torch_threads"] == THREADS
+        assert place["environment"].items() >= thread_environment(resources).items()
+
+
+def test_gives_workers_the_priority_of_the_program(engine_name: str) -> None:
+    assert {place["niceness"] for place in promised(engine_name)["places"]} == {0}
+
+
+def test_streams_exactly_when_it_says_so(engine_name: str) -> None:
+    first_s, *_, last_s = promised(engine_name)["arrivals_s"]
+    assert (last_s - first_s > 1) == claims(engine_name, Capability.STREAMS)
+
+
+def test_runs_tasks_at_the_same_time_exactly_when_it_says_so(engine_name: str) -> None:
+    assert peak(promised(engine_name)["naps"]) == workers(engine_name)
+
+
+def test_refuses_half_a_core_where_it_was_opened_for_whole_ones_or_can_give_it(
+    engine_name: str,
+) -> None:
+    refused = promised(engine_name)["half_a_core"]
+    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
+        assert refused
+
+
+def test_gives_a_reason_for_every_setting(engine_name: str) -> None:
+    settings = promised(engine_name)["settings"]
+    assert settings
+    assert all(name and value and reason for name, value, reason in settings)
+
+
+def test_listens_on_loopback_only(engine_name: str) -> None:
+    assert set(promised(engine_name)["listens_on"]) <= LOOPBACK
+
+
+def test_sets_less_as_shipped_than_tuned(engine_name: str) -> None:
+    def names(config: Config) -> set[str]:
+        seen = outcome("private", engine_name, config=config).seen
+        return {name for name, _, _ in seen["settings"]}
+
+    assert names(Config.SHIPPED) < {name for name, _, _ in promised(engine_name)["settings"]} | (
+        {"dashboard_address"}
+    )
+
+
+@pytest.mark.timeout(300)
+def test_keeps_its_claim_on_shares_of_a_core(engine_name: str) -> None:
+    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
+        pytest.skip("claims none; that it refuses them is a test of its own")
+    seen = outcome("shares", engine_name, smallest_share=0.1).seen
+    best = max(seen["waves"], key=lambda wave: (wave["peak"], -wave["makespan_s"]))
+    assert best["peak"] == 20
+    # Twenty naps of 2 s at once; in two waves they would take 4.
+    assert best["makespan_s"] < 4
+    assert max(wave["peak"] for wave in seen["waves"]) == 20
+    assert {cpus: running for cpus, running in seen["peaks"] if running > WORKERS / cpus} == {}
+    assert seen["refused"]
+
+
+@pytest.mark.timeout(120)
+def test_reports_the_loss_of_a_worker_that_it_cannot_replace(engine_name: str) -> None:
+    if not claims(engine_name, Capability.PARALLEL):
+        pytest.skip("its only worker is the program itself")
+    seen = outcome("loses", engine_name).seen
+    assert seen["error"]
+    assert seen["after_s"] < 60
+
+
+def test_leaves_no_file_of_its_own_in_the_repository(engine_name: str) -> None:
+    promised(engine_name)
+    here = Path.cwd()
+    assert not [name for name in ("spark-warehouse", "metastore_db") if (here / name).exists()]
