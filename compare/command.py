@@ -25,6 +25,11 @@ _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
 console = Console(highlight=False)
 
 
+def _say(sentence: str, style: str | None = None) -> None:
+    """One line, however long: it may be read from a log."""
+    console.print(sentence, style=style, markup=False, soft_wrap=True)
+
+
 def start_run(flags: Flags) -> int:
     """A new run; returns the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -52,7 +57,7 @@ def resume_run(run_dir: Path, flags: Flags, given: AbstractSet[str]) -> int:
         sessions = remaining(run.plan, folder)
         _print_plan(run.plan, image_s)
         done = len(run.plan.sessions) - len(sessions)
-        console.print(f"{done} of {len(run.plan.sessions)} sessions are on disk already")
+        _say(f"{done} of {len(run.plan.sessions)} sessions are on disk already")
         if flags.dry_run:
             return _OK
         return _execute(folder, run.plan, sessions, image_s)
@@ -85,7 +90,7 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
         _run_all(folder, plan, sessions, image_s)
     except KeyboardInterrupt:
         interrupted = True
-        console.print("\nStopped. Writing the report from what was measured.")
+        _say("\nStopped. Writing the report from what was measured.")
     # What was measured must be told, whatever key is pressed now; it takes seconds.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -94,7 +99,7 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     _publish(folder.path)
     _print_report(run, folder.path.parent / "summary.md")
     if interrupted:
-        console.print(f"Finish it with: python -m compare --resume {folder.path}")
+        _say(f"Finish it with: python -m compare --resume {folder.path}")
         return _INTERRUPTED
     if plan.missing:
         return _BAD_INPUT
@@ -109,17 +114,16 @@ def _run_all(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
         number = session.position + 1
         # The estimate learns from the sessions that have run how slow this machine really is.
         factor = (spent_s + 30) / (planned_s + 30)
-        console.print(
+        _say(
             f"[{number}/{len(plan.sessions)}] block {session.block}, {session.engine}: "
-            f"{_contents(session)}; {_duration(left_s * factor)} left",
-            markup=False,
+            f"{_contents(session)}; {_duration(left_s * factor)} left"
         )
         started_s = time.monotonic()
         records = run_session(plan, session, folder, image_s)
         spent_s += time.monotonic() - started_s
         planned_s += expected_s(plan, session, image_s)
         left_s -= expected_s(plan, session, image_s)
-        console.print(f"    {_outcome(records)}", markup=False)
+        _say(f"    {_outcome(records)}")
 
 
 def _contents(session: Session) -> str:
@@ -162,28 +166,26 @@ def _duration(seconds: float) -> str:
 
 def _print_plan(plan: Plan, image_s: float) -> None:
     for engine, reason in plan.missing.items():
-        console.print(f"{engine} will not be measured: {reason}", style="yellow", markup=False)
+        _say(f"{engine} will not be measured: {reason}", style="yellow")
     if plan.workers > environment.cores():
-        console.print(
+        _say(
             f"{plan.workers} workers on {environment.cores()} cores: they will wait for each other",
             style="yellow",
         )
     total_s = sum(expected_s(plan, session, image_s) for session in plan.sessions)
-    console.print(
+    _say(
         f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
         f"{plan.workers} workers of {plan.threads_per_worker} threads, {plan.config.value}; "
-        f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {_duration(total_s)}.",
-        markup=False,
+        f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {_duration(total_s)}."
     )
     if plan.workload is not None:
         workload = plan.workload
-        console.print(
+        _say(
             f"{len(workload.images)} images in chunks of {workload.chunk}, {workload.model} in "
-            f"{workload.dtype}; {len(workload.images_skipped)} files skipped.",
-            markup=False,
+            f"{workload.dtype}; {len(workload.images_skipped)} files skipped."
         )
         for skipped in workload.images_skipped:
-            console.print(f"  skipped {skipped}", markup=False)
+            _say(f"  skipped {skipped}")
 
 
 def _write_report(run_dir: Path, run: Run) -> None:
@@ -213,8 +215,8 @@ def _print_report(run: Run, where: Path) -> None:
     rows = statistics.rows(run)
     console.print(report.console_table(rows))
     for caution in cautions(run, rows):
-        console.print(f"• {caution}", markup=False)
-    console.print(f"Read {where}", markup=False)
+        _say(f"• {caution}")
+    _say(f"Read {where}")
 
 
 def _failed(run: Run) -> bool:

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from typing_extensions import override
 
 from engines.environment import (
+    FOLDER,
     Framework,
     arguments,
     budget,
@@ -135,9 +136,13 @@ class DaskEngine(Engine):
 
 def _variables(resources: Resources) -> tuple[Setting, ...]:
     """Dask's configuration, as environment variables so that the workers see it too."""
+    folder = Setting(
+        name="DASK_TEMPORARY_DIRECTORY", value=FOLDER, reason="private, and removed on exit"
+    )
     if resources.config is Config.SHIPPED:
-        return ()
+        return (folder,)
     return (
+        folder,
         Setting(
             name="DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED",
             value="False",
@@ -162,7 +167,6 @@ def _cluster_arguments(resources: Resources) -> tuple[Setting, ...]:
             reason="tasks that a worker runs at once: one core in the smallest share asked for",
         ),
         Setting(name="host", value="'127.0.0.1'", reason="nothing listens beyond loopback"),
-        Setting(name="local_directory", value="'{folder}'", reason="private, and removed on exit"),
         Setting(name="silence_logs", value="40", reason="errors only: closing is not news"),
     ]
     if resources.smallest_share < 1:

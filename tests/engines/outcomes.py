@@ -37,7 +37,9 @@ class Outcome:
 
     code: int
     said: tuple[Any, ...]
-    """Lines of standard output, which are all JSON unless an engine printed something."""
+    """What the scenario said, decoded."""
+    printed: tuple[str, ...]
+    """Other lines on standard output: the engine's."""
     errors: str
     ended_in_s: float
     """From the end of the scenario, or the signal, to the end of the process."""
@@ -84,9 +86,11 @@ def outcome(
         out, errors = session.communicate(timeout=START_LIMIT_S)
         ended_s = time.monotonic()
         alive = _alive_after(grace_s)
+        lines = (first + out).splitlines()
         return Outcome(
             code=session.returncode,
-            said=tuple(json.loads(line) for line in (first + out).splitlines()),
+            said=tuple(json.loads(line) for line in lines if line.startswith(('{"', '"'))),
+            printed=tuple(line for line in lines if not line.startswith(('{"', '"'))),
             errors=errors,
             ended_in_s=ended_s - told_s,
             alive=alive,

@@ -1,17 +1,22 @@
 """What every engine promises, seen from outside.  One contract; see ``scenarios`` for what runs."""
 
+import contextlib
+import socket
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from engines.environment import thread_environment
 from engines.interface import Capability, Config, Resources
 from engines.registry import load_engine
-from tests.engines.scenarios import peak
 from tests.engines.outcomes import THREADS, WORKERS, outcome
+from tests.engines.scenarios import peak
 from tests.engines.tasks import double
+
+Hostile: TypeAlias = tuple[tuple[str, str], ...]
 
 LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
@@ -93,12 +98,9 @@ def test_runs_tasks_at_the_same_time_exactly_when_it_says_so(engine_name: str) -
     assert peak(promised(engine_name)["naps"]) == workers(engine_name)
 
 
-def test_refuses_half_a_core_where_it_was_opened_for_whole_ones_or_can_give_it(
-    engine_name: str,
-) -> None:
-    refused = promised(engine_name)["half_a_core"]
+def test_refuses_half_a_core_when_it_does_not_claim_shares(engine_name: str) -> None:
     if not claims(engine_name, Capability.FRACTIONAL_CPUS):
-        assert refused
+        assert promised(engine_name)["half_a_core"]
 
 
 def test_gives_a_reason_for_every_setting(engine_name: str) -> None:
@@ -111,14 +113,51 @@ def test_listens_on_loopback_only(engine_name: str) -> None:
     assert set(promised(engine_name)["listens_on"]) <= LOOPBACK
 
 
-def test_sets_less_as_shipped_than_tuned(engine_name: str) -> None:
-    def names(config: Config) -> set[str]:
-        seen = outcome("private", engine_name, config=config).seen
-        return {name for name, _, _ in seen["settings"]}
+def test_prints_nothing(engine_name: str) -> None:
+    assert outcome("promises", engine_name).printed == ()
 
-    assert names(Config.SHIPPED) < {name for name, _, _ in promised(engine_name)["settings"]} | (
-        {"dashboard_address"}
+
+def test_is_private_whatever_the_environment_says(engine_name: str, hostile: Hostile) -> None:
+    seen = outcome("private", engine_name, config=Config.SHIPPED, environment=hostile).seen
+    assert sorted(seen["doubled"]) == [[i, double(i)] for i in range(20)]
+    assert seen["workers"] == workers(engine_name)
+    assert set(seen["listens_on"]) <= LOOPBACK
+    assert {place["torch_threads"] for place in seen["places"]} == {THREADS}
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[Hostile]:
+    """Other clusters' settings, a home folder that is one, and usual ports that are taken."""
+    (tmp_path / "spark-defaults.conf").write_text("spark.master spark://127.0.0.1:1\n")
+    (tmp_path / "dask.yaml").write_text("distributed: {nanny: {preload: [no_such_module]}}\n")
+    (tmp_path / ".config").mkdir()
+    (tmp_path / ".config" / "dask").symlink_to(tmp_path)
+    # Ray keeps its token in a folder of this name.
+    (tmp_path / ".ray").touch()
+    taken = []
+    for port in (4040, 6379, 8265, 8787):
+        listener = socket.socket()
+        with contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            listener.listen()
+        taken.append(listener)
+    yield (
+        ("HOME", str(tmp_path)),
+        ("RAY_ADDRESS", "127.0.0.1:1"),
+        ("RAY_TMPDIR", "/nonexistent"),
+        ("RAY_worker_niceness", "19"),
+        ("SPARK_HOME", "/nonexistent"),
+        ("SPARK_CONF_DIR", str(tmp_path)),
+        ("SPARK_LOCAL_IP", "192.0.2.1"),
+        ("PYSPARK_PYTHON", "/nonexistent"),
+        ("PYSPARK_SUBMIT_ARGS", "--master spark://127.0.0.1:1 pyspark-shell"),
+        ("JAVA_TOOL_OPTIONS", "-Dspark.master=spark://127.0.0.1:1"),
+        ("DASK_CONFIG", str(tmp_path)),
+        ("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:1"),
+        ("DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON__OMP_NUM_THREADS", "64"),
     )
+    for listener in taken:
+        listener.close()
 
 
 @pytest.mark.timeout(300)
