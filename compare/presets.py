@@ -14,6 +14,8 @@ class Preset:
     n_images: int
     chunk: int
     overhead_budget_s: float
+    nap_s: float
+    """Of the sleeping tasks that ask for a share of a core."""
 
 
 class PresetName(StrEnum):
@@ -26,12 +28,12 @@ class PresetName(StrEnum):
 
 PRESETS: dict[str, Preset] = {
     PresetName.QUICK: Preset(
-        blocks=1, fractional_blocks=1, n_images=24, chunk=3, overhead_budget_s=1.0
+        blocks=1, fractional_blocks=1, n_images=16, chunk=2, overhead_budget_s=0.5, nap_s=1.0
     ),
     PresetName.STANDARD: Preset(
-        blocks=3, fractional_blocks=2, n_images=48, chunk=4, overhead_budget_s=1.5
+        blocks=3, fractional_blocks=2, n_images=40, chunk=4, overhead_budget_s=1.5, nap_s=2.0
     ),
     PresetName.FULL: Preset(
-        blocks=5, fractional_blocks=5, n_images=240, chunk=15, overhead_budget_s=4.0
+        blocks=5, fractional_blocks=5, n_images=240, chunk=15, overhead_budget_s=4.0, nap_s=2.0
     ),
 }

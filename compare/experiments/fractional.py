@@ -14,26 +14,25 @@ from engines.errors import CpusRejectedError
 from workload import sleep
 
 SHARES = (1.0, 0.5, 0.25, 0.1)
-_SECONDS = 2.0
 _PROBE_SECONDS = 0.2
 _FILL_SECONDS = 0.5
 _FILL_WAVES = 10
 
 
-def cases(_preset: Preset, _workload: Workload | None) -> tuple[Case, ...]:
+def cases(preset: Preset, _workload: Workload | None) -> tuple[Case, ...]:
     """One a share, the largest first: each needs at least the processes of the one before."""
     return tuple(
         Case(
             experiment="fractional",
-            parameters={"cpus": cpus, "seconds": _SECONDS, "probe_seconds": _PROBE_SECONDS},
+            parameters={"cpus": cpus, "seconds": preset.nap_s, "probe_seconds": _PROBE_SECONDS},
         )
         for cpus in SHARES
     )
 
 
-def expected_s(_plan: Plan, _case: Case, _workers: int, _image_s: float) -> float:
+def expected_s(_plan: Plan, case: Case, _workers: int, _image_s: float) -> float:
     """A cold wave, which starts processes, at least one that starts the rest, and a warm one."""
-    return 2 * (_SECONDS + _PROBE_SECONDS) + _FILL_SECONDS + 1.5
+    return 2 * (float(case.parameters["seconds"]) + _PROBE_SECONDS) + _FILL_SECONDS + 1.5
 
 
 def measure(bench: Bench, case: Case) -> Iterator[Record]:
@@ -55,7 +54,7 @@ def measure(bench: Bench, case: Case) -> Iterator[Record]:
 
 def _wave(bench: Bench, case: Case, cpus: float, fitting: int) -> TaskRun:
     label = bench.label()
-    tasks = [sleep.task(label, _SECONDS)] * fitting
+    tasks = [sleep.task(label, float(case.parameters["seconds"]))] * fitting
     tasks += [sleep.task(label, _PROBE_SECONDS)] * max(1, fitting // 4)
     return bench.run(case, tasks, cpus=cpus)
 
