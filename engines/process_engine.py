@@ -65,11 +65,11 @@ class ProcessEngine(Engine):
             engine = cls(pool, budget(resources) + _SETTINGS)
             # A pool replaces a worker that died but not the task that it had, and waits for the
             # result for ever.  So a thread sleeps on the processes, at no cost to the tasks.
-            workers = pool._pool  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
-            sentinels = [worker.sentinel for worker in workers]
+            # A copy: the pool closes the sentinel of a dead worker that nobody else holds.
+            workers = list(pool._pool)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
 
             def watch() -> None:
-                connection.wait(sentinels)
+                connection.wait([worker.sentinel for worker in workers])
                 engine._lost.set()
 
             threading.Thread(target=watch, daemon=True).start()

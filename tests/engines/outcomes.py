@@ -57,7 +57,7 @@ class Outcome:
 
 
 @functools.cache
-def outcome(
+def outcome(  # noqa: PLR0913 - each is a side of a session that some test varies
     scenario: str,
     engine: str,
     *,
