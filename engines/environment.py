@@ -21,6 +21,8 @@ Framework: TypeAlias = Any
 
 FOLDER = "{folder}"
 """Stands for the private folder in the value of a setting, so that reports can be compared."""
+PYTHON = "{python}"
+"""Stands for the running interpreter, likewise."""
 
 
 def thread_environment(resources: Resources) -> dict[str, str]:
@@ -58,12 +60,17 @@ def forget(*prefixes: str) -> None:
 
 def export(settings: Iterable[Setting], folder: Path) -> None:
     """Put settings into the environment, where this process's children find them."""
-    os.environ.update({s.name: s.value.replace(FOLDER, str(folder)) for s in settings})
+    os.environ.update({setting.name: filled(setting.value, folder) for setting in settings})
 
 
 def arguments(settings: Iterable[Setting], folder: Path) -> dict[str, Any]:
     """Settings whose values are Python literals, as keyword arguments."""
-    return {s.name: ast.literal_eval(s.value.replace(FOLDER, str(folder))) for s in settings}
+    return {s.name: ast.literal_eval(filled(s.value, folder)) for s in settings}
+
+
+def filled(value: str, folder: Path) -> str:
+    """The value with what its placeholders stand for."""
+    return value.replace(FOLDER, str(folder)).replace(PYTHON, sys.executable)
 
 
 def share_import_path() -> None:

@@ -15,9 +15,11 @@ from typing_extensions import override
 
 from engines.environment import (
     FOLDER,
+    PYTHON,
     Framework,
     budget,
     export,
+    filled,
     forget,
     private_folder,
     share_import_path,
@@ -151,7 +153,7 @@ def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framewor
 
     conf = SparkConf(loadDefaults=False)
     for setting in properties:
-        conf.set(setting.name, setting.value.replace(FOLDER, str(folder)))
+        conf.set(setting.name, filled(setting.value, folder))
     try:
         context = SparkContext(conf=conf)
     except (Py4JError, PySparkException, OSError) as error:
@@ -233,7 +235,7 @@ def _variables() -> tuple[Setting, ...]:
         Setting(name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"),
         Setting(
             name="PYSPARK_PYTHON",
-            value=sys.executable,
+            value=PYTHON,
             reason="workers with the driver's packages; the default is any python3",
         ),
     )
