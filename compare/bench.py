@@ -12,8 +12,8 @@ from compare.meter import MemorySampler, tree_cpu_s
 from compare.records import Case, Plan, Session, Span, TaskRun
 from engines.errors import EngineError
 from engines.interface import Engine
-from workload.interface import Task, TaskReport
-from workload.task import run_task
+from workload.interface import PackedReport, Task, TaskReport
+from workload.task import run_packed
 
 _WARM_UP_WAVES = 50
 
@@ -73,14 +73,16 @@ class Bench:
         the memory meanwhile, and ``spans`` keeps a line for each task; both are left out where
         thousands of tiny tasks would be disturbed or drowned by them.
         """
-        arrivals: list[Arrival] = []
+        packed = [tuple(task) for task in tasks]
+        seen: list[tuple[int, PackedReport, float]] = []
         sampler = MemorySampler() if memory else contextlib.nullcontext()
         with sampler:
             cpu_before_s = tree_cpu_s()
             submitted_s = time.monotonic()
-            for index, report in self.engine.run(run_task, tasks, cpus=cpus):
-                arrivals.append((index, report, time.monotonic()))
+            for index, report in self.engine.run(run_packed, packed, cpus=cpus):
+                seen.append((index, report, time.monotonic()))
             cpu_s = tree_cpu_s() - cpu_before_s
+        arrivals = [(index, TaskReport(*report), at_s) for index, report, at_s in seen]
         if not arrivals:
             raise EngineError(f"{self.session.engine} gave back none of {len(tasks)} results")
         reports = [report for _, report, _ in arrivals]
@@ -114,10 +116,11 @@ class Bench:
             EngineError: a task failed, or some worker never took one.
         """
         workers = self.engine.workers()
-        task = task._replace(case=self.label())
+        packed = tuple(task._replace(case=self.label()))
         seen: set[tuple[str, int]] = set()
         for _ in range(_WARM_UP_WAVES):
-            for _, report in self.engine.run(run_task, [task] * workers):
+            for _, told in self.engine.run(run_packed, [packed] * workers):
+                report = TaskReport(*told)
                 if report.error is not None:
                     raise EngineError(f"the warm-up task failed:\n{report.error}")
                 seen.add(_worker(report))

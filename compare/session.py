@@ -36,7 +36,7 @@ from engines.errors import EngineError
 from engines.interface import Capability, Engine, Resources
 from engines.registry import load_engine
 from workload import noop
-from workload.task import run_task
+from workload.task import run_packed
 
 CLOSE_LIMIT_S = 8
 """How long a session may take to close its engine when it is told to stop."""
@@ -113,9 +113,9 @@ def _measured(bench: Bench, adapter: type[Engine], case: Case) -> Iterator[Recor
 
 
 def _first_result_s(bench: Bench) -> float:
-    task = noop.task(bench.label())
+    task = tuple(noop.task(bench.label()))
     submitted_s = time.monotonic()
-    list(bench.engine.run(run_task, [task]))
+    list(bench.engine.run(run_packed, [task]))
     return time.monotonic() - submitted_s
 
 

@@ -1,7 +1,8 @@
 """What goes into a task and what comes out.  Nothing here computes, times or imports a library.
 
-Both are named tuples, not dataclasses: they cross a process boundary once per task, and a tuple
-of plain values is the cheapest thing to pickle, so the harness weighs little on a no-op.
+Both are named tuples, not dataclasses: they cross a process boundary once per task, as plain tuples
+(``PackedTask``, ``PackedReport``), which are the cheapest thing to pickle.  So the harness weighs
+little on a no-op.
 """
 
 from collections.abc import Callable, Hashable
@@ -9,6 +10,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 Kernel: TypeAlias = Callable[[Any], Any]
 """Does the work of one task: payload in, output out.  May raise."""
+
+PackedTask: TypeAlias = tuple[str, tuple[Hashable, ...], str, Any]
+"""The fields of a ``Task``."""
+PackedReport: TypeAlias = tuple[
+    str, int, int, float, float, float, int | None, int, Any, str | None
+]
+"""The fields of a ``TaskReport``."""
 
 
 class Task(NamedTuple):

@@ -11,7 +11,7 @@ import traceback
 from collections import Counter
 from collections.abc import Hashable
 
-from workload.interface import Kernel, Task, TaskReport
+from workload.interface import Kernel, PackedReport, PackedTask, Task, TaskReport
 
 _lock = threading.Lock()
 _calls: Counter[str] = Counter()
@@ -19,22 +19,28 @@ _calls: Counter[str] = Counter()
 
 def run_task(task: Task) -> TaskReport:
     """Run one task and report on it.  Never raises an ``Exception``; see ``TaskReport.error``."""
+    return TaskReport(*run_packed(tuple(task)))
+
+
+def run_packed(task: PackedTask) -> PackedReport:
+    """``run_task`` as it crosses process boundaries: a plain tuple in, a plain tuple out."""
+    workload, settings, case, payload = task
     set_up_s = 0.0
     output = error = None
     started_s = time.monotonic()
     # Counted before the work, so that a call that fails or is repeated is counted too.
     with _lock:
-        _calls[task.case] += 1
-        call = _calls[task.case]
+        _calls[case] += 1
+        call = _calls[case]
     try:
-        kernel, set_up_s = _kernel(task.workload, task.settings)
+        kernel, set_up_s = _kernel(workload, settings)
         started_s = time.monotonic()
-        output = kernel(task.payload)
+        output = kernel(payload)
     except Exception:  # noqa: BLE001 - whatever a kernel raises is its result
         error = traceback.format_exc()
     ended_s = time.monotonic()
     torch = sys.modules.get("torch")
-    return TaskReport(
+    return (
         _worker(os.getpid()),
         threading.get_native_id(),
         call,

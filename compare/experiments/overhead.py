@@ -8,7 +8,7 @@ from compare.bench import Bench, refine
 from compare.presets import Preset
 from compare.records import Case, Measurement, Plan, RoundTrips, TaskRun, Workload
 from workload import noop
-from workload.task import run_task
+from workload.task import run_packed
 
 _PILOT_TASKS = 50
 _FEWEST, _MOST = 80, 10_000
@@ -51,13 +51,13 @@ def _no_ops(bench: Bench, case: Case, count: int) -> TaskRun:
 
 
 def _round_trips(bench: Bench, case: Case, budget_s: float) -> RoundTrips:
-    tasks = [noop.task(bench.label())]
+    tasks = [tuple(noop.task(bench.label()))]
     samples: list[float] = []
     until_s = time.monotonic() + budget_s
     while len(samples) < _FEWEST_ROUND_TRIPS or (
         len(samples) < _MOST_ROUND_TRIPS and time.monotonic() < until_s
     ):
         submitted_s = time.monotonic()
-        list(bench.engine.run(run_task, tasks))
+        list(bench.engine.run(run_packed, tasks))
         samples.append(time.monotonic() - submitted_s)
     return RoundTrips(**bench.head(), case=refine(case, round_trips=1), samples_s=tuple(samples))
