@@ -16,6 +16,7 @@ from compare.errors import UsageError
 from compare.estimate import image_s as estimated_image_s
 from compare.plan import expected_s
 from compare.prepare import Flags, check_writable, prepare
+from compare.processes import stop_on_signals
 from compare.records import Failure, Lifecycle, Plan, Record, Run, Session, TaskRun
 from compare.runner import BusyError, alone_on_this_machine, remaining, run_session
 from compare.store import RunFolder, StoreError
@@ -32,7 +33,7 @@ def _say(sentence: str, style: str | None = None) -> None:
 
 def start_run(flags: Flags) -> int:
     """A new run; returns the exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     plan = prepare(flags)
     image_s = estimated_image_s(plan.workload)
     _print_plan(plan, image_s)
@@ -46,7 +47,7 @@ def start_run(flags: Flags) -> int:
 
 def resume_run(run_dir: Path, flags: Flags, given: AbstractSet[str]) -> int:
     """Finish an interrupted run with the plan that is stored in it; returns the exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     with _readable():
         folder = RunFolder(run_dir)
         run = folder.read()

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import signal
 import time
 from collections.abc import Iterable
 
@@ -18,6 +19,16 @@ def adopt_orphans() -> None:
     longer be told from a stranger's process.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def stop_on_signals() -> None:
+    """Let SIGINT and SIGTERM raise ``KeyboardInterrupt``.
+
+    SIGINT too: it is ignored in a program that a script started in the background, and there as
+    well a run has to be stoppable without losing what it measured.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def descendants() -> list[psutil.Process]:

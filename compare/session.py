@@ -21,6 +21,7 @@ from compare.ceiling import Ceiling
 from compare.experiments import EXPERIMENTS
 from compare.experiments.throughput import image_tasks
 from compare.meter import host_cpu_s, tree_cpu_s
+from compare.processes import stop_on_signals
 from compare.records import (
     CEILING,
     Case,
@@ -137,7 +138,7 @@ def _stop_with_the_runner() -> None:
 def main() -> None:
     """See the module's description."""
     folder, session_id, records_fd = sys.argv[1:]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     threading.Thread(target=_stop_with_the_runner, daemon=True).start()
     plan = RunFolder(Path(folder)).read_plan()
     session = next(session for session in plan.sessions if session.id == session_id)

@@ -18,6 +18,8 @@ from tests.compare.command_line import (
 )
 
 _OVERHEAD = ("--experiments", "overhead")
+_LONG = (*_OVERHEAD, "--preset", "full")
+"""Sessions of an engine that take ten seconds."""
 
 
 def lines_of(out: Path) -> list[str]:
@@ -50,7 +52,7 @@ def resume(out: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["ray", "dask", "spark"])
 def test_ctrl_c_stops_everything_and_keeps_what_was_measured(tmp_path: Path, engine: str) -> None:
-    with running_small_run(tmp_path, "--engines", engine, *_OVERHEAD) as running:
+    with running_small_run(tmp_path, "--engines", engine, *_LONG) as running:
         wait_until(lambda: engine_at_work(tmp_path, engine), 120, f"{engine} at work")
         time.sleep(4)  # in the middle of it: starting, measuring or closing
         processes = family(running.pid)
@@ -78,7 +80,7 @@ def test_kill_9_of_the_whole_run_loses_one_session_at_most(tmp_path: Path) -> No
 
 
 def test_a_session_does_not_outlive_a_killed_runner(tmp_path: Path) -> None:
-    with running_small_run(tmp_path, "--engines", "ray", *_OVERHEAD) as running:
+    with running_small_run(tmp_path, "--engines", "ray", *_LONG) as running:
         wait_until(lambda: engine_at_work(tmp_path, "ray"), 120, "ray at work")
         time.sleep(4)
         processes = family(running.pid)
@@ -87,7 +89,7 @@ def test_a_session_does_not_outlive_a_killed_runner(tmp_path: Path) -> None:
 
 
 def test_two_comparisons_do_not_measure_each_other(tmp_path: Path) -> None:
-    with running_small_run(tmp_path / "first", *_OVERHEAD) as first:
+    with running_small_run(tmp_path / "first", *_LONG) as first:
         wait_until(lambda: engine_at_work(tmp_path / "first", "*"), 60, "first at work")
         with running_small_run(tmp_path / "second", *_OVERHEAD) as second:
             told, _ = second.communicate(timeout=60)

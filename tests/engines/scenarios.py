@@ -7,7 +7,6 @@ Prints one line of JSON: what was seen.  Judges nothing; the tests do.
 
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from compare.processes import stop_on_signals
 from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import Config, Engine, Resources
 from engines.registry import load_engine
@@ -156,7 +156,7 @@ SCENARIOS: dict[str, Callable[[Engine], dict[str, object]]] = {
 
 def main() -> None:
     scenario, engine_name, resources_json = sys.argv[1:]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     asked: dict[str, Any] = json.loads(resources_json)
     resources = Resources(**{**asked, "config": Config(asked["config"])})
     with load_engine(engine_name).open(resources) as engine:
