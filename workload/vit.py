@@ -46,6 +46,10 @@ def load(folder: str, dtype: str, threads: int) -> Kernel:
         attn_implementation="eager",
         local_files_only=True,
     ).eval()
+    if model.dtype is torch.bfloat16:
+        from workload.packed import pack_linear_layers
+
+        pack_linear_layers(model)
     labels = model.config.id2label
 
     def classify(paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,9 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
     resources = Resources(
         workers=WORKERS, threads_per_worker=THREADS, smallest_share=smallest_share, config=config
     )
-    with _started(scenario, engine, resources, dict(environment)) as (session, temporary):
+    # The tests' own process may have helpers, such as a resource tracker of multiprocessing.
+    others = frozenset(psutil.Process().children(recursive=True))
+    with _started(scenario, engine, resources, dict(environment), others) as (session, temporary):
         assert session.stdout is not None
         # One line comes when the scenario is done, or runs; then the process ends.
         first = session.stdout.readline()
@@ -85,7 +87,7 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
             session.send_signal(end_with)
         out, errors = session.communicate(timeout=START_LIMIT_S)
         ended_s = time.monotonic()
-        alive = _alive_after(grace_s)
+        alive = _alive_after(grace_s, others)
         lines = (first + out).splitlines()
         return Outcome(
             code=session.returncode,
@@ -100,7 +102,11 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
 
 @contextmanager
 def _started(
-    scenario: str, engine: str, resources: Resources, environment: Mapping[str, str]
+    scenario: str,
+    engine: str,
+    resources: Resources,
+    environment: Mapping[str, str],
+    others: frozenset[psutil.Process],
 ) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     _adopt_orphans()
     asked = {
@@ -123,8 +129,8 @@ def _started(
             try:
                 yield session, Path(folder)
             finally:
-                for process in (psutil.Process(), *_descendants()):
-                    if process.pid != os.getpid():
+                for process in _descendants(others):
+                    with suppress(psutil.NoSuchProcess):
                         process.kill()
 
 
@@ -133,17 +139,17 @@ def _adopt_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _alive_after(grace_s: float) -> tuple[str, ...]:
-    """Descendants that still live after so many seconds; returns as soon as there are none."""
+def _alive_after(grace_s: float, others: frozenset[psutil.Process]) -> tuple[str, ...]:
+    """What of a session still lives after so many seconds; returns as soon as nothing does."""
     limit_s = time.monotonic() + grace_s
-    while (alive := _descendants()) and time.monotonic() < limit_s:
+    while (alive := _descendants(others)) and time.monotonic() < limit_s:
         time.sleep(0.1)
     return tuple(_named(process) for process in alive)
 
 
-def _descendants() -> list[psutil.Process]:
+def _descendants(others: frozenset[psutil.Process]) -> list[psutil.Process]:
     living = []
-    for process in psutil.Process().children(recursive=True):
+    for process in set(psutil.Process().children(recursive=True)) - others:
         try:
             if process.status() != psutil.STATUS_ZOMBIE:
                 living.append(process)
