@@ -43,10 +43,14 @@ def head(session: Session) -> Head:
 class Bench:
     """One open engine, and the session it is open for."""
 
-    def __init__(self, engine: Engine, plan: Plan, session: Session) -> None:
+    def __init__(
+        self, engine: Engine, plan: Plan, session: Session, iteration_s: float | None = None
+    ) -> None:
         self.engine = engine
         self.plan = plan
         self.session = session
+        self.iteration_s = iteration_s
+        """Of the fixed-work kernel on an idle core; ``None`` where no case needs it."""
         self._runs = itertools.count()
 
     def head(self) -> Head:

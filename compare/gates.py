@@ -1,9 +1,13 @@
 """Decides whether a batch of tasks may give a number.  A reason is a sentence for the report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from compare.records import SERIAL, Plan, Span, TaskRun
+from compare.granularity import MOST_EFFICIENCY, Point
+from compare.records import SERIAL, Calibration, Plan, Span, TaskRun
 from engines.interface import Config
+
+_MOST_DRIFT = 0.1
+"""Of the kernel's speed from before a sweep to after it."""
 
 
 def invalid_reasons(run: TaskRun, reference: TaskRun | None, plan: Plan) -> tuple[str, ...]:
@@ -21,6 +25,17 @@ def invalid_reasons(run: TaskRun, reference: TaskRun | None, plan: Plan) -> tupl
         *_same_workers(run, plan),
         *_not_nice(run, plan),
     )
+
+
+def disturbed(points: Sequence[Point], calibration: Calibration) -> str | None:
+    """Why a sweep of task sizes tells nothing of the engine; ``None`` when it does."""
+    drift = calibration.after_s / calibration.before_s - 1
+    if abs(drift) > _MOST_DRIFT:
+        return f"the kernel took {1 + drift:.0%} of its time before the sweep when it had ended"
+    most = max((one.efficiency for one in points), default=0.0)
+    if most > MOST_EFFICIENCY:
+        return f"an efficiency of {most:.0%} shows that the calibration was disturbed"
+    return None
 
 
 def most_at_once(spans: tuple[Span, ...]) -> int:

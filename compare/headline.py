@@ -11,9 +11,7 @@ from compare.metrics import ADMITTED
 from compare.observations import Observations, valid
 from compare.records import CEILING, SERIAL, Row, Run
 from compare.statistics import throughput_ratio
-from compare.wording import estimate, listed, number, plural, seconds, seconds_of, short, value_of
-
-_SMALL_OVERHEAD = 0.1
+from compare.wording import estimate, listed, number, plural, seconds, seconds_of, short
 
 
 def headline(run: Run, rows: Sequence[Row]) -> tuple[str, ...]:
@@ -71,28 +69,25 @@ def _fastest(run: Run, rows: Sequence[Row]) -> str:
 
 
 def _task_cost(run: Run, rows: Sequence[Row]) -> str:
-    """With cost b paid for each task on top of its work on p workers, a run of tasks of d seconds
-    takes b + d/p a task at most, so b is under a tenth of it for d > 9·b·p.
-    """
-    costs = {
-        row.engine: row
-        for row in rows
-        if row.metric == "per_task_cost"
-        and isinstance(row.value, float)
-        and row.engine not in (CEILING, SERIAL)
-    }
+    costs, sizes = (
+        [
+            f"{seconds_of(row)} on `{row.engine}`"
+            for row in rows
+            if row.metric == metric
+            and isinstance(row.value, float)
+            and row.engine not in (CEILING, SERIAL)
+        ]
+        for metric in ("per_task_cost", "metg50")
+    )
     if not costs:
         return "No engine gave a valid cost per task."
-    said = [f"{seconds_of(row)} on `{engine}`" for engine, row in costs.items()]
-    workers = run.plan.workers
-    most = max(map(value_of, costs.values()))
-    limit_s = (1 / _SMALL_OVERHEAD - 1) * most * workers
-    told = (
-        f"An empty task costs {listed(said)}; even the largest of these is less than a tenth of "
-        f"a run when tasks take longer than {seconds(limit_s)} on {plural(workers, 'worker')}"
-    )
+    told = [f"An empty task costs {listed(costs)}"]
+    if sizes:
+        told.append(f"half of the workers' time is useful when a task lasts {listed(sizes)}")
     task_s = _task_s(run)
-    return f"{told}." if task_s is None else f"{told}; the image tasks here took {seconds(task_s)}."
+    if task_s is not None:
+        told.append(f"the image tasks here took {seconds(task_s)}")
+    return "; ".join(told) + "."
 
 
 def _task_s(run: Run) -> float | None:

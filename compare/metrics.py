@@ -12,6 +12,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from compare.experiments.fractional import slots
 from compare.gates import most_at_once
+from compare.granularity import THRESHOLDS, Point, metg
 from compare.intervals import (
     Estimate,
     Line,
@@ -182,6 +183,19 @@ OVERHEAD: tuple[Metric[Overhead], ...] = (
     ),
     *map(_round_trip_metric, (0.50, 0.95, 0.99)),
 )
+
+
+def _metg_metric(threshold: float) -> Metric[Sequence[Point]]:
+    return _metric(
+        f"metg{threshold * 100:.0f}",
+        "s",
+        Better.LOWER,
+        lambda points: metg(points, threshold),
+        lacking=f"no task size of the sweep lies on the other side of {threshold:.0%} efficiency",
+    )
+
+
+METG: tuple[Metric[Sequence[Point]], ...] = tuple(map(_metg_metric, THRESHOLDS))
 
 
 def startup_metrics(*, warm_up: bool) -> tuple[Metric[Lifecycle], ...]:

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from compare.gates import invalid_reasons
+from compare.experiments.overhead import is_sweep
+from compare.gates import disturbed, invalid_reasons
+from compare.granularity import Point, point
 from compare.records import (
     CEILING,
     SERIAL,
+    Calibration,
     Case,
     Failure,
     Lifecycle,
@@ -37,6 +40,7 @@ class Why(enum.StrEnum):
     INVALID = "INVALID"
     MISSING = "not run"
     FAILED = "failed"
+    DISTURBED = "disturbed"
     NOT_APPLICABLE = "not applicable"
     REJECTED = "rejected"
     NOT_GIVEN = "not given"
@@ -131,7 +135,11 @@ class Observations:
 
     def overhead(self, engine: str) -> Observed[Overhead]:
         """The no-ops and round trips of each block."""
-        return self._observe(engine, _is("overhead"), self._overhead)
+        return self._observe(engine, _is_cost, self._overhead)
+
+    def sweep(self, engine: str) -> Observed[tuple[Point, ...]]:
+        """Granularity and efficiency of each task size of each block."""
+        return self._observe(engine, is_sweep, self._sweep)
 
     def lifecycle(self, engine: str) -> Observed[Lifecycle]:
         """Start and stop of the sessions that keep whole cores."""
@@ -180,6 +188,28 @@ class Observations:
                 return broken
         return Overhead(no_ops=no_ops, round_trips_s=round_trips[-1].samples_s)
 
+    def _sweep(self, records: list[Record]) -> tuple[Point, ...] | Absence | None:
+        calibration = next((r for r in records if isinstance(r, Calibration)), None)
+        runs = [record for record in records if isinstance(record, TaskRun)]
+        if calibration is None or not runs:  # it comes last: without it the sweep is incomplete
+            return None
+        for run in runs:
+            if (broken := self._invalid(run)) is not None:
+                return broken
+        # The faster of the two: what else ran meanwhile can only have slowed one down.
+        iteration_s = min(calibration.before_s, calibration.after_s)
+        points = tuple(
+            point(
+                makespan_s=run.makespan_s,
+                workers=1 if run.engine == SERIAL else self.plan.workers,
+                tasks=run.tasks,
+                work_s=int(run.case.parameters["iterations"]) * iteration_s,
+            )
+            for run in runs
+        )
+        reason = disturbed(points, calibration)
+        return points if reason is None else Absence(why=Why.DISTURBED, reason=reason)
+
     def _invalid(self, run: TaskRun) -> Absence | None:
         reasons = invalid_reasons(run, self._reference(run.case), self.plan)
         return Absence(why=Why.INVALID, reason="; ".join(reasons)) if reasons else None
@@ -198,6 +228,10 @@ class Observations:
             ),
             None,
         )
+
+
+def _is_cost(case: Case) -> bool:
+    return case.experiment == "overhead" and not is_sweep(case)
 
 
 def _is(experiment: str) -> Callable[[Case], bool]:

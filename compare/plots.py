@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from compare.experiments.fractional import slots
+from compare.granularity import THRESHOLDS
 from compare.metrics import ADMITTED
 from compare.observations import Observations, engines, valid
 from compare.records import CEILING, Row, Run, TaskRun
+from compare.statistics import efficiency_curve
 from compare.wording import number, seconds, value_of
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -37,10 +39,10 @@ _STYLE = {
 
 
 def write_plots(run: Run, rows: Sequence[Row], folder: Path) -> tuple[Path, ...]:
-    """Write throughput, lanes, overhead and fractional, as far as there are data; returns them."""
+    """Write every figure that there are data for; returns them."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for draw in (throughput, lanes, overhead, fractional):
+    for draw in (throughput, lanes, overhead, efficiency, fractional):
         with mpl.rc_context(_STYLE):
             figure = draw(run, rows)
             if figure is not None:
@@ -166,6 +168,42 @@ def overhead(run: Run, rows: Sequence[Row]) -> Figure | None:
     axes.set_ylabel("makespan, s (log), lower is better")
     axes.grid(visible=True, color="#e5e5e5", linewidth=0.6)
     figure.legend(loc="outside right upper")
+    return figure
+
+
+def efficiency(run: Run, rows: Sequence[Row]) -> Figure | None:
+    """Efficiency against task granularity, its interval, and METG(50%) where it crosses."""
+    found = _numbers(rows, "metg50")
+    if not found:
+        return None
+    observations = Observations(run)
+    figure = Figure(figsize=(_WIDTH, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for engine in sorted(found, key=lambda engine: value_of(found[engine])):
+        color, marker = _look(run, engine)
+        for points in valid(observations.sweep(engine)).values():
+            sizes = [point.granularity_s for point in points]
+            axes.plot(sizes, [p.efficiency for p in points], marker, color=color, markersize=3)
+        curve = efficiency_curve(run, engine)
+        sizes = [granularity_s for granularity_s, _ in curve]
+        axes.plot(sizes, [estimate.value for _, estimate in curve], color=color, linewidth=1)
+        if curve and curve[0][1].low is not None:
+            low = [estimate.low or 0.0 for _, estimate in curve]
+            high = [estimate.high or 0.0 for _, estimate in curve]
+            axes.fill_between(sizes, low, high, color=color, alpha=0.15, linewidth=0)
+        label = f"{engine}, {seconds(value_of(found[engine]))}"
+        axes.plot([], [], f"{marker}-", color=color, label=label)
+    for threshold in THRESHOLDS:
+        axes.axhline(threshold, color=_GREY, linestyle="--", linewidth=1)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(0, 1.1)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+    axes.set_xlabel("task granularity, makespan × workers / tasks (log)")
+    axes.set_ylabel("efficiency, higher is better")
+    axes.grid(visible=True, color="#e5e5e5", linewidth=0.6)
+    figure.legend(loc="outside right upper", title="METG(50%)")
     return figure
 
 

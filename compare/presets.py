@@ -14,6 +14,8 @@ class Preset:
     n_images: int
     chunk: int
     overhead_budget_s: float
+    point_s: float
+    """Of each task granularity that METG is read from; longer where an engine's fixed cost is."""
     nap_s: float
     """Of the sleeping tasks that ask for a share of a core."""
 
@@ -28,12 +30,30 @@ class PresetName(StrEnum):
 
 PRESETS: dict[str, Preset] = {
     PresetName.QUICK: Preset(
-        blocks=1, fractional_blocks=1, n_images=16, chunk=2, overhead_budget_s=0.5, nap_s=1.0
+        blocks=1,
+        fractional_blocks=1,
+        n_images=16,
+        chunk=2,
+        overhead_budget_s=0.5,
+        point_s=0.15,
+        nap_s=1.0,
     ),
     PresetName.STANDARD: Preset(
-        blocks=3, fractional_blocks=2, n_images=40, chunk=4, overhead_budget_s=1.5, nap_s=2.0
+        blocks=3,
+        fractional_blocks=2,
+        n_images=40,
+        chunk=4,
+        overhead_budget_s=1.5,
+        point_s=0.4,
+        nap_s=2.0,
     ),
     PresetName.FULL: Preset(
-        blocks=5, fractional_blocks=5, n_images=240, chunk=15, overhead_budget_s=4.0, nap_s=2.0
+        blocks=5,
+        fractional_blocks=5,
+        n_images=240,
+        chunk=15,
+        overhead_budget_s=4.0,
+        point_s=2.0,
+        nap_s=2.0,
     ),
 }

@@ -1,7 +1,7 @@
 """What a run leaves behind.  Plain values: no files, no clock, no statistics.
 
     Record = Measurement | Rejected | Failure | NotApplicable
-    Measurement = TaskRun | RoundTrips | Lifecycle
+    Measurement = TaskRun | RoundTrips | Calibration | Lifecycle
 
 ``None`` says that a thing was not measured; it is never written as 0.  Units stand in the names.
 """
@@ -157,6 +157,20 @@ class RoundTrips(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration(_Record):
+    """How long one iteration of the fixed-work kernel took before and after a sweep over task
+    sizes, with no engine open.  A sweep without it is not complete.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    kind: Literal["calibration"] = "calibration"
+
+    case: Case
+    before_s: float
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle(_Record):
     """What it took to start and stop the engine, and what else ran on the machine meanwhile.
 
@@ -225,7 +239,7 @@ class NotApplicable(_Record):
     reason: str
 
 
-Measurement: TypeAlias = TaskRun | RoundTrips | Lifecycle
+Measurement: TypeAlias = TaskRun | RoundTrips | Calibration | Lifecycle
 Record: TypeAlias = Measurement | Rejected | Failure | NotApplicable
 
 

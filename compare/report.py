@@ -46,6 +46,8 @@ _THROUGHPUT = (
 )
 _OVERHEAD = (
     _Column(metric="noop_throughput", heading="no-ops/s"),
+    _Column(metric="metg50", heading="METG(50%) (ms)", scale=_MS),
+    _Column(metric="metg90", heading="METG(90%) (ms)", scale=_MS),
     _Column(metric="per_task_cost", heading="b, per task (ms)", scale=_MS),
     _Column(metric="fixed_cost", heading="a, fixed (ms)", scale=_MS),
     _Column(metric="fit_residual", heading="residual (ms)", scale=_MS),
@@ -109,7 +111,7 @@ def console_table(rows: Sequence[Row]) -> RichTable:
     columns = (
         _Column(metric="throughput", heading="images/s"),
         _Column(metric="speedup", heading="× serial"),
-        _Column(metric="per_task_cost", heading="ms a task", scale=_MS),
+        _Column(metric="metg50", heading="METG50, ms", scale=_MS),
         _Column(metric="peak_concurrency", heading=_share_heading(rows)),
         _Column(metric="peak_memory", heading="MiB", scale=_MIB),
     )

@@ -19,11 +19,13 @@ from pathlib import Path
 from compare.bench import Bench, head
 from compare.ceiling import Ceiling
 from compare.experiments import EXPERIMENTS
+from compare.experiments.overhead import is_sweep
 from compare.experiments.throughput import image_tasks
 from compare.meter import host_cpu_s, tree_cpu_s
 from compare.processes import stop_on_signals
 from compare.records import (
     CEILING,
+    Calibration,
     Case,
     Failure,
     Lifecycle,
@@ -36,7 +38,7 @@ from compare.store import RunFolder, encode
 from engines.errors import EngineError
 from engines.interface import Capability, Engine, Resources
 from engines.registry import load_engine
-from workload import noop
+from workload import noop, spin
 from workload.task import run_packed
 
 CLOSE_LIMIT_S = 8
@@ -49,13 +51,16 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     A case that fails is a record like the others; the next one runs.  What happens to the engine
     itself is raised.
     """
+    swept = next((case for case in session.cases if is_sweep(case)), None)
+    # Before and after, with no engine open: its threads and daemons would take their share.
+    iteration_s = None if swept is None else spin.iteration_s()
     adapter = Ceiling if session.engine == CEILING else load_engine(session.engine)
     resources = resources_of(plan, session)
     wall_from_s = time.monotonic()
     busy_before_s, steal_before_s = host_cpu_s()
     with adapter.open(resources) as engine:
         open_s = time.monotonic() - wall_from_s
-        bench = Bench(engine, plan, session)
+        bench = Bench(engine, plan, session, iteration_s)
         first_result_s = _first_result_s(bench)
         warm_up_s = None
         if plan.workload is not None and _has(session, "throughput"):
@@ -69,6 +74,9 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         busy_after_s, steal_after_s = host_cpu_s()
         closing_s = time.monotonic()
     ended_s = time.monotonic()
+    if swept is not None and iteration_s is not None:
+        after_s = spin.iteration_s()
+        emit(Calibration(**bench.head(), case=swept, before_s=iteration_s, after_s=after_s))
     emit(
         Lifecycle(
             **bench.head(),

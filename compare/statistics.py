@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from compare.experiments.fractional import slots
-from compare.intervals import Estimate, geometric_mean, median
+from compare.experiments.overhead import is_sweep
+from compare.granularity import efficiency_at
+from compare.intervals import Estimate, geometric_mean, mean, median
 from compare.metrics import (
     ADMITTED,
     BY_DEFINITION,
     CPU_TIME,
     ENGINE_EFFICIENCY,
+    METG,
     OVERHEAD,
     PEAK_MEMORY,
     SPEEDUP,
@@ -40,6 +43,7 @@ from compare.observations import (
 from compare.records import CEILING, SERIAL, Plan, Row, Run, Scalar
 
 _T = TypeVar("_T")
+_CURVE_STEPS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,25 @@ def throughput_ratio(run: Run, engine: str, other: str) -> Estimate | None:
         v / theirs.values[block] for block, v in ours.values.items() if block in theirs.values
     ]
     return geometric_mean(ratios) if ratios else None
+
+
+def efficiency_curve(run: Run, engine: str) -> tuple[tuple[float, Estimate], ...]:
+    """Granularities in seconds, evenly spaced on a logarithmic axis over what all blocks reached,
+    and the efficiency at each.
+    """
+    sweeps = list(valid(Observations(run).sweep(engine)).values())
+    if not sweeps:
+        return ()
+    low = max(min(one.granularity_s for one in points) for points in sweeps)
+    high = min(max(one.granularity_s for one in points) for points in sweeps)
+    curve = []
+    for step in range(_CURVE_STEPS + 1):
+        granularity_s = min(max(low * (high / low) ** (step / _CURVE_STEPS), low), high)
+        values = [efficiency_at(points, granularity_s) for points in sweeps]
+        found = [value for value in values if value is not None]
+        if found:
+            curve.append((granularity_s, mean(found)))
+    return tuple(curve)
 
 
 def _estimable(run: Run) -> Iterator[Series | Row]:
@@ -150,6 +173,10 @@ def _overhead(observations: Observations, engine: str) -> Iterator[Series]:
     case = _budget(observations.plan)
     for metric in OVERHEAD:
         yield _of("overhead", engine, case, metric, observed)
+    if any(is_sweep(planned) for planned in planned_cases(observations.plan, engine)):
+        swept = observations.sweep(engine)
+        for size in METG:
+            yield _of("overhead", engine, case, size, swept)
 
 
 def _fractional(observations: Observations, engine: str) -> Iterator[Series | Row]:

@@ -143,15 +143,11 @@ def _variables(resources: Resources) -> tuple[Setting, ...]:
         return (folder,)
     return (
         folder,
+        # The scheduler keeps its queue; see docs/decisions/0008-dask-keeps-its-queue.md.
         Setting(
             name="DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED",
             value="False",
             reason="the profiler looks at every worker's stack each 10 ms",
-        ),
-        Setting(
-            name="DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION",
-            value="inf",
-            reason="by default a worker holds two tasks, and waits for the next after short ones",
         ),
     )
 

@@ -10,7 +10,7 @@ import time
 from workload.interface import Kernel, Task
 
 _SAMPLE_S = 0.02
-_SAMPLES = 10
+_SAMPLES = 20
 
 
 def load() -> Kernel:
@@ -34,8 +34,8 @@ def spin(iterations: int) -> None:
         x = (x * 1103515245 + 12345) & 0x7FFFFFFF
 
 
-def calibrate(seconds: float) -> int:
-    """How many iterations take ``seconds`` on an undisturbed core of this machine.
+def iteration_s() -> float:
+    """Seconds that one iteration takes on an undisturbed core of this machine.
 
     The fastest of several samples counts: whatever else runs can only make a sample slower.
     Efficiency computed from it is therefore at most 100%, but for changes of the clock frequency.
@@ -43,8 +43,12 @@ def calibrate(seconds: float) -> int:
     iterations = 1000
     while _spin_s(iterations) < _SAMPLE_S:
         iterations *= 2
-    fastest_s = min(_spin_s(iterations) for _ in range(_SAMPLES))
-    return max(1, round(seconds * iterations / fastest_s))
+    return min(_spin_s(iterations) for _ in range(_SAMPLES)) / iterations
+
+
+def calibrate(seconds: float) -> int:
+    """How many iterations take ``seconds``; see ``iteration_s``."""
+    return max(1, round(seconds / iteration_s()))
 
 
 def _spin_s(iterations: int) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from compare.records import (
     CEILING,
     SERIAL,
+    Calibration,
     Case,
     Failure,
     Lifecycle,
@@ -28,6 +29,7 @@ from engines.interface import Config, Setting
 
 NO_OPS = (200, 400, 800, 1600)
 SHARES = (1.0, 0.5, 0.25, 0.1)
+ITERATION_S = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class FakeEngine:
     """One task of images, on one worker."""
     fixed_s: float = 0.01
     per_task_s: float = 0.0002
+    one_dispatcher: bool = False
+    """The cost of a task is paid one after the other, not in each worker."""
     open_s: float = 1.0
     memory_bytes: int = 800_000_000
     slots: Mapping[float, int | str] = field(
@@ -128,6 +132,7 @@ def _cases(bare: Plan, engine: str) -> tuple[list[Case], list[Case]]:
         whole.append(Case(experiment="throughput", parameters={"chunk": chunk}))
     if "overhead" in bare.experiments:
         whole.append(Case(experiment="overhead", parameters={"budget_s": 1.0}))
+        whole.append(Case(experiment="overhead", parameters={"point_s": 0.4}))
     if "fractional" in bare.experiments and engine != CEILING:
         cases = [
             Case(experiment="fractional", parameters={"cpus": cpus, "seconds": 2.0})
@@ -236,7 +241,9 @@ def _session_records(
     for case in session.cases:
         if case.experiment == "throughput" and of.workload is not None:
             yield _batch(of, session, case, engine, noisy(1.0))
-        if case.experiment == "overhead":
+        if case.experiment == "overhead" and "point_s" in case.parameters:
+            yield from _sweep(of, session, case, engine, noisy)
+        elif case.experiment == "overhead":
             yield from _overhead(session, engine, noisy)
         if case.experiment == "fractional":
             yield from _shares(of, session, case, engine, noisy)
@@ -299,6 +306,22 @@ def _overhead(
     trips = tuple(noisy(engine.per_task_s * 4) for _ in range(250))
     case = Case(experiment="overhead", parameters={"round_trips": 1})
     yield RoundTrips(**_head(session), case=case, samples_s=trips)
+
+
+def _sweep(
+    of: Plan, session: Session, case: Case, engine: FakeEngine, noisy: Callable[[float], float]
+) -> Iterator[Record]:
+    workers = 1 if session.engine == SERIAL else of.workers
+    for step in range(-6, 11):
+        iterations = max(1, round(engine.per_task_s * workers * 2.0 ** (step / 2) / ITERATION_S))
+        work_s, tasks = iterations * ITERATION_S, 1000 * workers
+        if engine.one_dispatcher:
+            makespan_s = max(tasks * engine.per_task_s, tasks / workers * work_s)
+        else:
+            makespan_s = tasks / workers * (engine.per_task_s * workers + work_s)
+        sized = replace(case, parameters={**case.parameters, "iterations": iterations})
+        yield _task_run(session, sized, tasks, makespan_s=noisy(makespan_s))
+    yield Calibration(**_head(session), case=case, before_s=ITERATION_S, after_s=ITERATION_S)
 
 
 def _shares(

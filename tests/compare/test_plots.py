@@ -9,7 +9,7 @@ from compare.report import summary_markdown
 from compare.statistics import rows
 from tests.compare import fakes
 
-ALL = ["throughput.svg", "lanes.svg", "overhead.svg", "fractional.svg"]
+ALL = ["throughput.svg", "lanes.svg", "overhead.svg", "efficiency.svg", "fractional.svg"]
 
 
 def written(run: Run, folder: Path) -> list[Path]:
@@ -33,7 +33,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     ("run", "names"),
     [
         (fakes.interrupted(fakes.run(), 0), []),
-        (fakes.run(fakes.plan(experiments=("overhead",))), ["overhead.svg"]),
+        (fakes.run(fakes.plan(experiments=("overhead",))), ["overhead.svg", "efficiency.svg"]),
         (fakes.run(fakes.plan(blocks=1)), ALL),
         (fakes.failed(fakes.run(fakes.plan(blocks=1)), "1-ceiling", "killed"), ALL),
     ],

@@ -65,6 +65,22 @@ def test_every_engine_has_a_measured_row(rows: list[dict[str, Any]], metric: str
     assert [engine for engine in engines if told[engine] is None] == []
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_metg_is_read_from_eight_task_sizes_or_more(
+    records: list[dict[str, Any]], rows: list[dict[str, Any]], engine: str
+) -> None:
+    sizes = [
+        record["case"]["parameters"]["iterations"]
+        for record in records
+        if record["kind"] == "tasks" and record["engine"] == engine
+        if "iterations" in record["case"]["parameters"]
+    ]
+    assert len(set(sizes)) >= 8
+    (row,) = [row for row in rows if row["engine"] == engine and row["metric"] == "metg50"]
+    # Work from elsewhere on the machine may spoil the calibration; nothing else may.
+    assert row["value"] is not None or row["verdict"].startswith("disturbed: ")
+
+
 def test_every_engine_classifies_every_image_once_with_the_labels_of_serial(
     records: list[dict[str, Any]],
 ) -> None:

@@ -8,6 +8,8 @@ from tests.compare import fakes
 
 THROUGHPUT = {"throughput", "speedup", "engine_efficiency", "cpu_time"}
 OVERHEAD = {
+    "metg50",
+    "metg90",
     "noop_throughput",
     "per_task_cost",
     "fixed_cost",

@@ -1,0 +1,104 @@
+"""Fixed work in tasks of many sizes, from far below to far above what an engine adds to a task."""
+
+import math
+import random
+from collections.abc import Iterator
+
+from compare.bench import Bench, refine
+from compare.granularity import THRESHOLDS, Point, bracket, point
+from compare.records import SERIAL, Case, TaskRun
+from workload import noop, spin
+
+_LADDER = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16)
+"""Work of a task in units of what the engine was seen to add to one."""
+_MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 3
+_REFINEMENTS = 2
+_PILOT_TASKS = 50
+_FEWEST_WAVES, _MOST_TASKS = 12, 20_000
+_FIXED_SHARE = 0.05
+"""A point lasts so long that the engine's fixed cost is at most this share of it,"""
+_LONGEST_POINT_S = 4.0
+"""but no longer."""
+
+
+def measure(bench: Bench, case: Case) -> Iterator[TaskRun]:
+    """The ladder in random order; further steps where it does not reach across a threshold; then
+    points between those that bracket one.
+    """
+    return _Sweep(bench, case).run()
+
+
+class _Sweep:
+    def __init__(self, bench: Bench, case: Case) -> None:
+        self._bench = bench
+        self._case = case
+        self._workers = 1 if bench.session.engine == SERIAL else bench.plan.workers
+        if bench.iteration_s is None:
+            raise ValueError("a sweep needs a calibrated kernel")
+        self._iteration_s = bench.iteration_s
+        self._points: dict[float, Point] = {}
+
+    def run(self) -> Iterator[TaskRun]:
+        added_s, fixed_s = self._added_and_fixed_s()
+        wanted_s = float(self._case.parameters["point_s"])
+        self._point_s = max(wanted_s, min(fixed_s / _FIXED_SHARE, _LONGEST_POINT_S))
+        self._added_s = added_s
+        rungs = [added_s * factor for factor in _LADDER]
+        # Seeded and shuffled: a drift must not look like a dependence on the size.
+        random.Random(f"{self._bench.plan.seed}/{self._bench.session.id}").shuffle(rungs)  # noqa: S311
+        for work_s in rungs:
+            yield self._measured(work_s)
+        yield from self._widened()
+        for _ in range(_REFINEMENTS):
+            yield from self._refined()
+
+    def _added_and_fixed_s(self) -> tuple[float, float]:
+        """What a worker loses to a task, and any run to its beginning, from two pilots."""
+        few, many = self._workers, _PILOT_TASKS * self._workers
+        few_s, many_s = (min(self._no_ops_s(count), self._no_ops_s(count)) for count in (few, many))
+        per_task_s = max((many_s - few_s) / (many - few), many_s / many / 10)
+        return per_task_s * self._workers, max(few_s - per_task_s * few, 0.0)
+
+    def _no_ops_s(self, count: int) -> float:
+        tasks = [noop.task(self._bench.label())] * count
+        return self._bench.run(self._case, tasks, spans=False).makespan_s
+
+    def _measured(self, work_s: float) -> TaskRun:
+        iterations = max(1, round(work_s / self._iteration_s))
+        waves = max(_FEWEST_WAVES, math.ceil(self._point_s / (work_s + self._added_s)))
+        count = min(waves * self._workers, _MOST_TASKS)
+        task = spin.task(self._bench.label(), iterations)
+        run = self._bench.run(
+            refine(self._case, iterations=iterations), [task] * count, spans=False
+        )
+        self._points[work_s] = point(
+            makespan_s=run.makespan_s,
+            workers=self._workers,
+            tasks=count,
+            work_s=iterations * self._iteration_s,
+        )
+        return run
+
+    def _widened(self) -> Iterator[TaskRun]:
+        for _ in range(_MOST_STEPS_UP):
+            largest = max(self._points)
+            if self._points[largest].efficiency >= max(THRESHOLDS):
+                break
+            yield self._measured(2 * largest)
+        for _ in range(_MOST_STEPS_DOWN):
+            smallest = min(self._points)
+            can_be_smaller = smallest / 2 >= self._iteration_s
+            if self._points[smallest].efficiency < min(THRESHOLDS) or not can_be_smaller:
+                break
+            yield self._measured(smallest / 2)
+
+    def _refined(self) -> Iterator[TaskRun]:
+        """One more point between the two that bracket each threshold."""
+        for threshold in THRESHOLDS:
+            found = bracket(list(self._points.values()), threshold)
+            if found is not None:
+                below, above = (
+                    next(work_s for work_s, one in self._points.items() if one is end)
+                    for end in found
+                )
+                yield self._measured(math.sqrt(below * above))
