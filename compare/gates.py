@@ -6,7 +6,7 @@ from compare.granularity import MOST_EFFICIENCY, Point
 from compare.records import SERIAL, Calibration, Plan, Span, TaskRun
 from engines.interface import Config
 
-_MOST_DRIFT = 0.1
+_MOST_DRIFT = 0.2
 """Of the kernel's speed from before a sweep to after it."""
 
 

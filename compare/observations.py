@@ -196,8 +196,7 @@ class Observations:
         for run in runs:
             if (broken := self._invalid(run)) is not None:
                 return broken
-        # The faster of the two: what else ran meanwhile can only have slowed one down.
-        iteration_s = min(calibration.before_s, calibration.after_s)
+        iteration_s = (calibration.before_s + calibration.after_s) / 2
         points = tuple(
             point(
                 makespan_s=run.makespan_s,

@@ -40,11 +40,11 @@ PRESETS: dict[str, Preset] = {
     ),
     PresetName.STANDARD: Preset(
         blocks=3,
-        fractional_blocks=2,
-        n_images=40,
+        fractional_blocks=1,
+        n_images=32,
         chunk=4,
-        overhead_budget_s=1.5,
-        point_s=0.4,
+        overhead_budget_s=1.0,
+        point_s=0.3,
         nap_s=2.0,
     ),
     PresetName.FULL: Preset(

@@ -5,6 +5,7 @@ its time is up takes as long on a crowded core as on a free one, and would hide 
 slowdown that the overhead experiment looks for.
 """
 
+import statistics
 import time
 
 from workload.interface import Kernel, Task
@@ -35,15 +36,14 @@ def spin(iterations: int) -> None:
 
 
 def iteration_s() -> float:
-    """Seconds that one iteration takes on an undisturbed core of this machine.
+    """Seconds that one iteration takes on a core of this machine with nothing else to do.
 
-    The fastest of several samples counts: whatever else runs can only make a sample slower.
-    Efficiency computed from it is therefore at most 100%, but for changes of the clock frequency.
+    The median of many short samples: an interruption spoils only the sample that it falls into.
     """
     iterations = 1000
     while _spin_s(iterations) < _SAMPLE_S:
         iterations *= 2
-    return min(_spin_s(iterations) for _ in range(_SAMPLES)) / iterations
+    return statistics.median(_spin_s(iterations) for _ in range(_SAMPLES)) / iterations
 
 
 def calibrate(seconds: float) -> int:

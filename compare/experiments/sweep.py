@@ -17,8 +17,8 @@ _PILOT_TASKS = 50
 _FEWEST_WAVES, _MOST_TASKS = 12, 20_000
 _FIXED_SHARE = 0.05
 """A point lasts so long that the engine's fixed cost is at most this share of it,"""
-_LONGEST_POINT_S = 4.0
-"""but no longer."""
+_LONGEST_POINT_S = 2.0
+"""but no longer.  Nor are there steps to larger tasks that would take longer."""
 
 
 def measure(bench: Bench, case: Case) -> Iterator[TaskRun]:
@@ -82,7 +82,8 @@ class _Sweep:
     def _widened(self) -> Iterator[TaskRun]:
         for _ in range(_MOST_STEPS_UP):
             largest = max(self._points)
-            if self._points[largest].efficiency >= max(THRESHOLDS):
+            too_long = 2 * largest * _FEWEST_WAVES > max(_LONGEST_POINT_S, self._point_s)
+            if self._points[largest].efficiency >= max(THRESHOLDS) or too_long:
                 break
             yield self._measured(2 * largest)
         for _ in range(_MOST_STEPS_DOWN):
