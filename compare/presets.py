@@ -34,9 +34,9 @@ PRESETS: dict[str, Preset] = {
         fractional_blocks=1,
         n_images=16,
         chunk=2,
-        overhead_budget_s=0.5,
-        point_s=0.15,
-        nap_s=1.0,
+        overhead_budget_s=0.4,
+        point_s=0.1,
+        nap_s=0.7,
     ),
     PresetName.STANDARD: Preset(
         blocks=3,

@@ -10,8 +10,8 @@ import time
 
 from workload.interface import Kernel, Task
 
-_SAMPLE_S = 0.02
-_SAMPLES = 20
+_SAMPLE_S = 0.01
+_SAMPLES = 15
 
 
 def load() -> Kernel:

@@ -14,7 +14,7 @@ _LADDER = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16)
 _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 3
 _REFINEMENTS = 2
 _PILOT_TASKS = 50
-_FEWEST_WAVES, _MOST_TASKS = 12, 20_000
+_FEWEST_WAVES, _MOST_TASKS = 10, 20_000
 _FIXED_SHARE = 0.05
 """A point lasts so long that the engine's fixed cost is at most this share of it,"""
 _LONGEST_POINT_S = 2.0
