@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -23,7 +24,8 @@ from compare.store import RunFolder, StoreError
 
 _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
-console = Console(highlight=False)
+# In a log there is no width to keep to, and the table is wider than the 80 columns assumed there.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def _say(sentence: str, style: str | None = None) -> None:
