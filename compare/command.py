@@ -1,5 +1,6 @@
 """What the commands do: run a plan with progress, resume one, write and show the report."""
 
+import os
 import shutil
 import signal
 import sys
@@ -25,7 +26,8 @@ from compare.store import RunFolder, StoreError
 _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
 # In a log there is no width to keep to, and the table is wider than the 80 columns assumed there.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+console = Console(highlight=False, width=_WIDTH)
 
 
 def _say(sentence: str, style: str | None = None) -> None:

@@ -25,6 +25,7 @@ _MARKERS = "osD^vPX"
 _GREY = "#777777"
 _WIDTH = 7.2
 _LANE = 0.8
+_FEWEST_FOR_A_BAND = 3
 _WIDE = 100
 """A logarithmic axis over so large a ratio has labels at powers of ten alone."""
 _STYLE = {
@@ -172,7 +173,7 @@ def overhead(run: Run, rows: Sequence[Row]) -> Figure | None:
 
 
 def efficiency(run: Run, rows: Sequence[Row]) -> Figure | None:
-    """Efficiency against task granularity, its interval, and METG(50%) where it crosses."""
+    """Efficiency against task granularity, with its 95% interval, and METG(50%) in the legend."""
     found = _numbers(rows, "metg50")
     if not found:
         return None
@@ -187,7 +188,8 @@ def efficiency(run: Run, rows: Sequence[Row]) -> Figure | None:
         curve = efficiency_curve(run, engine)
         sizes = [granularity_s for granularity_s, _ in curve]
         axes.plot(sizes, [estimate.value for _, estimate in curve], color=color, linewidth=1)
-        if curve and curve[0][1].low is not None:
+        # From two blocks the interval is wider than the figure.
+        if curve and min(estimate.n for _, estimate in curve) >= _FEWEST_FOR_A_BAND:
             low = [estimate.low or 0.0 for _, estimate in curve]
             high = [estimate.high or 0.0 for _, estimate in curve]
             axes.fill_between(sizes, low, high, color=color, alpha=0.15, linewidth=0)
