@@ -42,7 +42,7 @@ class FreeEngine(Engine):
         *,
         cpus: float = 1.0,
     ) -> Iterator[tuple[int, Output]]:
-        yield from enumerate(self._reports)  # type: ignore[misc]
+        yield from enumerate(self._reports)
 
     @override
     def workers(self) -> int:
