@@ -18,7 +18,7 @@ from tests.compare.command_line import (
 )
 
 _OVERHEAD = ("--experiments", "overhead")
-_LONG = (*_OVERHEAD, "--preset", "full")
+_LONG = (*_OVERHEAD, "--preset", "standard")
 """Sessions of an engine that take ten seconds."""
 
 
