@@ -20,7 +20,7 @@ def load() -> Kernel:
 
 
 def task(case: str, iterations: int) -> Task:
-    """A task of ``iterations`` iterations; see ``calibrate``."""
+    """A task of ``iterations`` iterations; see ``iteration_s``."""
     return Task("spin", (), case, iterations)
 
 
@@ -44,11 +44,6 @@ def iteration_s() -> float:
     while _spin_s(iterations) < _SAMPLE_S:
         iterations *= 2
     return statistics.median(_spin_s(iterations) for _ in range(_SAMPLES)) / iterations
-
-
-def calibrate(seconds: float) -> int:
-    """How many iterations take ``seconds``; see ``iteration_s``."""
-    return max(1, round(seconds / iteration_s()))
 
 
 def _spin_s(iterations: int) -> float:
