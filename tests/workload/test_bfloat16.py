@@ -1,0 +1,51 @@
+"""Packing changes how long a product takes and where it is rounded, not what it is."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from transformers.models.vit.modeling_vit import ViTForImageClassification
+
+from workload.bfloat16 import ATTENTION, pack, processor_has_bfloat16
+
+
+@pytest.mark.parametrize("rows", [1, 197, 4000])
+def test_packed_layers_give_the_same_bits(rows: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(768, 3072), nn.ReLU(), nn.Linear(3072, 768, bias=False))
+    model = model.eval().to(torch.bfloat16)
+    inputs = torch.randn(2, rows, 768, dtype=torch.bfloat16)
+    with torch.inference_mode():
+        plain = model(inputs)
+        pack(model)
+        assert torch.equal(model(inputs), plain)
+
+
+def test_every_linear_layer_is_packed_where_the_processor_has_bfloat16() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8))).to(torch.bfloat16)
+    pack(model)
+    left = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+    assert len(left) == (0 if processor_has_bfloat16() else 2)
+
+
+def test_the_packed_model_is_as_close_to_float32_as_the_plain_one(random_vit: Path) -> None:
+    """As far as bfloat16 goes: the plain model in bfloat16 is off by as much."""
+
+    def model(dtype: torch.dtype, attention: str) -> ViTForImageClassification:
+        loaded = ViTForImageClassification.from_pretrained(
+            random_vit, dtype=dtype, attn_implementation=attention
+        )
+        return loaded.eval()
+
+    torch.manual_seed(0)
+    pixels = torch.randn(4, 3, 224, 224)
+    packed = model(torch.bfloat16, ATTENTION)
+    pack(packed)
+    with torch.inference_mode():
+        exact = model(torch.float32, "eager")(pixel_values=pixels).logits
+        halves = pixels.to(torch.bfloat16)
+        plain_error = model(torch.bfloat16, "eager")(pixel_values=halves).logits - exact
+        packed_error = packed(pixel_values=halves).logits - exact
+    assert packed_error.square().mean().sqrt() < 1.2 * plain_error.square().mean().sqrt()
+    assert plain_error.abs().max() < 0.1 * exact.abs().max()
