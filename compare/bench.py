@@ -5,20 +5,23 @@ import dataclasses
 import itertools
 import time
 from collections import Counter
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias, TypedDict
 
-from compare.meter import MemorySampler, tree_cpu_s
-from compare.records import Case, Plan, Session, Span, TaskRun
+from compare.meter import TreeSampler, tree_cpu_s
+from compare.records import SERIAL, Case, EngineSpan, OwnTrace, Plan, Session, Span, TaskRun
 from engines.errors import EngineError
 from engines.interface import Engine
-from workload.interface import PackedReport, Task, TaskReport
+from workload.interface import PackedReport, PackedTask, Task, TaskReport
 from workload.task import run_packed
 
 _WARM_UP_WAVES = 50
 
 Arrival = tuple[int, TaskReport, float]
 """Index, report, and when it was in the driver's hands (``time.monotonic()``)."""
+
+Send: TypeAlias = Callable[[list[PackedTask]], Iterator[tuple[int, PackedReport]]]
+"""Another way than ``Engine.run`` to give tasks to the engine."""
 
 
 class Head(TypedDict):
@@ -43,14 +46,16 @@ def head(session: Session) -> Head:
 class Bench:
     """One open engine, and the session it is open for."""
 
-    def __init__(
-        self, engine: Engine, plan: Plan, session: Session, iteration_s: float | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, plan: Plan, session: Session) -> None:
         self.engine = engine
         self.plan = plan
         self.session = session
-        self.iteration_s = iteration_s
-        """Of the fixed-work kernel on an idle core; ``None`` where no case needs it."""
+        self.iteration_s: float | None = None
+        """Of the fixed-work kernel on an idle core, for the case that is measured now; ``None``
+        where it needs none."""
+        self.workers = 1 if session.engine == SERIAL else session.workers
+        """Tasks of one core that may run at once."""
+        self._opened_s = time.monotonic()
         self._runs = itertools.count()
 
     def head(self) -> Head:
@@ -61,29 +66,49 @@ class Bench:
         """A new name for a batch of tasks; kernel calls are counted under it."""
         return f"{self.session.id}/{next(self._runs)}"
 
-    def run(  # noqa: PLR0913 - three of them only in rare cases
+    def calibrated_s(self) -> float:
+        """Of an iteration of the fixed-work kernel.
+
+        Raises:
+            ValueError: the experiment does not say that it needs it.
+        """
+        if self.iteration_s is None:
+            raise ValueError("the kernel was not calibrated for this case")
+        return self.iteration_s
+
+    def run(  # noqa: PLR0913 - most of them only in rare cases
         self,
         case: Case,
         tasks: Sequence[Task],
         *,
         items: int | None = None,
         cpus: float = 1.0,
+        slots: float | None = None,
+        send: Send | None = None,
+        returned: int | None = None,
         memory: bool = False,
         spans: bool = True,
     ) -> TaskRun:
         """Submit all tasks, take all results, and say what happened.
 
-        ``items`` is the number of images in the tasks, when they have any.  ``memory`` samples
-        the memory meanwhile, and ``spans`` keeps a line for each task; both are left out where
-        thousands of tiny tasks would be disturbed or drowned by them.
+        ``items`` is the number of images in the tasks, when they have any.  ``send`` gives them to
+        the engine in another way.  Each task returns ``returned`` bytes, where that is said.
+        ``memory`` samples memory, processes and threads meanwhile, and ``spans`` keeps a line for
+        each task; both are left out where thousands of tiny tasks would be disturbed or drowned by
+        them.
         """
-        packed = [tuple(task) for task in tasks]
+        packed: list[PackedTask] = [tuple(task) for task in tasks]
         seen: list[tuple[int, PackedReport, float]] = []
-        sampler = MemorySampler() if memory else contextlib.nullcontext()
-        with sampler:
+        sampler = TreeSampler() if memory else contextlib.nullcontext()
+        with sampler as sampled:
             cpu_before_s = tree_cpu_s()
             submitted_s = time.monotonic()
-            for index, report in self.engine.run(run_packed, packed, cpus=cpus):
+            results = (
+                self.engine.run(run_packed, packed, cpus=cpus, slots=slots)
+                if send is None
+                else send(packed)
+            )
+            for index, report in results:
                 seen.append((index, report, time.monotonic()))
             cpu_s = tree_cpu_s() - cpu_before_s
         arrivals = [(index, TaskReport(*report), at_s) for index, report, at_s in seen]
@@ -99,18 +124,38 @@ class Bench:
             case=case,
             tasks=len(tasks),
             items=len(tasks) if items is None else items,
+            submitted_s=submitted_s - self._opened_s,
             makespan_s=arrivals[-1][2] - submitted_s,
             first_result_s=arrivals[0][2] - submitted_s,
             cpu_s=cpu_s,
-            peak_memory_bytes=sampler.peak_bytes if isinstance(sampler, MemorySampler) else None,
+            peak_memory_bytes=sampled.peak_bytes if sampled else None,
+            peak_processes=sampled.peak_processes if sampled else None,
+            peak_threads=sampled.peak_threads if sampled else None,
             received=tuple(received[index] for index in range(len(tasks))),
             kernel_calls=sum(calls.values()),
+            set_ups=sum(report.set_up_s > 0 for report in reports),
             workers_seen=len({_worker(report) for report in reports}),
             threads=tuple(sorted({r.threads for r in reports if r.threads is not None})),
             niceness=tuple(sorted({report.niceness for report in reports})),
-            errors=tuple(report.error for report in reports if report.error is not None),
+            errors=(
+                *(report.error for report in reports if report.error is not None),
+                *([] if returned is None else _too_few_bytes(reports, returned)),
+            ),
             outputs=None if items is None else _outputs(arrivals),
             spans=_spans(arrivals, submitted_s) if spans else None,
+        )
+
+    def own_trace(self) -> OwnTrace:
+        """What the engine itself recorded, on the time axis of the session's runs."""
+        recorded = self.engine.own_trace()
+        # An engine's record has the time of day; what both clocks say now tells them apart.
+        opened_s = time.time() - (time.monotonic() - self._opened_s)
+        return OwnTrace(
+            **self.head(),
+            spans=tuple(
+                EngineSpan(one.name, one.worker, one.start_s - opened_s, one.end_s - opened_s)
+                for one in recorded
+            ),
         )
 
     def warm_up(self, task: Task) -> None:
@@ -138,6 +183,11 @@ class Bench:
 def refine(case: Case, **parameters: str | float) -> Case:
     """The case with parameters that were decided while measuring."""
     return dataclasses.replace(case, parameters={**case.parameters, **parameters})
+
+
+def _too_few_bytes(reports: Sequence[TaskReport], wanted: int) -> list[str]:
+    found = [len(report.output) for report in reports if report.output is not None]
+    return [f"a task returned {size} bytes instead of {wanted}" for size in found if size != wanted]
 
 
 def _worker(report: TaskReport) -> tuple[str, int]:

@@ -26,10 +26,21 @@ from compare.caution_kinds import (
     UnequalAllocator,
     UnequalNiceness,
 )
+from compare.experiments.overhead import is_sweep
 from compare.losses import parts
 from compare.metrics import images_per_s, line
-from compare.observations import Observations, Observed, Why, absent, engines, valid
+from compare.observations import (
+    Observations,
+    Observed,
+    Why,
+    absent,
+    engines,
+    planned_cases,
+    timed,
+    valid,
+)
 from compare.records import CEILING, SERIAL, Failure, Lifecycle, Row, Run, TaskRun
+from compare.studies import telling
 from engines.interface import Config
 
 _DRIFT = 0.05
@@ -102,10 +113,13 @@ def _broken_gates(observations: Observations) -> Iterator[Caution]:
 
 
 def _gated(observations: Observations, engine: str) -> Iterator[tuple[str, Observed[object]]]:
-    yield "throughput", observations.throughput(engine)
-    yield "overhead", observations.overhead(engine)
-    for cpus, phase in observations.shares(engine):
-        yield f"fractional {cpus:g} ({phase})", observations.share(engine, cpus, phase)
+    for case in planned_cases(observations.plan, engine):
+        told = [str(case.parameters[x]) for x in telling(case.experiment, case.parameters)]
+        name = " ".join([case.experiment, *told])
+        if is_sweep(case):
+            yield f"{name} (sweep)", observations.sweep(engine, case)
+        else:
+            yield name, observations.runs(engine, case, ())
 
 
 def _workload(run: Run) -> Iterator[Caution]:
@@ -232,12 +246,15 @@ def _bent_lines(observations: Observations) -> Iterator[Caution]:
 
 def _leftovers(run: Run) -> Iterator[Caution]:
     left: dict[str, list[str]] = defaultdict(list)
-    for life in _lifecycles(run):
-        left[life.engine] += life.leftovers
+    for record in run.records:
+        if isinstance(record, Lifecycle):
+            left[record.engine] += record.leftovers
     for engine, commands in left.items():
         if commands:
             yield LeftoverProcesses(engine=engine, count=len(commands), first=commands[0])
 
 
 def _lifecycles(run: Run) -> list[Lifecycle]:
-    return [record for record in run.records if isinstance(record, Lifecycle)]
+    """Of the sessions that numbers come from."""
+    sessions = {session.id for session in timed(run.plan)}
+    return [r for r in run.records if isinstance(r, Lifecycle) and r.session in sessions]

@@ -77,8 +77,9 @@ class Ceiling(Engine):
         inputs: Sequence[Input],
         *,
         cpus: float = 1.0,
+        slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
-        if cpus != 1.0:
+        if slots is not None or cpus != 1.0:
             raise CpusRejectedError("plain processes have no notion of a share of a core")
         self._taken.value = 0
         for pipe in self._pipes:

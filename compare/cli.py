@@ -45,7 +45,11 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
     ] = "ray,dask,spark",
     experiments: Annotated[
         str,
-        typer.Option(help="throughput, overhead, fractional, separated by commas, or 'all'."),
+        typer.Option(
+            help="What to measure, separated by commas, or 'all': throughput, overhead (and METG), "
+            "fractional, lying, hybrid, granularity, residency, scaling, imbalance, payload, "
+            "timeline, dependencies."
+        ),
     ] = "throughput,overhead,fractional",
     preset: Annotated[
         PresetName, typer.Option(help=f"How much to measure. {_presets}.")
@@ -96,6 +100,16 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
         "results"
     ),
     seed: Annotated[int, typer.Option(help="Decides the order of the sessions.")] = 0,
+    native_trace: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option(
+            "--native-trace",
+            help="Afterwards run some tasks again on each engine that keeps a record of its own "
+            "(ray.timeline, Dask's task stream, Spark's event log) and put it into trace.json, "
+            "beside what the tasks themselves saw: so you see whether both tell the same. Not "
+            "timed, part of no number.",
+        ),
+    ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="RUN_DIR", help="Finish an interrupted run; nothing is run twice."),
@@ -113,6 +127,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
     Examples:
       python -m compare                                    the whole comparison, about 10 minutes
       python -m compare --preset quick                     a first look, about 3 minutes
+      python -m compare --engines all --experiments all    everything, about 40 minutes
       python -m compare --engines ray --experiments throughput --dtype bfloat16
       python -m compare --model google/vit-base-patch16-224 --images photos/ --chunk 15
     """
@@ -142,6 +157,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
         config=config,
         out=out,
         seed=seed,
+        native_trace=native_trace,
         dry_run=dry_run,
     )
     return resume_run(resume, flags, given) if resume is not None else start_run(flags)

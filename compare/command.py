@@ -12,16 +12,29 @@ from pathlib import Path
 
 from rich.console import Console
 
-from compare import differences, environment, plots, report, statistics
+from compare import differences, environment, plots, report, statistics, trace
 from compare.cautions import cautions
 from compare.errors import UsageError
 from compare.estimate import image_s as estimated_image_s
+from compare.experiments.fractional import resource_of
 from compare.plan import expected_s
 from compare.prepare import Flags, check_writable, prepare
 from compare.processes import stop_on_signals
-from compare.records import Failure, Lifecycle, Plan, Record, Run, Session, TaskRun
+from compare.progress import Progress
+from compare.records import (
+    Failure,
+    Lifecycle,
+    OwnTrace,
+    Plan,
+    Record,
+    Rejected,
+    Run,
+    Session,
+    TaskRun,
+)
 from compare.runner import BusyError, alone_on_this_machine, remaining, run_session
 from compare.store import RunFolder, StoreError
+from compare.wording import plural
 
 _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
@@ -113,51 +126,52 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
 
 def _run_all(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> None:
     """One line before and one after each session, and nothing while it is measured."""
-    left_s = sum(expected_s(plan, session, image_s) for session in sessions)
-    planned_s = spent_s = 0.0
+    progress = Progress((session, expected_s(plan, session, image_s)) for session in sessions)
     for session in sessions:
-        number = session.position + 1
-        # The estimate learns from the sessions that have run how slow this machine really is.
-        factor = (spent_s + 30) / (planned_s + 30)
         _say(
-            f"[{number}/{len(plan.sessions)}] block {session.block}, {session.engine}: "
-            f"{_contents(session)}; {_duration(left_s * factor)} left"
+            f"[{session.position + 1}/{len(plan.sessions)}] block {session.block}, "
+            f"{session.engine}: {_contents(session)}; {_duration(progress.left_s())} left"
         )
         started_s = time.monotonic()
         records = run_session(plan, session, folder, image_s)
-        spent_s += time.monotonic() - started_s
-        planned_s += expected_s(plan, session, image_s)
-        left_s -= expected_s(plan, session, image_s)
-        _say(f"    {_outcome(records)}")
+        progress.finished(session, time.monotonic() - started_s)
+        _say(f"    {_outcome(session, records)}")
 
 
 def _contents(session: Session) -> str:
     names = list(dict.fromkeys(case.experiment for case in session.cases))
-    return ", ".join(names) or "start and stop"
+    told = ", ".join(names) or "start and stop"
+    return f"{told}, traced and not timed" if session.traced else told
 
 
-def _outcome(records: list[Record]) -> str:
+def _outcome(session: Session, records: list[Record]) -> str:
     """What a session found, in half a line; the report says it properly."""
-    told = []
-    for record in records:
-        if isinstance(record, TaskRun) and record.case.experiment == "throughput":
-            told.append(f"{record.items / record.makespan_s:.2f} images/s")
-        if isinstance(record, Failure):
-            told.append(f"FAILED: {record.reason.splitlines()[0]}")
-    no_ops = [
-        record.tasks / record.makespan_s
+    told = [
+        f"FAILED: {record.reason.splitlines()[0]}"
         for record in records
-        if isinstance(record, TaskRun) and record.case.experiment == "overhead"
+        if isinstance(record, Failure)
     ]
+    told += [
+        f"{plural(len(record.spans), 'span')} of its own"
+        for record in records
+        if isinstance(record, OwnTrace)
+    ]
+    runs = [] if session.traced else [r for r in records if isinstance(r, TaskRun)]
+    told += [
+        f"{run.items / run.makespan_s:.2f} images/s"
+        for run in runs
+        if run.case.experiment == "throughput"
+    ]
+    no_ops = [run.tasks / run.makespan_s for run in runs if run.case.experiment == "overhead"]
     if no_ops:
         told.append(f"{max(no_ops):,.0f} no-ops/s")
-    waves = [
-        f"{record.makespan_s:.1f}"
+    shares = {
+        resource_of(record.case)
         for record in records
-        if isinstance(record, TaskRun) and record.case.experiment == "fractional"
-    ]
-    if waves:
-        told.append(f"waves of {', '.join(waves)} s")
+        if isinstance(record, TaskRun | Rejected) and record.case.experiment == "fractional"
+    }
+    if shares:
+        told.append(f"{len(shares)} shares")
     wall_s = [record.wall_s for record in records if isinstance(record, Lifecycle)]
     if wall_s:
         told.append(f"took {wall_s[0]:.0f} s")
@@ -194,19 +208,22 @@ def _print_plan(plan: Plan, image_s: float) -> None:
 
 
 def _write_report(run_dir: Path, run: Run) -> None:
-    """summary.json, summary.md and plots/: functions of the records alone."""
+    """summary.json, summary.md, plots/ and trace.json: functions of the records alone."""
     rows = statistics.rows(run)
     with _writable(run_dir):
         _replace(run_dir / "summary.json", report.summary_json(run))
         _replace(run_dir / "summary.md", report.summary_markdown(run))
         plots.write_plots(run, rows, run_dir / "plots")
+        _replace(run_dir / "trace.json", trace.trace_json(run))
 
 
 def _publish(run_dir: Path) -> None:
-    """Copy the newest run's summary to where everybody looks; its pictures stay in its folder."""
+    """Copy the newest run's summary to where everybody looks; what it links to stays there."""
     out = run_dir.parent
     text = (run_dir / "summary.md").read_text()
-    _replace(out / "summary.md", text.replace("](plots/", f"]({run_dir.name}/plots/"))
+    for linked in ("plots/", "trace.json)"):
+        text = text.replace(f"]({linked}", f"]({run_dir.name}/{linked}")
+    _replace(out / "summary.md", text)
     shutil.copyfile(run_dir / "summary.json", out / "summary.json")
 
 
@@ -245,6 +262,7 @@ def _check_fits(run: Run, run_dir: Path, flags: Flags, given: AbstractSet[str]) 
         "blocks": plan.blocks,
         "config": plan.config,
         "seed": plan.seed,
+        "native_trace": plan.native_trace,
         "model": workload.model if workload else None,
         "dtype": workload.dtype if workload else None,
         "chunk": workload.chunk if workload else None,

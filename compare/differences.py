@@ -12,6 +12,7 @@ from compare.intervals import CONFIDENCE, Estimate, unpaired_ratio
 from compare.metrics import Better
 from compare.records import Row, Run, Scalar
 from compare.statistics import Series, rows, series
+from compare.studies import telling
 from compare.wording import interval, number, short
 
 
@@ -104,9 +105,8 @@ def console_table(found: Differences) -> Table:
 
 
 def _metric(change: Change) -> str:
-    if change.experiment != "fractional":
-        return change.metric
-    return f"{change.metric} at {change.case['cpus']} CPU, {change.case['phase']}"
+    told = [f"{name} {change.case[name]}" for name in telling(change.experiment, change.case)]
+    return ", ".join([change.metric, *told])
 
 
 def _ratio(ratio: Estimate | None) -> str:
@@ -191,16 +191,16 @@ def _why_none(one: Series) -> str | None:
 
 
 def _key(one: Series) -> tuple[str, str, str, str]:
-    return one.experiment, one.engine, one.quantity.name, _case_key(one.case)
+    return one.experiment, one.engine, one.quantity.name, _case_key(one.experiment, one.case)
 
 
 def _row_key(row: Row) -> tuple[str, str, str, str]:
-    return row.experiment, row.engine, row.metric, _case_key(row.case)
+    return row.experiment, row.engine, row.metric, _case_key(row.experiment, row.case)
 
 
-def _case_key(case: Mapping[str, Scalar]) -> str:
+def _case_key(experiment: str, case: Mapping[str, Scalar]) -> str:
     # Settings that differ are refused before, or were allowed by the user: they make no other row.
-    return " ".join(f"{name}={case[name]}" for name in ("cpus", "phase") if name in case)
+    return " ".join(f"{name}={case[name]}" for name in telling(experiment, case))
 
 
 def _unequal(a: Run, b: Run) -> Iterator[str]:

@@ -10,11 +10,14 @@ _MOST_DRIFT = 0.2
 """Of the kernel's speed from before a sweep to after it."""
 
 
-def invalid_reasons(run: TaskRun, reference: TaskRun | None, plan: Plan) -> tuple[str, ...]:
+def invalid_reasons(
+    run: TaskRun, reference: TaskRun | None, plan: Plan, workers: int
+) -> tuple[str, ...]:
     """Why the run gives no number; empty when it gives one.
 
-    ``reference`` is a valid run of the serial engine over the same inputs, from any block; the
-    serial engine itself needs none.
+    ``reference`` is a valid run of the serial engine over at least the same images, from any
+    block; the reference itself needs none.  ``workers`` is how many tasks of one core the session
+    may run at once.
     """
     return (
         *_exactly_once(run),
@@ -22,7 +25,7 @@ def invalid_reasons(run: TaskRun, reference: TaskRun | None, plan: Plan) -> tupl
         *_called_once(run),
         *_same_outputs(run, reference),
         *_same_threads(run, plan),
-        *_same_workers(run, plan),
+        *_same_workers(run, workers),
         *_not_nice(run, plan),
     )
 
@@ -46,6 +49,17 @@ def most_at_once(spans: tuple[Span, ...]) -> int:
         running += change
         most = max(most, running)
     return most
+
+
+def fullest_s(spans: tuple[Span, ...]) -> float:
+    """When, since submission, as many tasks ran at once as at the fullest moment."""
+    most = most_at_once(spans)
+    starts = sorted(span.start_s for span in spans)
+    return next(
+        moment_s
+        for moment_s in starts
+        if sum(span.start_s <= moment_s < span.end_s for span in spans) == most
+    )
 
 
 def _exactly_once(run: TaskRun) -> Iterator[str]:
@@ -72,14 +86,17 @@ def _called_once(run: TaskRun) -> Iterator[str]:
 
 
 def _same_outputs(run: TaskRun, reference: TaskRun | None) -> Iterator[str]:
-    if run.outputs is None or run.engine == SERIAL:
+    if run.outputs is None or (run.engine == SERIAL and reference is None):
         return
     if reference is None or reference.outputs is None:
         yield "there is no valid run of the serial engine to check the outputs against"
-    elif len(run.outputs) != len(reference.outputs):
+    elif len(run.outputs) != run.items:
+        yield f"{len(run.outputs)} outputs for {run.items} images"
+    elif len(run.outputs) > len(reference.outputs):
         yield f"{len(run.outputs)} outputs, but the serial engine has {len(reference.outputs)}"
     else:
-        pairs = list(zip(run.outputs, reference.outputs, strict=True))
+        # Every experiment takes the first images of the same list.
+        pairs = list(zip(run.outputs, reference.outputs, strict=False))
         wrong = [index for index, (ours, right) in enumerate(pairs) if ours != right]
         if wrong:
             ours, right = pairs[wrong[0]]
@@ -98,7 +115,7 @@ def _same_threads(run: TaskRun, plan: Plan) -> Iterator[str]:
         yield f"native threads read in the tasks: {found}; planned: {plan.threads_per_worker}"
 
 
-def _same_workers(run: TaskRun, plan: Plan) -> Iterator[str]:
+def _same_workers(run: TaskRun, workers: int) -> Iterator[str]:
     """Fewer workers than planned, or more tasks at once.  Batch inference only.
 
     Fewer are a fault from two tasks a worker on: with less, a scheduler may rightly give one
@@ -107,7 +124,6 @@ def _same_workers(run: TaskRun, plan: Plan) -> Iterator[str]:
     """
     if run.outputs is None:
         return
-    workers = 1 if run.engine == SERIAL else plan.workers
     if run.workers_seen < workers and run.tasks >= 2 * workers:
         yield f"{run.workers_seen} of {workers} workers took part"
     at_once = most_at_once(run.spans or ())

@@ -7,6 +7,7 @@ machines.
 from collections.abc import Sequence
 
 from compare.cautions import cores_of
+from compare.experiments.fractional import CPUS, WARM
 from compare.metrics import ADMITTED
 from compare.observations import Observations, valid
 from compare.records import CEILING, SERIAL, Row, Run
@@ -29,7 +30,9 @@ def fastest_engine(rows: Sequence[Row]) -> str | None:
     found = {
         row.engine: row.value
         for row in rows
-        if row.metric == "throughput" and isinstance(row.value, float) and row.engine != CEILING
+        if row.metric == row.experiment == "throughput"
+        and isinstance(row.value, float)
+        and row.engine != CEILING
     }
     return max(found, key=lambda engine: found[engine], default=None)
 
@@ -39,7 +42,9 @@ def _fastest(run: Run, rows: Sequence[Row]) -> str:
     plan = run.plan
     if best is None or plan.workload is None:
         return "No engine gave a valid throughput."
-    row = next(row for row in rows if row.metric == "throughput" and row.engine == best)
+    row = next(
+        row for row in rows if row.metric == row.experiment == "throughput" and row.engine == best
+    )
     cores = cores_of(run)
     machine = "this machine" if cores is None else f"this machine with {plural(cores, 'core')}"
     said = (
@@ -47,7 +52,9 @@ def _fastest(run: Run, rows: Sequence[Row]) -> str:
         f"and {plural(len(plan.workload.images), 'image')}, {estimate(row)} images/s"
     )
     shown, tied, without = [], [], []
-    for other in dict.fromkeys(row.engine for row in rows if row.metric == "throughput"):
+    for other in dict.fromkeys(
+        row.engine for row in rows if row.metric == row.experiment == "throughput"
+    ):
         if other in (best, CEILING):
             continue
         ratio = throughput_ratio(run, best, other)
@@ -74,6 +81,7 @@ def _task_cost(run: Run, rows: Sequence[Row]) -> str:
             f"{seconds_of(row)} on `{row.engine}`"
             for row in rows
             if row.metric == metric
+            and row.experiment == "overhead"
             and isinstance(row.value, float)
             and row.engine not in (CEILING, SERIAL)
         ]
@@ -101,11 +109,15 @@ def _task_s(run: Run) -> float | None:
 
 
 def _small_share(rows: Sequence[Row]) -> str:
-    warm = [row for row in rows if row.experiment == "fractional" and row.case["phase"] == "warm"]
+    warm = [
+        row
+        for row in rows
+        if row.experiment == "fractional" and CPUS in row.case and row.case["phase"] == WARM
+    ]
     if not warm:
         return "No engine was asked for a share of a core."
-    share = min(float(row.case["cpus"]) for row in warm)
-    here = [row for row in warm if row.case["cpus"] == share]
+    share = min(float(row.case[CPUS]) for row in warm)
+    here = [row for row in warm if row.case[CPUS] == share]
     peaks = {row.engine: row for row in here if row.metric == "peak_concurrency"}
     accuracy = {row.engine: row for row in here if row.metric == "admission_accuracy"}
     said = []

@@ -9,10 +9,12 @@ from compare.records import TaskRun
 class Parts:
     """A makespan, taken apart; seconds per worker, and their sum is the makespan."""
 
+    submit_s: float
+    """Until the first task started: all workers were idle."""
     kernel_s: float
     """Inside the tasks."""
     gaps_s: float
-    """Idle until the last task started: before and between tasks."""
+    """Idle from then on until the last task started: between tasks."""
     tail_s: float
     """Idle from then on: there was nothing left to do."""
     return_s: float
@@ -20,11 +22,12 @@ class Parts:
 
     def total_s(self) -> float:
         """The makespan; of a difference, how much longer it is."""
-        return self.kernel_s + self.gaps_s + self.tail_s + self.return_s
+        return self.submit_s + self.kernel_s + self.gaps_s + self.tail_s + self.return_s
 
     def minus(self, other: "Parts") -> "Parts":
         """Part by part."""
         return Parts(
+            submit_s=self.submit_s - other.submit_s,
             kernel_s=self.kernel_s - other.kernel_s,
             gaps_s=self.gaps_s - other.gaps_s,
             tail_s=self.tail_s - other.tail_s,
@@ -34,8 +37,9 @@ class Parts:
     def by_size(self) -> tuple[tuple[str, float], ...]:
         """In words, the largest first."""
         named = {
+            "before the first task": self.submit_s,
             "in slower kernels": self.kernel_s,
-            "idle before and between tasks": self.gaps_s,
+            "idle between tasks": self.gaps_s,
             "idle at the end, with no task left": self.tail_s,
             "until the last result was back": self.return_s,
         }
@@ -50,13 +54,16 @@ def parts(run: TaskRun, workers: int) -> Parts | None:
     """
     if not run.spans:
         return None
+    first_start_s = min(span.start_s for span in run.spans)
     last_start_s = max(span.start_s for span in run.spans)
     last_end_s = max(span.end_s for span in run.spans)
     busy_s = sum(span.end_s - span.start_s for span in run.spans)
     early_s = sum(min(span.end_s, last_start_s) - span.start_s for span in run.spans)
     return Parts(
+        submit_s=first_start_s,
         kernel_s=busy_s / workers,
-        gaps_s=last_start_s - early_s / workers,
-        tail_s=last_end_s - last_start_s - (busy_s - early_s) / workers,
+        # Nothing is known below a nanosecond; a difference that is nothing comes out as 1e-16.
+        gaps_s=round(last_start_s - first_start_s - early_s / workers, 9),
+        tail_s=round(last_end_s - last_start_s - (busy_s - early_s) / workers, 9),
         return_s=run.makespan_s - last_end_s,
     )

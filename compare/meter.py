@@ -24,15 +24,21 @@ def tree_cpu_s() -> float:
     return total
 
 
-def tree_memory_bytes() -> int:
-    """Sum of the proportional set sizes: a page shared by n processes counts 1/n in each."""
-    total = 0
+def tree_sizes() -> tuple[int, int, int]:
+    """Bytes, processes and threads of the tree.
+
+    Bytes are the sum of the proportional set sizes: a page that n processes share counts 1/n in
+    each.
+    """
+    total = processes = threads = 0
     for process in _tree():
         try:
             total += process.memory_full_info().pss
+            threads += process.num_threads()
+            processes += 1
         except psutil.Error:
-            continue
-    return total
+            continue  # ended since the tree was listed
+    return total, processes, threads
 
 
 def host_cpu_s() -> tuple[float, float]:
@@ -43,8 +49,8 @@ def host_cpu_s() -> tuple[float, float]:
     return busy, times.steal
 
 
-class MemorySampler(AbstractContextManager["MemorySampler"]):
-    """Samples the tree's memory in a thread and keeps the largest sum.
+class TreeSampler(AbstractContextManager["TreeSampler"]):
+    """Samples the tree's sizes in a thread and keeps the largest of each.
 
     One sample walks the page tables of every process in the tree (some milliseconds each), hence
     the long interval: at 2 s it takes under 1% of a core.
@@ -54,7 +60,7 @@ class MemorySampler(AbstractContextManager["MemorySampler"]):
         self._interval_s = interval_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
-        self.peak_bytes = 0
+        self.peak_bytes = self.peak_processes = self.peak_threads = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -73,7 +79,10 @@ class MemorySampler(AbstractContextManager["MemorySampler"]):
         while True:
             stopped = self._stop.wait(self._interval_s)
             # The last sample is taken after the clock stopped: short cases have one, too.
-            self.peak_bytes = max(self.peak_bytes, tree_memory_bytes())
+            sizes = tree_sizes()
+            self.peak_bytes = max(self.peak_bytes, sizes[0])
+            self.peak_processes = max(self.peak_processes, sizes[1])
+            self.peak_threads = max(self.peak_threads, sizes[2])
             if stopped:
                 return
 

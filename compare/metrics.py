@@ -5,13 +5,14 @@ Names and units are read by other programs from ``summary.json``; they do not ch
 
 import enum
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from compare.experiments.fractional import slots
-from compare.gates import most_at_once
+from compare.gates import fullest_s, most_at_once
 from compare.granularity import THRESHOLDS, Point, metg
 from compare.intervals import (
     Estimate,
@@ -24,8 +25,9 @@ from compare.intervals import (
     percentile,
     samples_needed,
 )
-from compare.observations import Overhead
-from compare.records import Lifecycle, Plan, TaskRun
+from compare.losses import Parts, parts
+from compare.observations import Overhead, Runs
+from compare.records import Lifecycle, Plan, Span, TaskRun
 
 _T = TypeVar("_T")
 _Estimator: TypeAlias = Callable[[Sequence[float]], Estimate]
@@ -60,7 +62,7 @@ class Metric(Generic[_T]):
     """Why ``value`` can be ``None``."""
 
 
-def _metric(  # noqa: PLR0913 - one parameter a field
+def metric(  # noqa: PLR0913 - one parameter a field
     name: str,
     unit: str,
     better: Better,
@@ -69,6 +71,7 @@ def _metric(  # noqa: PLR0913 - one parameter a field
     estimate: _Estimator = geometric_mean,
     lacking: str = "not measured",
 ) -> Metric[_T]:
+    """A metric with its quantity."""
     quantity = Quantity(name=name, unit=unit, better=better, estimate=estimate)
     return Metric(quantity=quantity, value=value, lacking=lacking)
 
@@ -86,15 +89,20 @@ def _peak_memory_bytes(run: TaskRun) -> int | None:
     return run.peak_memory_bytes
 
 
-THROUGHPUT = _metric("throughput", "images/s", Better.HIGHER, images_per_s)
+THROUGHPUT = metric("throughput", "images/s", Better.HIGHER, images_per_s)
 SPEEDUP = Quantity(name="speedup", unit="× serial", better=Better.HIGHER)
 """Throughput over that of the serial engine in the same block."""
 ENGINE_EFFICIENCY = Quantity(
     name="engine_efficiency", unit="share of the ceiling", better=Better.HIGHER
 )
 """Throughput over that of the engine-free ceiling in the same block."""
-CPU_TIME = _metric("cpu_time", "s", Better.LOWER, _cpu_s, estimate=center)
-PEAK_MEMORY = _metric(
+SCALING_EFFICIENCY = Quantity(
+    name="scaling_efficiency", unit="share of p × one worker", better=Better.HIGHER
+)
+"""Throughput with p workers over p times that with one in the same block: T1/(p·Tp) for the same
+work (strong), T1/Tp for as much work a worker (weak)."""
+CPU_TIME = metric("cpu_time", "s", Better.LOWER, _cpu_s, estimate=center)
+PEAK_MEMORY = metric(
     "peak_memory", "bytes", Better.LOWER, _peak_memory_bytes, lacking="memory was not sampled"
 )
 BY_DEFINITION = "by definition"
@@ -114,7 +122,7 @@ def accuracy_of(labels: Sequence[str]) -> Metric[TaskRun]:
             return None
         return sum(map(str.__eq__, run.outputs, labels)) / len(labels)
 
-    return _metric("accuracy", "share", Better.NEITHER, share_right, estimate=median)
+    return metric("accuracy", "share", Better.NEITHER, share_right, estimate=median)
 
 
 def line(block: Overhead) -> Line | None:
@@ -140,7 +148,7 @@ def _of_line(part: Callable[[Line], float]) -> Callable[[Overhead], float | None
 
 def _round_trip_metric(share: float) -> Metric[Overhead]:
     name = f"round_trip_p{share * 100:.0f}"
-    return _metric(
+    return metric(
         name,
         "s",
         Better.LOWER,
@@ -156,8 +164,8 @@ def _round_trip(block: Overhead, share: float) -> float | None:
 _FEW_SIZES = "a line and its residual need three sizes of N"
 
 OVERHEAD: tuple[Metric[Overhead], ...] = (
-    _metric("noop_throughput", "tasks/s", Better.HIGHER, _most_no_ops_per_s),
-    _metric(
+    metric("noop_throughput", "tasks/s", Better.HIGHER, _most_no_ops_per_s),
+    metric(
         "per_task_cost",
         "s",
         Better.LOWER,
@@ -165,7 +173,7 @@ OVERHEAD: tuple[Metric[Overhead], ...] = (
         estimate=center,
         lacking=_FEW_SIZES,
     ),
-    _metric(
+    metric(
         "fixed_cost",
         "s",
         Better.NEITHER,
@@ -173,7 +181,7 @@ OVERHEAD: tuple[Metric[Overhead], ...] = (
         estimate=mean,
         lacking=_FEW_SIZES,
     ),
-    _metric(
+    metric(
         "fit_residual",
         "s",
         Better.NEITHER,
@@ -185,36 +193,85 @@ OVERHEAD: tuple[Metric[Overhead], ...] = (
 )
 
 
-def _metg_metric(threshold: float) -> Metric[Sequence[Point]]:
-    return _metric(
-        f"metg{threshold * 100:.0f}",
-        "s",
-        Better.LOWER,
-        lambda points: metg(points, threshold),
-        lacking=f"no task size of the sweep lies on the other side of {threshold:.0%} efficiency",
+def metg_metrics(suffix: str = "") -> tuple[Metric[Sequence[Point]], ...]:
+    """METG(50%) and METG(90%) of a sweep; ``suffix`` tells a way of submission apart."""
+
+    def of(threshold: float) -> Metric[Sequence[Point]]:
+        return metric(
+            f"metg{threshold * 100:.0f}{suffix}",
+            "s",
+            Better.LOWER,
+            lambda points: metg(points, threshold),
+            lacking=f"no task size of the sweep lies on the other side of {threshold:.0%} efficiency",
+        )
+
+    return tuple(map(of, THRESHOLDS))
+
+
+ONE_BY_ONE_SUFFIX = "_one_by_one"
+
+
+def part_metrics(workers: int) -> tuple[Metric[TaskRun], ...]:
+    """Where the time of a run went: seconds a worker, which add up to the makespan; and what the
+    median task waited before it ran, and its result after.
+    """
+
+    def of(part: Callable[[Parts], float]) -> Callable[[TaskRun], float | None]:
+        return lambda run: None if (found := parts(run, workers)) is None else part(found)
+
+    return (
+        metric("submit", "s", Better.LOWER, of(lambda p: p.submit_s), estimate=center),
+        metric("run", "s", Better.LOWER, of(lambda p: p.kernel_s), estimate=center),
+        metric("between", "s", Better.LOWER, of(lambda p: p.gaps_s), estimate=center),
+        metric("tail", "s", Better.LOWER, of(lambda p: p.tail_s), estimate=center),
+        metric("return", "s", Better.LOWER, of(lambda p: p.return_s), estimate=center),
+        metric(
+            "task_wait_p50",
+            "s",
+            Better.NEITHER,
+            lambda run: _median_s(run, lambda span: span.start_s),
+            estimate=center,
+        ),
+        metric(
+            "task_return_p50",
+            "s",
+            Better.LOWER,
+            lambda run: _median_s(run, lambda span: span.received_s - span.end_s),
+            estimate=center,
+        ),
     )
 
 
-METG: tuple[Metric[Sequence[Point]], ...] = tuple(map(_metg_metric, THRESHOLDS))
+def _median_s(run: TaskRun, seconds: Callable[[Span], float]) -> float | None:
+    return statistics.median(map(seconds, run.spans)) if run.spans else None
 
 
 def startup_metrics(*, warm_up: bool) -> tuple[Metric[Lifecycle], ...]:
     """Of one session; ``warm_up`` where there is a model to load."""
     metrics: tuple[Metric[Lifecycle], ...] = (
-        _metric("open", "s", Better.LOWER, lambda life: life.open_s),
-        _metric("first_result", "s", Better.LOWER, lambda life: life.first_result_s),
-        _metric("warm_up", "s", Better.LOWER, lambda life: life.warm_up_s),
-        _metric("close", "s", Better.LOWER, lambda life: life.close_s, estimate=center),
+        metric("open", "s", Better.LOWER, lambda life: life.open_s),
+        metric("first_result", "s", Better.LOWER, lambda life: life.first_result_s),
+        metric("warm_up", "s", Better.LOWER, lambda life: life.warm_up_s),
+        metric("close", "s", Better.LOWER, lambda life: life.close_s, estimate=center),
     )
     return tuple(m for m in metrics if warm_up or m.quantity.name != "warm_up")
 
 
-def fractional_metrics(plan: Plan, cpus: float) -> tuple[Metric[TaskRun], ...]:
-    """Of one wave of tasks that ask for ``cpus`` cores each; C is the workers of the plan."""
-    fitting = slots(plan.workers, cpus)
+def of_part(of_run: Metric[TaskRun], part: str = "") -> Metric[Runs]:
+    """The metric of one of the runs of a case."""
+    return Metric(
+        quantity=of_run.quantity,
+        value=lambda runs: of_run.value(runs[part]),
+        lacking=of_run.lacking,
+    )
+
+
+def fractional_metrics(plan: Plan, share: float) -> tuple[Metric[TaskRun], ...]:
+    """Of one wave of tasks that ask for ``share`` each; C is the workers of the plan."""
+    fitting = slots(plan.workers, share)
     return (
-        _metric("peak_concurrency", "tasks", Better.NEITHER, peak_concurrency, estimate=median),
-        _metric(
+        metric("peak_concurrency", "tasks", Better.NEITHER, peak_concurrency, estimate=median),
+        metric(
             "admission_accuracy",
             "share of floor(C/f)",
             Better.NEITHER,
@@ -223,15 +280,42 @@ def fractional_metrics(plan: Plan, cpus: float) -> tuple[Metric[TaskRun], ...]:
             ),
             estimate=median,
         ),
-        _metric("makespan", "s", Better.LOWER, lambda run: run.makespan_s),
-        _metric(
+        metric("ramp", "s", Better.LOWER, ramp_s, estimate=center),
+        metric("makespan", "s", Better.LOWER, lambda run: run.makespan_s),
+        metric(
             "cpu_use",
             "share of the cores",
             Better.LOWER,
             lambda run: run.cpu_s / (run.makespan_s * plan.workers),
             estimate=center,
         ),
+        metric("processes", "processes", Better.LOWER, _processes, estimate=median),
+        metric("native_threads", "threads", Better.LOWER, _threads, estimate=median),
+        metric("memory", "bytes", Better.LOWER, _peak_memory_bytes),
     )
+
+
+CAPACITY_AFTER: Metric[TaskRun] = metric(
+    "capacity_after",
+    "share of the cores",
+    Better.HIGHER,
+    lambda run: (n := peak_concurrency(run)) and n / run.tasks,
+    estimate=median,
+)
+"""Of a wave of one task a core, once the shares are given back."""
+
+
+def _processes(run: TaskRun) -> int | None:
+    return run.peak_processes
+
+
+def _threads(run: TaskRun) -> int | None:
+    return run.peak_threads
+
+
+def ramp_s(run: TaskRun) -> float | None:
+    """From submission until as many tasks run as will at the fullest moment."""
+    return None if not run.spans else fullest_s(run.spans)
 
 
 def peak_concurrency(run: TaskRun) -> int | None:
@@ -239,13 +323,13 @@ def peak_concurrency(run: TaskRun) -> int | None:
     return None if run.spans is None else most_at_once(run.spans)
 
 
-def admitted(plan: Plan, cpus: float, warm: TaskRun) -> str:
+def admitted(plan: Plan, share: float, warm: TaskRun) -> str:
     """What the engine made of the share: ``accepted``, or ``rounded`` up to whole cores.
 
     Rounded: the warm wave ran exactly as many tasks at once as fit when each takes ceil(f) cores,
     though more would fit.
     """
-    whole = slots(plan.workers, math.ceil(cpus))
-    if slots(plan.workers, cpus) > whole == peak_concurrency(warm):
+    whole = slots(plan.workers, math.ceil(share))
+    if slots(plan.workers, share) > whole == peak_concurrency(warm):
         return "rounded"
     return "accepted"

@@ -4,10 +4,12 @@ Sorts records; computes no estimate.
 """
 
 import enum
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
+from compare.experiments.base import workers_of
 from compare.experiments.overhead import is_sweep
 from compare.gates import disturbed, invalid_reasons
 from compare.granularity import Point, point
@@ -19,6 +21,7 @@ from compare.records import (
     Failure,
     Lifecycle,
     NotApplicable,
+    OwnTrace,
     Plan,
     Record,
     Rejected,
@@ -27,9 +30,6 @@ from compare.records import (
     Session,
     TaskRun,
 )
-
-PHASES = ("cold", "warm")
-"""Of a share of a core: the first wave at that share, which may start processes, and the next."""
 
 _T = TypeVar("_T")
 
@@ -58,6 +58,8 @@ class Absence:
         return f"{self.why}: {self.reason}"
 
 
+Runs: TypeAlias = Mapping[str, TaskRun]
+"""The runs of one case in one block, by the name of their part."""
 Observed: TypeAlias = Mapping[int, _T | Absence]
 """One entry for each planned block, by its number."""
 
@@ -70,9 +72,16 @@ class Overhead:
     round_trips_s: tuple[float, ...]
 
 
+def timed(plan: Plan) -> tuple[Session, ...]:
+    """The sessions that numbers may come from: those in which an engine keeps a record of its own
+    are there to look at.
+    """
+    return tuple(session for session in plan.sessions if not session.traced)
+
+
 def engines(plan: Plan) -> tuple[str, ...]:
     """All that get rows: the ceiling first, then as in the plan, then what is missing."""
-    measured = {session.engine for session in plan.sessions}
+    measured = {session.engine for session in timed(plan)}
     first = (CEILING,) if CEILING in measured else ()
     return tuple(dict.fromkeys((*first, *plan.engines, *plan.missing)))
 
@@ -82,7 +91,7 @@ def planned_cases(plan: Plan, engine: str) -> tuple[Case, ...]:
     everything = engine in plan.missing
     return _distinct(
         case
-        for session in plan.sessions
+        for session in timed(plan)
         if everything or session.engine == engine
         for case in session.cases
     )
@@ -103,6 +112,7 @@ class Observations:
 
     def __init__(self, run: Run) -> None:
         self.plan = run.plan
+        self._sessions = {session.id: session for session in run.plan.sessions}
         self._by_session: dict[str, list[Record]] = {s.id: [] for s in run.plan.sessions}
         for record in run.records:
             self._by_session.setdefault(record.session, []).append(record)
@@ -111,38 +121,43 @@ class Observations:
         """The batch inference of each block."""
         return self._observe(engine, _is("throughput"), self._one_task_run)
 
-    def share(self, engine: str, cpus: float, phase: str) -> Observed[TaskRun]:
-        """The wave of tasks that asked for this share of a core, of each block."""
+    def share(self, engine: str, planned: Case, phase: str) -> Observed[TaskRun]:
+        """The wave of tasks that asked for this share, of each block."""
 
         def is_case(case: Case) -> bool:
             # A failure, and what is not applicable, has the case as planned: without the phase.
-            return (
-                case.experiment == "fractional"
-                and case.parameters["cpus"] == cpus
-                and case.parameters.get("phase", phase) == phase
-            )
+            return refines(case, planned) and case.parameters.get("phase", phase) == phase
 
         return self._observe(engine, is_case, self._one_task_run)
 
-    def shares(self, engine: str) -> tuple[tuple[float, str], ...]:
-        """The shares of a core and phases that the engine has planned, in that order."""
-        shares = [
-            float(case.parameters["cpus"])
-            for case in planned_cases(self.plan, engine)
-            if case.experiment == "fractional"
-        ]
-        return tuple((cpus, phase) for cpus in dict.fromkeys(shares) for phase in PHASES)
+    def runs(self, engine: str, planned: Case, parts: tuple[str, ...]) -> Observed[Runs]:
+        """All runs of a case by the name of their part, of each block that has all parts."""
+
+        def read(records: list[Record]) -> Runs | Absence | None:
+            found = {
+                str(record.case.parameters.get("part", "")): record
+                for record in records
+                if isinstance(record, TaskRun)
+            }
+            if not found.keys() >= set(parts):
+                return None
+            for run in found.values():
+                if (broken := self._invalid(run)) is not None:
+                    return broken
+            return found
+
+        return self._observe(engine, lambda case: refines(case, planned), read)
 
     def overhead(self, engine: str) -> Observed[Overhead]:
         """The no-ops and round trips of each block."""
         return self._observe(engine, _is_cost, self._overhead)
 
-    def sweep(self, engine: str) -> Observed[tuple[Point, ...]]:
+    def sweep(self, engine: str, planned: Case) -> Observed[tuple[Point, ...]]:
         """Granularity and efficiency of each task size of each block."""
-        return self._observe(engine, is_sweep, self._sweep)
+        return self._observe(engine, lambda case: refines(case, planned), self._sweep)
 
     def lifecycle(self, engine: str) -> Observed[Lifecycle]:
-        """Start and stop of the sessions that keep whole cores."""
+        """Start and stop of the engine's main sessions."""
         return self._observe(engine, None, _lifecycle)
 
     def unfinished(self) -> tuple[Session, ...]:
@@ -167,7 +182,7 @@ class Observations:
             absence = Absence(why=Why.MISSING, reason=missing)
             return dict.fromkeys(range(1, self.plan.blocks + 1), absence)
         observed: dict[int, _T | Absence] = {}
-        for session in self.plan.sessions:
+        for session in timed(self.plan):
             if session.engine == engine and _holds(session, is_case):
                 records = self._by_session[session.id]
                 about = [record for record in records if _about(record, is_case)]
@@ -200,7 +215,7 @@ class Observations:
         points = tuple(
             point(
                 makespan_s=run.makespan_s,
-                workers=1 if run.engine == SERIAL else self.plan.workers,
+                workers=self._workers(run),
                 tasks=run.tasks,
                 work_s=int(run.case.parameters["iterations"]) * iteration_s,
             )
@@ -210,23 +225,36 @@ class Observations:
         return points if reason is None else Absence(why=Why.DISTURBED, reason=reason)
 
     def _invalid(self, run: TaskRun) -> Absence | None:
-        reasons = invalid_reasons(run, self._reference(run.case), self.plan)
+        reference = self._reference if run is not self._reference else None
+        reasons = invalid_reasons(run, reference, self.plan, self._workers(run))
         return Absence(why=Why.INVALID, reason="; ".join(reasons)) if reasons else None
 
-    def _reference(self, case: Case) -> TaskRun | None:
-        """The first valid run of the serial engine over the same case."""
+    def _workers(self, run: TaskRun) -> int:
+        return workers_of(run.engine, self._sessions[run.session].workers)
+
+    @functools.cached_property
+    def _reference(self) -> TaskRun | None:
+        """The first valid run of the serial engine over all images."""
         return next(
             (
                 record
-                for records in self._by_session.values()
-                for record in records
+                for session in timed(self.plan)
+                for record in self._by_session[session.id]
                 if isinstance(record, TaskRun)
                 and record.engine == SERIAL
-                and record.case == case
-                and not invalid_reasons(record, None, self.plan)
+                and record.case.experiment == "throughput"
+                and not invalid_reasons(record, None, self.plan, 1)
             ),
             None,
         )
+
+
+def refines(case: Case, planned: Case) -> bool:
+    """The case is the planned one, perhaps with parameters decided while measuring."""
+    return (
+        case.experiment == planned.experiment
+        and case.parameters.items() >= planned.parameters.items()
+    )
 
 
 def _is_cost(case: Case) -> bool:
@@ -239,7 +267,7 @@ def _is(experiment: str) -> Callable[[Case], bool]:
 
 def _holds(session: Session, is_case: Callable[[Case], bool] | None) -> bool:
     if is_case is None:
-        return session.smallest_share == 1.0
+        return not session.label
     return any(is_case(case) for case in session.cases)
 
 
@@ -247,7 +275,7 @@ def _about(record: Record, is_case: Callable[[Case], bool] | None) -> bool:
     """The record is of the case, or of the whole session."""
     if isinstance(record, Lifecycle) or _failed_whole(record):
         return True
-    case = None if isinstance(record, Lifecycle) else record.case
+    case = None if isinstance(record, Lifecycle | OwnTrace) else record.case
     return is_case is not None and case is not None and is_case(case)
 
 

@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from compare.ceiling import Ceiling
 from compare.experiments import EXPERIMENTS
-from compare.experiments.fractional import SHARES
+from compare.experiments.base import Opening, workers_of
+from compare.experiments.timeline import BLOCKING
 from compare.presets import PRESETS
 from compare.records import CEILING, SERIAL, Case, Plan, Session, Workload
 from engines.interface import Capability, Config
@@ -32,6 +34,7 @@ class Request:
     threads_per_worker: int
     config: Config
     seed: int
+    native_trace: bool = False
 
 
 def make_plan(
@@ -51,6 +54,13 @@ def make_plan(
         ]
         rng.shuffle(in_block)
         sessions += in_block
+    if request.native_trace:
+        # After all that is timed, so that nothing of it is in the way.
+        sessions += [
+            _traced(engine, blocks, request, workload)
+            for engine in present
+            if Capability.TRACES in capabilities(engine)
+        ]
     return Plan(
         run_id=run_id,
         engines=tuple(request.engines),
@@ -63,68 +73,89 @@ def make_plan(
         seed=request.seed,
         workload=workload,
         sessions=tuple(
-            Session(
-                id=session.id,
-                block=session.block,
-                position=position,
-                engine=session.engine,
-                smallest_share=session.smallest_share,
-                cases=session.cases,
-            )
-            for position, session in enumerate(sessions)
+            replace(session, position=position) for position, session in enumerate(sessions)
         ),
         missing=dict(missing),
+        native_trace=request.native_trace,
     )
 
 
 def _sessions(
     engine: str, block: int, request: Request, workload: Workload | None
 ) -> list[Session]:
-    """The engine's sessions in one block.
-
-    Small shares of a core get a session of their own: an engine that sets aside threads or
-    processes for them would have them in the way of everything else.
-    """
+    """The engine's sessions in one block: one for each way in which it has to be opened."""
     preset = PRESETS[request.preset]
-    whole: list[Case] = []
-    shares: list[Case] = []
-    for experiment in request.experiments:
-        cases = EXPERIMENTS[experiment].cases(preset, workload)
-        if experiment != "fractional":
-            whole += cases
-        elif engine != CEILING and block <= max(preset.fractional_blocks, request.blocks or 0):
-            can = Capability.FRACTIONAL_CPUS in load_engine(engine).capabilities
-            (shares if can else whole).extend(cases)
     # Without a case there is still the start, the stop and the memory to measure.
-    sessions = [_session(f"{block}-{engine}", block, engine, 1.0, whole)]
-    if shares:
-        name = f"{block}-{engine}-fractional"
-        sessions.append(_session(name, block, engine, min(SHARES), shares))
-    return sessions
+    main = Opening(workers=request.workers)
+    found: dict[Opening, list[Case]] = {main: []}
+    for name in _asked_of(engine, request, workload):
+        experiment = EXPERIMENTS[name]
+        if block > max(experiment.blocks(preset), request.blocks or 0):
+            continue
+        for case in experiment.cases(preset, workload, request.workers):
+            # What the engine cannot do needs no session of its own to be said.
+            can = experiment.needs(case) <= capabilities(engine)
+            opening = experiment.opening(case, request.workers) if can else main
+            found.setdefault(opening, []).append(case)
+    return [_session(engine, block, opening, cases) for opening, cases in found.items()]
 
 
-def _session(
-    name: str, block: int, engine: str, smallest_share: float, cases: Sequence[Case]
-) -> Session:
+def _traced(engine: str, block: int, request: Request, workload: Workload | None) -> Session:
+    """A session that is not timed, in which the engine keeps its own record, too."""
+    preset = PRESETS[request.preset]
+    cases = [
+        case
+        for case in EXPERIMENTS["timeline"].cases(preset, workload, request.workers)
+        if case.parameters["how"] == BLOCKING
+    ]
+    if workload is not None:
+        cases += EXPERIMENTS["throughput"].cases(preset, workload, request.workers)
+    return _session(
+        engine, block, Opening(workers=request.workers, traced=True, label="traced"), cases
+    )
+
+
+def _session(engine: str, block: int, opening: Opening, cases: Sequence[Case]) -> Session:
     return Session(
-        id=name,
+        id="-".join(filter(None, (str(block), engine, opening.label))),
         block=block,
         position=0,
         engine=engine,
-        smallest_share=smallest_share,
+        label=opening.label,
+        workers=opening.workers,
+        smallest_share=opening.smallest_share,
+        traced=opening.traced,
         cases=tuple(cases),
     )
 
 
+def _asked_of(engine: str, request: Request, workload: Workload | None) -> list[str]:
+    """The experiments that an engine takes part in."""
+    asked = [
+        name for name in request.experiments if engine != CEILING or EXPERIMENTS[name].with_ceiling
+    ]
+    # The labels of the serial engine are the right ones.
+    if engine == SERIAL and workload is not None and "throughput" not in asked:
+        asked.insert(0, "throughput")
+    return asked
+
+
+def capabilities(engine: str) -> frozenset[Capability]:
+    """What an engine, or the ceiling, claims."""
+    return (Ceiling if engine == CEILING else load_engine(engine)).capabilities
+
+
 def expected_s(plan: Plan, session: Session, image_s: float) -> float:
     """About how long a session takes when one core needs ``image_s`` for an image."""
-    workers = 1 if session.engine == SERIAL else plan.workers
-    classifies = any(case.experiment == "throughput" for case in session.cases)
+    workers = workers_of(session.engine, session.workers)
+    experiments = [EXPERIMENTS[case.experiment] for case in session.cases]
+    classifies = any(experiment.classifies for experiment in experiments)
     return (
         _SESSION_S
         + (_MODEL_S if classifies else 0.0)
         + sum(
-            EXPERIMENTS[case.experiment].expected_s(plan, case, workers, image_s)
-            for case in session.cases
+            experiment.expected_s(plan, case, workers, image_s)
+            for experiment, case in zip(experiments, session.cases, strict=True)
+            if experiment.needs(case) <= capabilities(session.engine)
         )
     )

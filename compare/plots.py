@@ -4,7 +4,8 @@ Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which the
 tell apart; markers differ as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,12 +13,16 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from compare.experiments.fractional import slots
+from compare.experiments.fractional import CPUS, slots
+from compare.experiments.overhead import BULK
 from compare.granularity import THRESHOLDS
+from compare.lanes import Group, groups
 from compare.metrics import ADMITTED
-from compare.observations import Observations, engines, valid
-from compare.records import CEILING, Row, Run, TaskRun
-from compare.statistics import efficiency_curve
+from compare.observations import Absence, Observations, Why, engines, valid
+from compare.records import CEILING, Row, Run
+from compare.statistics import efficiency_curve, sweeps_of
+from compare.studies import STUDIES
+from compare.studies.base import Curve, Lanes, Picture
 from compare.wording import number, seconds, value_of
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -25,6 +30,11 @@ _MARKERS = "osD^vPX"
 _GREY = "#777777"
 _WIDTH = 7.2
 _LANE = 0.8
+"""Of a lane's height is drawn."""
+_STACKED = 0.5
+"""Height of a lane of a worker that has several."""
+_BETWEEN = 0.4
+"""Workers that have several."""
 _FEWEST_FOR_A_BAND = 3
 _WIDE = 100
 """A logarithmic axis over so large a ratio has labels at powers of ten alone."""
@@ -43,11 +53,17 @@ def write_plots(run: Run, rows: Sequence[Row], folder: Path) -> tuple[Path, ...]
     """Write every figure that there are data for; returns them."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for draw in (throughput, lanes, overhead, efficiency, fractional):
+    drawings: dict[str, Callable[[Run, Sequence[Row]], Figure | None]] = {
+        draw.__name__: draw for draw in (throughput, lanes, overhead, efficiency, fractional)
+    }
+    for study in STUDIES.values():
+        for picture in study.pictures:
+            drawings[picture.name] = partial(_draw, picture, study.experiment)
+    for name, draw in drawings.items():
         with mpl.rc_context(_STYLE):
             figure = draw(run, rows)
             if figure is not None:
-                path = folder / f"{draw.__name__}.svg"
+                path = folder / f"{name}.svg"
                 FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
                 written.append(path)
     return tuple(written)
@@ -55,7 +71,7 @@ def write_plots(run: Run, rows: Sequence[Row], folder: Path) -> tuple[Path, ...]
 
 def throughput(_run: Run, rows: Sequence[Row]) -> Figure | None:
     """A point and an interval for each engine, and the ceiling as a line."""
-    found = _numbers(rows, "throughput")
+    found = _numbers([row for row in rows if row.experiment == "throughput"], "throughput")
     ceiling = found.pop(CEILING, None)
     if not found:
         return None
@@ -96,47 +112,92 @@ def throughput(_run: Run, rows: Sequence[Row]) -> Figure | None:
 
 def lanes(run: Run, _rows: Sequence[Row]) -> Figure | None:
     """When each worker ran which task in the first valid block, all engines on one time axis."""
-    observations = Observations(run)
-    found: dict[str, TaskRun] = {}
-    for engine in engines(run.plan):
-        runs = valid(observations.throughput(engine))
-        if runs and runs[min(runs)].spans:
-            found[engine] = runs[min(runs)]
-    if not found:
+    measured = [one for one in groups(run, "throughput") if not isinstance(one.run, Absence)]
+    return _lanes([(one, one.engine, _COLORS[0]) for one in measured])
+
+
+def _draw(picture: Picture, experiment: str, run: Run, rows: Sequence[Row]) -> Figure | None:
+    if isinstance(picture, Curve):
+        return _curve(picture, run, picture.points(experiment, rows))
+    found = groups(run, experiment)
+    cases = list(dict.fromkeys(one.case.parameters[picture.by] for one in found))
+    return _lanes(
+        [
+            (one, _told(one, picture), _COLORS[cases.index(one.case.parameters[picture.by])])
+            for one in found
+        ]
+    )
+
+
+def _told(group: Group, picture: Lanes) -> str:
+    if isinstance(group.run, Absence) and group.run.why is Why.NOT_APPLICABLE:
+        return f"{group.engine}: {picture.cannot}"
+    name = f"{group.engine}, {group.case.parameters[picture.by]}"
+    return f"{name}: {group.run.why}" if isinstance(group.run, Absence) else name
+
+
+def _lanes(labelled: Sequence[tuple[Group, str, str]]) -> Figure | None:
+    """Groups with their labels and colours; those that were not measured have a label alone."""
+    ends_s = [one.run.makespan_s for one, _, _ in labelled if not isinstance(one.run, Absence)]
+    if not ends_s:
         return None
-    workers = {engine: 1 + max(s.worker for s in r.spans or ()) for engine, r in found.items()}
-    height = min(9.0, 1.0 + 0.18 * (sum(workers.values()) + len(found)))
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    figure = Figure(layout="constrained")
     axes = figure.subplots()
     top = 0.0
     ticks = []
-    for engine, task_run in found.items():
-        for span in task_run.spans or ():
+    for group, _, color in labelled:
+        bottom = top
+        for lane, (at, height) in zip(group.lanes, _heights(group), strict=True):
+            bottom = top + at + height
             axes.broken_barh(
-                [(span.start_s, span.end_s - span.start_s)],
-                (top + span.worker, _LANE),
-                facecolor=_GREY if engine == CEILING else _COLORS[0],
+                [(span.start_s, span.end_s - span.start_s) for span in lane.spans],
+                (top + at, height),
+                facecolor=_GREY if group.engine == CEILING else color,
                 edgecolor="white",
                 linewidth=0.5,
             )
-        bottom = top + workers[engine] - 1 + _LANE
-        axes.plot([task_run.makespan_s] * 2, [top, bottom], color="black", linewidth=1)
-        axes.annotate(
-            seconds(task_run.makespan_s),
-            (task_run.makespan_s, (top + bottom) / 2),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-        )
+        if isinstance(group.run, Absence):
+            bottom = top + _LANE
+        else:
+            end_s = group.run.makespan_s
+            axes.plot([end_s] * 2, [top, bottom], color="black", linewidth=1)
+            axes.annotate(
+                seconds(end_s),
+                (end_s, (top + bottom) / 2),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+            )
         ticks.append((top + bottom) / 2)
         top = bottom + 1
-    axes.set_yticks(ticks, list(found))
+    figure.set_size_inches(_WIDTH, min(9.0, 1.0 + 0.18 * top))
+    axes.set_yticks(ticks, [label for _, label, _ in labelled])
+    for (group, _, _), label in zip(labelled, axes.get_yticklabels(), strict=True):
+        label.set_color(_GREY if isinstance(group.run, Absence) else "black")
     axes.set_ylim(top, -0.5)
-    axes.set_xlim(0, 1.1 * max(task_run.makespan_s for task_run in found.values()))
-    axes.set_xlabel("seconds since the tasks were submitted; one lane a worker, one box a task")
+    axes.set_xlim(0, 1.1 * max(ends_s))
+    stacked = any(lane.place for group, _, _ in labelled for lane in group.lanes)
+    axes.set_xlabel(
+        "seconds since the tasks were submitted; one lane a worker, one box a task"
+        + ("\nthin lanes: what one worker runs at once" if stacked else "")
+    )
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure
+
+
+def _heights(group: Group) -> list[tuple[float, float]]:
+    """Where each lane begins below the top of the group, and how high it is drawn."""
+    stacked = {lane.worker for lane in group.lanes if lane.place}
+    found: list[tuple[float, float]] = []
+    at = 0.0
+    for lane in group.lanes:
+        if lane.place == 0 and lane.worker in stacked and found:
+            at += _BETWEEN
+        step = _STACKED if lane.worker in stacked else 1.0
+        found.append((at, step * _LANE))
+        at += step
+    return found
 
 
 def overhead(run: Run, rows: Sequence[Row]) -> Figure | None:
@@ -174,7 +235,7 @@ def overhead(run: Run, rows: Sequence[Row]) -> Figure | None:
 
 def efficiency(run: Run, rows: Sequence[Row]) -> Figure | None:
     """Efficiency against task granularity, with its 95% interval, and METG(50%) in the legend."""
-    found = _numbers(rows, "metg50")
+    found = _numbers([row for row in rows if row.experiment == "overhead"], "metg50")
     if not found:
         return None
     observations = Observations(run)
@@ -182,7 +243,12 @@ def efficiency(run: Run, rows: Sequence[Row]) -> Figure | None:
     axes = figure.subplots()
     for engine in sorted(found, key=lambda engine: value_of(found[engine])):
         color, marker = _look(run, engine)
-        for points in valid(observations.sweep(engine)).values():
+        sweeps = [
+            points
+            for case in sweeps_of(run.plan, engine, BULK)
+            for points in valid(observations.sweep(engine, case)).values()
+        ]
+        for points in sweeps:
             sizes = [point.granularity_s for point in points]
             axes.plot(sizes, [p.efficiency for p in points], marker, color=color, markersize=3)
         curve = efficiency_curve(run, engine)
@@ -209,9 +275,39 @@ def efficiency(run: Run, rows: Sequence[Row]) -> Figure | None:
     return figure
 
 
+def _curve(of: Curve, run: Run, found: Sequence[Row]) -> Figure | None:
+    """A metric against a parameter of the case, a line with its intervals for each engine."""
+    if not found:
+        return None
+    figure = Figure(figsize=(_WIDTH, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for engine in dict.fromkeys(row.engine for row in found):
+        line = sorted((float(row.case[of.x]), row) for row in found if row.engine == engine)
+        color, marker = _look(run, engine)
+        x = [place for place, _ in line]
+        axes.plot(x, [value_of(row) for _, row in line], f"{marker}-", color=color, markersize=4)
+        for place, row in line:
+            if row.low is not None and row.high is not None:
+                axes.plot([place, place], [row.low, row.high], "_-", color=color, linewidth=0.8)
+        axes.plot([], [], f"{marker}-", color=color, label=engine)
+    axes.set_xscale("log")
+    values = sorted({float(row.case[of.x]) for row in found})
+    axes.set_xticks(values, [f"{value:,g}" for value in values])
+    axes.xaxis.set_minor_locator(NullLocator())
+    if of.log_y:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.set_xlabel(of.x_label)
+    axes.set_ylabel(of.y_label + _bars(found))
+    axes.grid(visible=True, color="#e5e5e5", linewidth=0.6)
+    figure.legend(loc="outside right upper")
+    return figure
+
+
 def fractional(run: Run, rows: Sequence[Row]) -> Figure | None:
     """Tasks at once for each share that was asked for, beside what fits."""
-    rows = [row for row in rows if row.experiment == "fractional"]
+    rows = [row for row in rows if row.experiment == "fractional" and CPUS in row.case]
     peaks = [row for row in rows if row.metric == "peak_concurrency" and _has_number(row)]
     if not peaks:
         return None

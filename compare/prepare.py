@@ -42,6 +42,7 @@ class Flags:
     config: Config
     out: Path
     seed: int
+    native_trace: bool
     dry_run: bool
 
 
@@ -60,7 +61,8 @@ def prepare(flags: Flags) -> Plan:
     engines, missing = _engines(flags.engines)
     experiments = _experiments(flags.experiments)
     check_writable(flags.out)
-    workload = _workload(flags) if "throughput" in experiments else None
+    needed = any(EXPERIMENTS[name].needs_images for name in experiments)
+    workload = _workload(flags) if needed else None
     request = Request(
         engines=engines,
         experiments=experiments,
@@ -70,6 +72,7 @@ def prepare(flags: Flags) -> Plan:
         threads_per_worker=flags.threads_per_worker,
         config=flags.config,
         seed=flags.seed,
+        native_trace=flags.native_trace,
     )
     return make_plan(request, _run_id(flags.out), workload, missing)
 

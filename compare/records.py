@@ -1,6 +1,6 @@
 """What a run leaves behind.  Plain values: no files, no clock, no statistics.
 
-    Record = Measurement | Rejected | Failure | NotApplicable
+    Record = Measurement | OwnTrace | Rejected | Failure | NotApplicable
     Measurement = TaskRun | RoundTrips | Calibration | Lifecycle
 
 ``None`` says that a thing was not measured; it is never written as 0.  Units stand in the names.
@@ -12,7 +12,8 @@ from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from engines.interface import Config, Setting
 
-SCHEMA = 1
+SCHEMA = 2
+"""Of the files of a run; ``summary.json`` has a number of its own."""
 
 Scalar: TypeAlias = str | int | float
 CEILING = "ceiling"
@@ -35,6 +36,16 @@ class Span(NamedTuple):
     received_s: float
 
 
+class EngineSpan(NamedTuple):
+    """What an engine's own record says that it did; seconds since it was open."""
+
+    name: str
+    worker: str
+    """In the engine's own words."""
+    start_s: float
+    end_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One thing to measure in a session."""
@@ -52,7 +63,13 @@ class Session:
     position: int
     """Place in the run, from 0; drift of the machine shows along it."""
     engine: str
+    label: str
+    """What sets it apart from the engine's other sessions in the block; empty for the main one,
+    which start, stop and memory are told of."""
+    workers: int
     smallest_share: float
+    traced: bool
+    """The engine keeps its own record of who ran what when: a session that is not timed."""
     cases: tuple[Case, ...]
 
 
@@ -96,6 +113,8 @@ class Plan:
     sessions: tuple[Session, ...]
     missing: Mapping[str, str]
     """Engines asked for that cannot run here, with the reason; they get a row all the same."""
+    native_trace: bool = False
+    """After the blocks, each engine that keeps a record of its own is asked for it."""
     schema: int = SCHEMA
 
 
@@ -119,6 +138,8 @@ class TaskRun(_Record):
     """Submitted."""
     items: int
     """Images in these tasks; equal to ``tasks`` where a task has no images."""
+    submitted_s: float
+    """When, since the engine was open: runs of one session have one time axis."""
     makespan_s: float
     first_result_s: float
     """From submission to the first result in the driver."""
@@ -127,10 +148,15 @@ class TaskRun(_Record):
     daemons, its JVM and its workers."""
     peak_memory_bytes: int | None
     """Largest sum of the PSS of the same processes at one sample; ``None`` when not sampled."""
+    peak_processes: int | None
+    peak_threads: int | None
+    """The most of them at one sample; ``None`` when not sampled."""
     received: tuple[int, ...]
     """How often each index came back: ``(1, 1, …)`` in a valid run."""
     kernel_calls: int
     """Counted in the workers; equal to ``tasks`` when nothing ran twice."""
+    set_ups: int
+    """Tasks that made their kernel (loaded the model) while the clock ran."""
     workers_seen: int
     """Distinct threads, in whatever process, that ran a task."""
     threads: tuple[int, ...]
@@ -180,8 +206,6 @@ class Lifecycle(_Record):
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
     kind: Literal["lifecycle"] = "lifecycle"
 
-    smallest_share: float
-    """As in the session: the startup rows are computed from sessions with 1.0 alone."""
     open_s: float
     """From the call that opens the engine until it takes tasks; the framework's import included."""
     first_result_s: float | None
@@ -203,6 +227,16 @@ class Lifecycle(_Record):
     """CPU seconds that the hypervisor gave to others."""
     wall_s: float
     """Duration of the session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTrace(_Record):
+    """What the engine itself recorded in a session that is not timed."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
+    kind: Literal["own_trace"] = "own_trace"
+
+    spans: tuple[EngineSpan, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +274,7 @@ class NotApplicable(_Record):
 
 
 Measurement: TypeAlias = TaskRun | RoundTrips | Calibration | Lifecycle
-Record: TypeAlias = Measurement | Rejected | Failure | NotApplicable
+Record: TypeAlias = Measurement | OwnTrace | Rejected | Failure | NotApplicable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,22 +13,20 @@ from rich.box import SIMPLE
 from rich.table import Table as RichTable
 
 from compare.cautions import cautions
+from compare.experiments.fractional import AFTER, COLD, CPUS, SLOTS, WARM
 from compare.headline import fastest_engine, headline
 from compare.metrics import ADMITTED, BY_DEFINITION
 from compare.observations import Observations
-from compare.records import CEILING, SCHEMA, Lifecycle, Row, Run
+from compare.records import CEILING, Lifecycle, Plan, Row, Run, Scalar, TaskRun
 from compare.statistics import rows as estimated_rows
 from compare.statistics import throughput_ratio
+from compare.studies import STUDIES
+from compare.studies.base import Column, Picture, Study, has_data
 from compare.wording import bare, cell, estimate, interval, number, short
 
+_SCHEMA = 1
+"""Of ``summary.json``."""
 _MS, _PERCENT, _MIB = 1e3, 1e2, 2.0**-20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Column:
-    metric: str
-    heading: str
-    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,36 +36,61 @@ class _Table:
 
 
 _THROUGHPUT = (
-    _Column(metric="throughput", heading="images/s"),
-    _Column(metric="speedup", heading="× serial"),
-    _Column(metric="engine_efficiency", heading="of the ceiling (%)", scale=_PERCENT),
-    _Column(metric="cpu_time", heading="CPU time (s)"),
-    _Column(metric="accuracy", heading="accuracy (%)", scale=_PERCENT),
+    Column(metric="throughput", heading="images/s"),
+    Column(metric="speedup", heading="× serial"),
+    Column(metric="engine_efficiency", heading="of the ceiling (%)", scale=_PERCENT),
+    Column(metric="cpu_time", heading="CPU time (s)"),
+    Column(metric="accuracy", heading="accuracy (%)", scale=_PERCENT),
 )
 _OVERHEAD = (
-    _Column(metric="noop_throughput", heading="no-ops/s"),
-    _Column(metric="metg50", heading="METG(50%) (ms)", scale=_MS),
-    _Column(metric="metg90", heading="METG(90%) (ms)", scale=_MS),
-    _Column(metric="per_task_cost", heading="b, per task (ms)", scale=_MS),
-    _Column(metric="fixed_cost", heading="a, fixed (ms)", scale=_MS),
-    _Column(metric="fit_residual", heading="residual (ms)", scale=_MS),
-    _Column(metric="round_trip_p50", heading="round trip p50 (ms)", scale=_MS),
-    _Column(metric="round_trip_p95", heading="p95 (ms)", scale=_MS),
-    _Column(metric="round_trip_p99", heading="p99 (ms)", scale=_MS),
+    Column(metric="noop_throughput", heading="no-ops/s"),
+    Column(metric="metg50", heading="METG(50%) (ms)", scale=_MS),
+    Column(metric="metg90", heading="METG(90%) (ms)", scale=_MS),
+    Column(metric="metg50_one_by_one", heading="METG(50%) one by one (ms)", scale=_MS),
+    Column(metric="per_task_cost", heading="b, per task (ms)", scale=_MS),
+    Column(metric="fixed_cost", heading="a, fixed (ms)", scale=_MS),
+    Column(metric="fit_residual", heading="residual (ms)", scale=_MS),
+    Column(metric="round_trip_p50", heading="round trip p50 (ms)", scale=_MS),
+    Column(metric="round_trip_p95", heading="p95 (ms)", scale=_MS),
+    Column(metric="round_trip_p99", heading="p99 (ms)", scale=_MS),
 )
+_PARTS = (
+    Column(metric="submit", heading="before the first task (s)"),
+    Column(metric="run", heading="in tasks (s)"),
+    Column(metric="between", heading="between tasks (s)"),
+    Column(metric="tail", heading="at the end (s)"),
+    Column(metric="return", heading="last result (s)"),
+    Column(metric="task_wait_p50", heading="median task waits (s)"),
+    Column(metric="task_return_p50", heading="its result (ms)", scale=_MS),
+)
+_SHARE_COLUMNS = (
+    (WARM, "peak_concurrency", "at once, warm", 1.0),
+    (WARM, "admission_accuracy", "of what fits (%)", _PERCENT),
+    (COLD, "peak_concurrency", "at once, cold", 1.0),
+    (WARM, "makespan", "makespan, warm (s)", 1.0),
+    (COLD, "makespan", "makespan, cold (s)", 1.0),
+    (WARM, "ramp", "until the peak, warm (s)", 1.0),
+    (COLD, "ramp", "until the peak, cold (s)", 1.0),
+    (AFTER, "capacity_after", "cores free after (%)", _PERCENT),
+    (WARM, "cpu_use", "CPU use, warm (%)", _PERCENT),
+    (WARM, "processes", "processes", 1.0),
+    (WARM, "native_threads", "threads", 1.0),
+    (WARM, "memory", "memory (MiB)", _MIB),
+)
+"""Phase, metric, heading, scale."""
 _STARTUP = (
-    _Column(metric="open", heading="open (s)"),
-    _Column(metric="first_result", heading="first result (s)"),
-    _Column(metric="warm_up", heading="warm-up (s)"),
-    _Column(metric="close", heading="close (s)"),
+    Column(metric="open", heading="open (s)"),
+    Column(metric="first_result", heading="first result (s)"),
+    Column(metric="warm_up", heading="warm-up (s)"),
+    Column(metric="close", heading="close (s)"),
 )
-_MEMORY = (_Column(metric="peak_memory", heading="peak memory (MiB)", scale=_MIB),)
+_MEMORY = (Column(metric="peak_memory", heading="peak memory (MiB)", scale=_MIB),)
 
 
 def summary_json(run: Run) -> str:
     """The contract with other programs: every row."""
     content = {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "run_id": run.plan.run_id,
         "rows": [dataclasses.asdict(row) for row in estimated_rows(run)],
     }
@@ -94,13 +117,18 @@ def summary_markdown(run: Run) -> str:
         planned=planned,
         headline=headline(run, rows),
         throughput=_throughput_table(run, rows),
+        parts=_table(rows, "throughput", _PARTS),
         overhead=_table(rows, "overhead", _OVERHEAD),
-        fractional=_fractional_table(rows),
+        fractional=_fractional_table(rows, CPUS),
+        slots=_fractional_table(rows, SLOTS),
+        studies=list(_studies(run, rows)),
         startup=_table(rows, "startup", _STARTUP),
         memory=_table(rows, "memory", _MEMORY),
         cautions=[str(caution) for caution in cautions(run, rows)],
         machine=_flat(run.environment),
         settings=_settings(run),
+        traced=any(isinstance(record, TaskRun) for record in run.records),
+        untraced=_untraced(run.plan),
         drawn={row.metric for row in rows if row.value is not None and row.engine != CEILING},
     )
 
@@ -109,11 +137,11 @@ def console_table(rows: Sequence[Row]) -> RichTable:
     """One line an engine: speed, cost of a task, and what becomes of the smallest share."""
     found = {(row.engine, row.metric): row for row in _smallest_warm(rows)}
     columns = (
-        _Column(metric="throughput", heading="images/s"),
-        _Column(metric="speedup", heading="× serial"),
-        _Column(metric="metg50", heading="METG50, ms", scale=_MS),
-        _Column(metric="peak_concurrency", heading=_share_heading(rows)),
-        _Column(metric="peak_memory", heading="MiB", scale=_MIB),
+        Column(metric="throughput", heading="images/s"),
+        Column(metric="speedup", heading="× serial"),
+        Column(metric="metg50", heading="METG50, ms", scale=_MS),
+        Column(metric="peak_concurrency", heading=f"at once at {_smallest_share(rows):g} CPU"),
+        Column(metric="peak_memory", heading="MiB", scale=_MIB),
     )
     shown = [column for column in columns if any(m == column.metric for _, m in found)]
     table = RichTable(box=SIMPLE, caption="95% intervals; n = blocks; details are in the report")
@@ -128,19 +156,24 @@ def console_table(rows: Sequence[Row]) -> RichTable:
 
 
 def _smallest_warm(rows: Sequence[Row]) -> list[Row]:
-    """The rows without those of other shares and of the cold wave."""
-    shares = [float(row.case["cpus"]) for row in rows if row.experiment == "fractional"]
+    """Of the first three experiments, without those of other shares and of the cold wave."""
+    smallest = _smallest_share(rows)
     return [
         row
         for row in rows
-        if row.experiment != "fractional"
-        or (row.case["cpus"] == min(shares) and row.case["phase"] == "warm")
+        if row.experiment not in STUDIES
+        and (
+            row.experiment != "fractional"
+            or (row.case.get(CPUS) == smallest and row.case["phase"] == WARM)
+        )
     ]
 
 
-def _share_heading(rows: Sequence[Row]) -> str:
-    shares = [float(row.case["cpus"]) for row in rows if row.experiment == "fractional"]
-    return f"at once at {min(shares, default=0):g} CPU"
+def _smallest_share(rows: Sequence[Row]) -> float:
+    shares = [
+        float(row.case[CPUS]) for row in rows if row.experiment == "fractional" and CPUS in row.case
+    ]
+    return min(shares, default=0.0)
 
 
 def _brief(row: Row | None, scale: float) -> str:
@@ -180,7 +213,7 @@ def _against(run: Run, engine: str, best: str) -> str:
     return f"{told}, {'difference shown' if ratio.difference_shown else 'no difference shown'}"
 
 
-def _table(rows: Iterable[Row], experiment: str, columns: Sequence[_Column]) -> _Table | None:
+def _table(rows: Iterable[Row], experiment: str, columns: Sequence[Column]) -> _Table | None:
     """One line an engine, one column a metric; ``None`` when nothing of it was planned."""
     found = {(row.engine, row.metric): row for row in rows if row.experiment == experiment}
     shown = [column for column in columns if any(m == column.metric for _, m in found)]
@@ -195,6 +228,55 @@ def _table(rows: Iterable[Row], experiment: str, columns: Sequence[_Column]) -> 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Section:
+    study: Study
+    table: _Table
+    pictures: tuple[Picture, ...]
+
+
+def _studies(run: Run, rows: Sequence[Row]) -> Iterator[_Section]:
+    """One for each experiment that is read as a study says, with one line an engine and case."""
+    for name, study in STUDIES.items():
+        found = [row for row in rows if row.experiment == name]
+        lines: dict[tuple[str, ...], dict[str, Row]] = {}
+        for row in found:
+            place = tuple(_plain(row.case[axis]) for axis, _ in study.axes)
+            lines.setdefault((row.engine, *place), {})[row.metric] = row
+        if not lines:
+            continue
+        table = _Table(
+            headings=(
+                "engine",
+                *(heading for _, heading in study.axes),
+                *(column.heading for column in study.columns),
+            ),
+            lines=tuple(_study_lines(study, lines)),
+        )
+        drawn = tuple(one for one in study.pictures if has_data(one, name, run, rows))
+        yield _Section(study=study, table=table, pictures=drawn)
+
+
+def _study_lines(
+    study: Study, lines: Mapping[tuple[str, ...], Mapping[str, Row]]
+) -> Iterator[tuple[str, ...]]:
+    """One a case; one for all where an engine gives the same reason for each."""
+    for engine in dict.fromkeys(place[0] for place in lines):
+        cases = {place: of for place, of in lines.items() if place[0] == engine}
+        rows = [row for of in cases.values() for row in of.values()]
+        reasons = {row.verdict for row in rows}
+        if len(cases) > 1 and len(reasons) == 1 and all(row.value is None for row in rows):
+            axes, columns = (["–"] * (len(of) - 1) for of in (study.axes, study.columns))
+            yield engine, "all", *axes, short(reasons.pop() or ""), *columns
+            continue
+        for place, of in cases.items():
+            yield *place, *_cells([(of.get(c.metric), c.scale) for c in study.columns])
+
+
+def _plain(value: Scalar) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def _cells(line: Iterable[tuple[Row | None, float]]) -> Iterator[str]:
     """One a row; a reason that holds for several is told in the first of them."""
     told: set[str | None] = {None}
@@ -205,78 +287,62 @@ def _cells(line: Iterable[tuple[Row | None, float]]) -> Iterator[str]:
             told.add(row.verdict)
 
 
-def _fractional_table(rows: Iterable[Row]) -> _Table | None:
+def _fractional_table(rows: Iterable[Row], resource: str) -> _Table | None:
     """One line a share and engine; one an engine that has no notion of shares."""
     found = {
-        (row.engine, row.case["cpus"], row.case["phase"], row.metric): row
+        (row.engine, row.case[resource], row.case["phase"], row.metric): row
         for row in rows
-        if row.experiment == "fractional"
+        if row.experiment == "fractional" and resource in row.case
     }
     if not found:
         return None
     lines: list[tuple[str, ...]] = []
+    columns = len(_SHARE_COLUMNS)
     for engine in dict.fromkeys(key[0] for key in found):
         of_engine = [row for key, row in found.items() if key[0] == engine]
         verdicts = {row.verdict for row in of_engine}
         if all(row.value is None for row in of_engine) and len(verdicts) == 1:
-            lines.append((engine, "all", short(verdicts.pop() or ""), *["–"] * 6))
+            lines.append((engine, "all", short(verdicts.pop() or ""), *["–"] * columns))
             continue
-        for cpus in dict.fromkeys(row.case["cpus"] for row in of_engine):
-            cold, warm = (
-                {
-                    m: found[engine, cpus, phase, m]
-                    for *_, m in found
-                    if (engine, cpus, phase, m) in found
-                }
-                for phase in ("cold", "warm")
+        for share in dict.fromkeys(row.case[resource] for row in of_engine):
+            admitted = found[engine, share, WARM, ADMITTED]
+            told = (
+                _number_alone(found.get((engine, share, phase, metric)), scale)
+                for phase, metric, _, scale in _SHARE_COLUMNS
             )
-            lines.append(_share_line(engine, f"{cpus:g}", cold, warm))
-    headings = (
-        "engine",
-        "CPUs asked",
-        "answer",
-        "at once, warm",
-        "of what fits (%)",
-        "at once, cold",
-        "makespan, warm (s)",
-        "makespan, cold (s)",
-        "CPU use, warm (%)",
-    )
+            lines.append((engine, f"{share:g}", cell(admitted), *told))
+    headings = ("engine", f"{resource} asked", "answer", *(h for _, _, h, _ in _SHARE_COLUMNS))
     return _Table(headings=headings, lines=tuple(lines))
 
 
-def _share_line(
-    engine: str, cpus: str, cold: Mapping[str, Row], warm: Mapping[str, Row]
-) -> tuple[str, ...]:
-    def told(row: Row, scale: float = 1.0) -> str:
-        # What stands against the number stands in the answer already.
-        return "–" if row.value is None else estimate(row, scale)
-
-    return (
-        engine,
-        cpus,
-        cell(warm[ADMITTED]),
-        told(warm["peak_concurrency"]),
-        told(warm["admission_accuracy"], _PERCENT),
-        told(cold["peak_concurrency"]),
-        told(warm["makespan"]),
-        told(cold["makespan"]),
-        told(warm["cpu_use"], _PERCENT),
-    )
+def _number_alone(row: Row | None, scale: float) -> str:
+    # What stands against the number stands in the answer already.
+    return "–" if row is None or row.value is None else estimate(row, scale)
 
 
 def _settings(run: Run) -> list[tuple[str, str, str, str]]:
     """Setting, value, the engines that have it, and the reason."""
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     order = {engine: place for place, engine in enumerate(run.plan.engines)}
+    traced = {session.id for session in run.plan.sessions if session.traced}
     lives = [record for record in run.records if isinstance(record, Lifecycle)]
     for life in sorted(lives, key=lambda life: (order.get(life.engine, -1), life.position)):
         for setting in life.settings:
-            key = (setting.name, setting.value, setting.reason)
-            found.setdefault(key, {})[life.engine] = None
+            engines = found.setdefault((setting.name, setting.value, setting.reason), {})
+            # Traced sessions come last: what they alone have was not there when it was timed.
+            if life.engine not in engines:
+                told = f"{life.engine} (traced)" if life.session in traced else life.engine
+                engines[told] = None
     return [
         (name, value, ", ".join(having), reason) for (name, value, reason), having in found.items()
     ]
+
+
+def _untraced(plan: Plan) -> list[str]:
+    """Engines that were to hand over a record of their own and keep none."""
+    traced = {session.engine for session in plan.sessions if session.traced}
+    present = [engine for engine in plan.engines if engine not in plan.missing]
+    return [engine for engine in present if engine not in traced] if plan.native_trace else []
 
 
 def _flat(environment: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:

@@ -19,8 +19,8 @@ from pathlib import Path
 from compare.bench import Bench, head
 from compare.ceiling import Ceiling
 from compare.experiments import EXPERIMENTS
-from compare.experiments.overhead import is_sweep
-from compare.experiments.throughput import image_tasks
+from compare.experiments.base import lacking
+from compare.experiments.images import image_tasks
 from compare.meter import host_cpu_s, tree_cpu_s
 from compare.processes import stop_on_signals
 from compare.records import (
@@ -36,11 +36,12 @@ from compare.records import (
 )
 from compare.store import RunFolder, encode
 from engines.errors import EngineError
-from engines.interface import Capability, Engine, Resources
+from engines.interface import Engine, Resources
 from engines.registry import load_engine
 from workload import noop, spin
 from workload.task import run_packed
 
+_SETTLE_S = 0.3
 CLOSE_LIMIT_S = 8
 """How long a session may take to close its engine when it is told to stop."""
 
@@ -51,36 +52,31 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     A case that fails is a record like the others; the next one runs.  What happens to the engine
     itself is raised.
     """
-    swept = next((case for case in session.cases if is_sweep(case)), None)
-    # Before and after, with no engine open: its threads and daemons would take their share.
-    iteration_s = None if swept is None else spin.iteration_s()
     adapter = Ceiling if session.engine == CEILING else load_engine(session.engine)
     resources = resources_of(plan, session)
     wall_from_s = time.monotonic()
     busy_before_s, steal_before_s = host_cpu_s()
     with adapter.open(resources) as engine:
         open_s = time.monotonic() - wall_from_s
-        bench = Bench(engine, plan, session, iteration_s)
+        bench = Bench(engine, plan, session)
         first_result_s = _first_result_s(bench)
         warm_up_s = None
-        if plan.workload is not None and _has(session, "throughput"):
+        if any(_classifies(case, adapter) for case in session.cases):
             warm_up_s = _warm_up_s(bench)
         for case in session.cases:
             for record in _measured(bench, adapter, case):
                 emit(record)
+        if session.traced:
+            emit(bench.own_trace())
         engine_workers = engine.workers()
         settings = engine.settings()
         own_cpu_s = tree_cpu_s()
         busy_after_s, steal_after_s = host_cpu_s()
         closing_s = time.monotonic()
     ended_s = time.monotonic()
-    if swept is not None and iteration_s is not None:
-        after_s = spin.iteration_s()
-        emit(Calibration(**bench.head(), case=swept, before_s=iteration_s, after_s=after_s))
     emit(
         Lifecycle(
             **bench.head(),
-            smallest_share=session.smallest_share,
             open_s=open_s,
             first_result_s=first_result_s,
             warm_up_s=warm_up_s,
@@ -97,26 +93,38 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
 
 
 def resources_of(plan: Plan, session: Session) -> Resources:
-    """What the engine of this session gets: the same for every engine of the plan."""
+    """What the engine of this session gets: the same for every engine in sessions of that kind."""
     return Resources(
-        workers=plan.workers,
+        workers=session.workers,
         threads_per_worker=plan.threads_per_worker,
         smallest_share=session.smallest_share,
         config=plan.config,
+        traced=session.traced,
     )
 
 
-def _has(session: Session, experiment: str) -> bool:
-    return any(case.experiment == experiment for case in session.cases)
+def _classifies(case: Case, adapter: type[Engine]) -> bool:
+    experiment = EXPERIMENTS[case.experiment]
+    return experiment.classifies and experiment.needs(case) <= adapter.capabilities
 
 
 def _measured(bench: Bench, adapter: type[Engine], case: Case) -> Iterator[Record]:
-    if case.experiment == "fractional" and Capability.FRACTIONAL_CPUS not in adapter.capabilities:
-        reason = f"{adapter.name} has no way to say that a task needs a share of a core"
+    experiment = EXPERIMENTS[case.experiment]
+    reason = lacking(adapter.name, adapter.capabilities, experiment.needs(case))
+    if reason is not None:
         yield NotApplicable(**bench.head(), case=case, reason=reason)
         return
     try:
-        yield from EXPERIMENTS[case.experiment].measure(bench, case)
+        if not experiment.calibrated(case):
+            yield from experiment.measure(bench, case)
+            return
+        # Right before and right after, while the engine has nothing to do.
+        time.sleep(_SETTLE_S)
+        before_s = bench.iteration_s = spin.iteration_s()
+        yield from experiment.measure(bench, case)
+        time.sleep(_SETTLE_S)
+        after_s = spin.iteration_s()
+        yield Calibration(**bench.head(), case=case, before_s=before_s, after_s=after_s)
     except EngineError as error:
         yield Failure(**bench.head(), case=case, reason=str(error))
 

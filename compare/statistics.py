@@ -5,22 +5,27 @@ not apply and what is missing as well.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
-from compare.experiments.fractional import slots
-from compare.experiments.overhead import is_sweep
+from compare.experiments import EXPERIMENTS
+from compare.experiments.base import workers_of
+from compare.experiments.fractional import AFTER, COLD, WARM, resource_of, slots
+from compare.experiments.overhead import BULK, ONE_BY_ONE
 from compare.granularity import efficiency_at
 from compare.intervals import Estimate, geometric_mean, mean, median
 from compare.metrics import (
     ADMITTED,
     BY_DEFINITION,
+    CAPACITY_AFTER,
     CPU_TIME,
     ENGINE_EFFICIENCY,
-    METG,
+    ONE_BY_ONE_SUFFIX,
     OVERHEAD,
     PEAK_MEMORY,
+    SCALING_EFFICIENCY,
     SPEEDUP,
     THROUGHPUT,
     Metric,
@@ -28,6 +33,9 @@ from compare.metrics import (
     accuracy_of,
     admitted,
     fractional_metrics,
+    metg_metrics,
+    of_part,
+    part_metrics,
     startup_metrics,
 )
 from compare.observations import (
@@ -40,7 +48,8 @@ from compare.observations import (
     planned_cases,
     valid,
 )
-from compare.records import CEILING, SERIAL, Plan, Row, Run, Scalar
+from compare.records import CEILING, SERIAL, Case, Plan, Row, Run, Scalar
+from compare.studies import STUDIES
 
 _T = TypeVar("_T")
 _CURVE_STEPS = 40
@@ -97,9 +106,14 @@ def throughput_ratio(run: Run, engine: str, other: str) -> Estimate | None:
 
 def efficiency_curve(run: Run, engine: str) -> tuple[tuple[float, Estimate], ...]:
     """Granularities in seconds, evenly spaced on a logarithmic axis over what all blocks reached,
-    and the efficiency at each.
+    and the efficiency at each; of the sweep in bulk.
     """
-    sweeps = list(valid(Observations(run).sweep(engine)).values())
+    observations = Observations(run)
+    sweeps = [
+        points
+        for case in sweeps_of(run.plan, engine, BULK)
+        for points in valid(observations.sweep(engine, case)).values()
+    ]
     if not sweeps:
         return ()
     low = max(min(one.granularity_s for one in points) for points in sweeps)
@@ -114,17 +128,32 @@ def efficiency_curve(run: Run, engine: str) -> tuple[tuple[float, Estimate], ...
     return tuple(curve)
 
 
+def sweeps_of(plan: Plan, engine: str, submission: str) -> tuple[Case, ...]:
+    """The sweeps of the overhead experiment with that way of submission."""
+    return tuple(
+        case
+        for case in cases_of(plan, engine, "overhead")
+        if case.parameters.get("submission") == submission
+    )
+
+
+def cases_of(plan: Plan, engine: str, experiment: str) -> tuple[Case, ...]:
+    """What the engine measures of an experiment."""
+    return tuple(case for case in planned_cases(plan, engine) if case.experiment == experiment)
+
+
 def _estimable(run: Run) -> Iterator[Series | Row]:
     observations = Observations(run)
     plan = run.plan
     for experiment in plan.experiments:
+        read = _EXPERIMENTS.get(experiment, partial(_study, experiment=experiment))
         for engine in engines(plan):
-            if any(case.experiment == experiment for case in planned_cases(plan, engine)):
-                yield from _EXPERIMENTS[experiment](observations, engine)
+            if cases_of(plan, engine, experiment):
+                yield from read(observations, engine)
     for engine in engines(plan):
         yield from _startup(observations, engine)
     for engine in engines(plan):
-        if any(case.experiment == "throughput" for case in planned_cases(plan, engine)):
+        if "throughput" in plan.experiments and cases_of(plan, engine, "throughput"):
             yield from _memory(observations, engine)
 
 
@@ -136,6 +165,8 @@ def _throughput(observations: Observations, engine: str) -> Iterator[Series]:
     yield _paired(speed, _speed(observations, SERIAL), SPEEDUP)
     yield _paired(speed, _speed(observations, CEILING), ENGINE_EFFICIENCY)
     yield _of("throughput", engine, _batch_case(plan), CPU_TIME, observed)
+    for part in part_metrics(workers_of(engine, plan.workers)):
+        yield _of("throughput", engine, _batch_case(plan), part, observed)
     if plan.workload is not None and plan.workload.labels is not None:
         accuracy = _of(
             "throughput", engine, _batch_case(plan), accuracy_of(plan.workload.labels), observed
@@ -151,7 +182,7 @@ def _speed(observations: Observations, engine: str) -> Series:
 
 def _paired(ours: Series, theirs: Series, quantity: Quantity) -> Series:
     """Ratios within blocks, so that a drift of the machine from block to block cancels out."""
-    if ours.engine == theirs.engine:
+    if ours.engine == theirs.engine and ours.case == theirs.case:
         quantity = replace(quantity, estimate=median)
         return replace(
             ours, quantity=quantity, values=dict.fromkeys(ours.values, 1.0), note=BY_DEFINITION
@@ -173,42 +204,88 @@ def _overhead(observations: Observations, engine: str) -> Iterator[Series]:
     case = _budget(observations.plan)
     for metric in OVERHEAD:
         yield _of("overhead", engine, case, metric, observed)
-    if any(is_sweep(planned) for planned in planned_cases(observations.plan, engine)):
-        swept = observations.sweep(engine)
-        for size in METG:
-            yield _of("overhead", engine, case, size, swept)
+    for submission, suffix in ((BULK, ""), (ONE_BY_ONE, ONE_BY_ONE_SUFFIX)):
+        for planned in sweeps_of(observations.plan, engine, submission):
+            swept = observations.sweep(engine, planned)
+            for size in metg_metrics(suffix):
+                yield _of("overhead", engine, case, size, swept)
 
 
 def _fractional(observations: Observations, engine: str) -> Iterator[Series | Row]:
     plan = observations.plan
-    for cpus, phase in observations.shares(engine):
-        observed = observations.share(engine, cpus, phase)
-        case = {"cpus": cpus, "phase": phase, **_budget(plan)}
-        numbers = [
-            _of("fractional", engine, case, metric, observed)
-            for metric in fractional_metrics(plan, cpus)
-        ]
-        peaks = numbers[0].values.values()
-        over = _over_admission(peaks, slots(plan.workers, cpus))
-        yield _admitted_row(engine, case, _words(observations, engine, cpus), over)
-        for one in numbers:
-            counted = one.quantity.name in ("peak_concurrency", "admission_accuracy")
-            yield replace(one, note=over or _spread(peaks)) if counted else one
+    for planned in cases_of(plan, engine, "fractional"):
+        resource, share = resource_of(planned)
+        fitting = slots(plan.workers, share)
+        for phase in (COLD, WARM):
+            observed = observations.share(engine, planned, phase)
+            case = {resource: share, "phase": phase, **_budget(plan)}
+            numbers = [
+                _of("fractional", engine, case, metric, observed)
+                for metric in fractional_metrics(plan, share)
+            ]
+            peaks = numbers[0].values.values()
+            wrong = _wrong_admission(peaks, fitting, warm=phase == WARM)
+            words = _words(observations, engine, planned, share)
+            yield _admitted_row(engine, case, words, wrong)
+            for one in numbers:
+                counted = one.quantity.name in ("peak_concurrency", "admission_accuracy")
+                yield replace(one, note=wrong or _spread(peaks)) if counted else one
+        after = observations.share(engine, planned, AFTER)
+        case = {resource: share, "phase": AFTER, **_budget(plan)}
+        yield _of("fractional", engine, case, CAPACITY_AFTER, after)
 
 
-def _words(observations: Observations, engine: str, cpus: float) -> Mapping[int, str | Absence]:
+def _words(
+    observations: Observations, engine: str, planned: Case, share: float
+) -> Mapping[int, str | Absence]:
     """What each block says of the share.
 
     The warm wave decides: in a cold one processes may still be starting.
     """
     return {
-        block: one if isinstance(one, Absence) else admitted(observations.plan, cpus, one)
-        for block, one in observations.share(engine, cpus, "warm").items()
+        block: one if isinstance(one, Absence) else admitted(observations.plan, share, one)
+        for block, one in observations.share(engine, planned, WARM).items()
     }
 
 
+def _study(observations: Observations, engine: str, experiment: str) -> Iterator[Series]:
+    study, plan = STUDIES[experiment], observations.plan
+    for planned in cases_of(plan, engine, experiment):
+        observed = observations.runs(engine, planned, study.parts)
+        for metric in study.metrics(plan, planned):
+            yield _of(experiment, engine, _study_case(plan, planned), metric, observed)
+
+
+def _scaling(observations: Observations, engine: str) -> Iterator[Series]:
+    """Images/s with p workers, and as a share of p times those with one."""
+    plan = observations.plan
+    speeds: dict[tuple[str, int], Series] = {}
+    for planned in cases_of(plan, engine, "scaling"):
+        observed = observations.runs(engine, planned, ("",))
+        case = _study_case(plan, planned)
+        kind, p = str(planned.parameters["kind"]), int(planned.parameters["workers"])
+        speeds[kind, p] = _of("scaling", engine, case, of_part(THROUGHPUT), observed)
+    for (kind, p), speed in sorted(speeds.items()):
+        yield speed
+        efficiency = _paired(speed, speeds[kind, 1], SCALING_EFFICIENCY)
+        values = {block: value / p for block, value in efficiency.values.items()}
+        yield efficiency if p == 1 else replace(efficiency, values=values)
+
+
+def _dependencies(observations: Observations, engine: str) -> Iterator[Series]:
+    plan = observations.plan
+    for planned in cases_of(plan, engine, "dependencies"):
+        swept = observations.sweep(engine, planned)
+        for size in metg_metrics():
+            yield _of("dependencies", engine, _study_case(plan, planned), size, swept)
+
+
+def _study_case(plan: Plan, planned: Case) -> dict[str, Scalar]:
+    return {**_budget(plan), **planned.parameters}
+
+
 def _admitted_row(
-    engine: str, case: Mapping[str, Scalar], words: Mapping[int, str | Absence], over: str | None
+    engine: str, case: Mapping[str, Scalar], words: Mapping[int, str | Absence], wrong: str | None
 ) -> Row:
     """A refusal is an answer here, with the engine's own words as the verdict."""
     refusals = {block: one for block, one in absent(words).items() if one.why is Why.REJECTED}
@@ -226,7 +303,7 @@ def _admitted_row(
         high=None,
         n=0 if value is None else len(told),
         case=case,
-        verdict=_admitted_verdict(value, told, refusals, others, over),
+        verdict=_admitted_verdict(value, told, refusals, others, wrong),
     )
 
 
@@ -235,7 +312,7 @@ def _admitted_verdict(
     told: Sequence[str],
     refusals: Mapping[int, Absence],
     others: Mapping[int, Absence],
-    over: str | None,
+    wrong: str | None,
 ) -> str | None:
     if value is None:
         return _absence_verdict(others, measured=len(told))
@@ -245,12 +322,12 @@ def _admitted_verdict(
         )
     if refusals:
         return next(iter(refusals.values())).reason
-    return over or _absence_verdict(others, measured=len(told))
+    return wrong or _absence_verdict(others, measured=len(told))
 
 
 def _startup(observations: Observations, engine: str) -> Iterator[Series]:
     plan = observations.plan
-    classifies = any(case.experiment == "throughput" for case in planned_cases(plan, engine))
+    classifies = any(EXPERIMENTS[c.experiment].classifies for c in planned_cases(plan, engine))
     observed = observations.lifecycle(engine)
     for metric in startup_metrics(warm_up=classifies):
         yield _of("startup", engine, _budget(plan), metric, observed)
@@ -261,7 +338,14 @@ def _memory(observations: Observations, engine: str) -> Iterator[Series]:
     yield _of("memory", engine, _batch_case(observations.plan), PEAK_MEMORY, observed)
 
 
-_EXPERIMENTS = {"throughput": _throughput, "overhead": _overhead, "fractional": _fractional}
+_EXPERIMENTS: Mapping[str, Callable[[Observations, str], Iterator[Series | Row]]] = {
+    "throughput": _throughput,
+    "overhead": _overhead,
+    "fractional": _fractional,
+    "scaling": _scaling,
+    "dependencies": _dependencies,
+}
+"""The others are read as their study says."""
 
 
 def _of(
@@ -321,11 +405,13 @@ def _absence_verdict(absences: Mapping[int, Absence], *, measured: int) -> str |
     return f"{gravest.why}{where}: {gravest.reason}"
 
 
-def _over_admission(peaks: Collection[float], fitting: int) -> str | None:
-    most = max(peaks, default=0)
-    if most <= fitting:
-        return None
-    return f"over-admission: {most:.0f} tasks ran at once, room is for {fitting}"
+def _wrong_admission(peaks: Collection[float], fitting: int, *, warm: bool) -> str | None:
+    most = max(peaks, default=fitting)
+    if most > fitting:
+        return f"over-admission: {most:.0f} tasks ran at once, room is for {fitting}"
+    if warm and most < fitting:
+        return f"{most:.0f} tasks ran at once, though {fitting} fit"
+    return None
 
 
 def _spread(peaks: Collection[float]) -> str | None:

@@ -6,6 +6,8 @@ from compare.metrics import BY_DEFINITION
 from compare.records import Row
 
 _DIGITS = 3
+_COUNTED = ("tasks", "processes", "threads")
+"""Units of what is whole."""
 _LONGEST = 110
 """Characters of a reason in a table; the cautions have it whole."""
 
@@ -51,7 +53,7 @@ def estimate(row: Row, scale: float = 1.0) -> str:
 def bare(row: Row, scale: float = 1.0) -> str:
     """The number alone; the row has one."""
     value = value_of(row) * scale
-    return f"{value:.0f}" if row.unit == "tasks" and value.is_integer() else number(value)
+    return f"{value:.0f}" if row.unit in _COUNTED and value.is_integer() else number(value)
 
 
 def interval(value: float, low: float, high: float) -> str:

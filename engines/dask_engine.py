@@ -1,14 +1,16 @@
 """Dask futures on a private local cluster."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Self
+from itertools import chain, cycle
+from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
+from engines.awaiter import Awaiter
+from engines.dask_settings import RECORD, cluster_arguments, counted, held, variables
 from engines.environment import (
-    FOLDER,
     Framework,
     arguments,
     budget,
@@ -20,10 +22,11 @@ from engines.environment import (
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
-    Config,
     Engine,
+    Graph,
     Input,
     Output,
+    OwnSpan,
     Requirement,
     Resources,
     Setting,
@@ -32,10 +35,6 @@ from engines.interface import (
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 5
 
-_CORE = 1_000_000
-"""A core in the units that Dask counts.  Whole numbers, since it adds and compares without
-rounding: twenty times 0.1 of 2.0 cores would admit nineteen tasks."""
-
 
 class DaskEngine(Engine):
     """One Dask future for each input."""
@@ -43,7 +42,16 @@ class DaskEngine(Engine):
     name: ClassVar[str] = "dask"
     summary: ClassVar[str] = "Dask futures, one worker process for each core"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.PARALLEL, Capability.STREAMS, Capability.FRACTIONAL_CPUS}
+        {
+            Capability.PARALLEL,
+            Capability.STREAMS,
+            Capability.FRACTIONAL_CPUS,
+            Capability.SLOTS,
+            Capability.BULK,
+            Capability.AWAITS,
+            Capability.GRAPHS,
+            Capability.TRACES,
+        }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
         Requirement(distribution="distributed", module="distributed"),
@@ -51,35 +59,39 @@ class DaskEngine(Engine):
     extra: ClassVar[str | None] = "dask"
 
     def __init__(
-        self, client: Framework, smallest_share: float, settings: tuple[Setting, ...]
+        self, client: Framework, resources: Resources, settings: tuple[Setting, ...]
     ) -> None:
         self._client = client
-        self._smallest_share = smallest_share
+        self._resources = resources
         self._settings = settings
 
     @override
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        variables = budget(resources) + _variables(resources)
-        cluster_arguments = _cluster_arguments(resources)
+        environment = budget(resources) + variables(resources)
+        cluster_settings = cluster_arguments(resources)
+        recorded = (RECORD,) if resources.traced else ()
         forget("DASK_")
         with private_folder() as folder:
-            export(variables, folder)
+            export(environment, folder)
             share_import_path()
             import dask.config
             import distributed
 
             # Read again without the files that the host or its user may have for other clusters.
             dask.config.refresh(paths=[])
+            asked = arguments(cluster_settings, folder)
             try:
-                cluster = distributed.LocalCluster(**arguments(cluster_arguments, folder))
+                cluster = distributed.LocalCluster(**asked)
             except (RuntimeError, OSError, TimeoutError) as error:
                 raise EngineStartError(f"dask did not start: {error}") from error
             client = distributed.Client(cluster)
             try:
-                client.wait_for_workers(resources.workers, timeout=_START_TIMEOUT_S)
-                yield cls(client, resources.smallest_share, variables + cluster_arguments)
+                client.wait_for_workers(asked["n_workers"], timeout=_START_TIMEOUT_S)
+                if resources.traced:
+                    client.get_task_stream()
+                yield cls(client, resources, environment + cluster_settings + recorded)
             finally:
                 client.close(timeout=_STOP_TIMEOUT_S)
                 cluster.close(timeout=_STOP_TIMEOUT_S)
@@ -91,31 +103,116 @@ class DaskEngine(Engine):
         inputs: Sequence[Input],
         *,
         cpus: float = 1.0,
+        slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
-        if cpus < self._smallest_share:
-            raise CpusRejectedError(
-                f"dask: a worker has threads for shares of {self._smallest_share:g} cores or more, "
-                f"not of {cpus:g}"
+        share = self._share(cpus, slots)
+        # pure=False: by default Dask gives equal inputs one key and runs them once.
+        return self._results(
+            lambda: self._client.map(function, inputs, pure=False, resources=share)
+        )
+
+    @override
+    def run_one_by_one(
+        self, function: Callable[[Input], Output], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        share = self._share()
+        return self._results(
+            lambda: [
+                self._client.submit(function, value, pure=False, resources=share)
+                for value in inputs
+            ]
+        )
+
+    @override
+    def run_async(
+        self, function: Callable[[Input], Awaitable[Output]], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        from distributed import as_completed
+
+        # Actors: a coroutine that is submitted as a task takes one of its worker's threads until
+        # it has ended, as a function does.
+        awaiters = self._client.gather(
+            [
+                self._client.submit(Awaiter, actor=True, workers=[worker])
+                for worker in self._client.scheduler_info()["workers"]
+            ]
+        )
+        indices = {
+            awaiter.call(function, value): index
+            for awaiter, (index, value) in zip(cycle(awaiters), enumerate(inputs))
+        }
+        try:
+            for call in as_completed(list(indices)):
+                yield indices[call], call.result()
+        except OSError as error:
+            raise WorkerLostError(f"dask: {error}") from error
+
+    @override
+    def run_graph(
+        self, function: Callable[[Input, tuple[Output, ...]], Output], graph: Graph[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        share = self._share()
+
+        def submitted() -> list[Framework]:
+            layers: list[list[Framework]] = [[]]
+            for nodes in graph:
+                values = [node.value for node in nodes]
+                needed = [tuple(layers[-1][place] for place in node.needs) for node in nodes]
+                layers.append(
+                    self._client.map(function, values, needed, pure=False, resources=share)
+                )
+            return list(chain.from_iterable(layers))
+
+        return self._results(submitted)
+
+    @override
+    def own_trace(self) -> tuple[OwnSpan, ...]:
+        from dask.utils import key_split
+
+        return tuple(
+            OwnSpan(
+                name=key_split(task["key"]),
+                worker=f"{task['worker']}-{task['thread']}",
+                start_s=span["start"],
+                end_s=span["stop"],
             )
-        if cpus > 1:
+            for task in self._client.get_task_stream()
+            for span in task["startstops"]
+            if span["action"] == "compute"
+        )
+
+    def _share(self, cpus: float = 1.0, slots: float | None = None) -> dict[str, float] | None:
+        """What a task asks for, in Dask's form."""
+        resource, amount = ("cpu", cpus) if slots is None else ("slot", slots)
+        if amount < self._resources.smallest_share:
             raise CpusRejectedError(
-                f"dask: a worker has one core; a task that asks for {cpus:g} would wait for ever"
+                f"dask: a worker has threads for shares of {self._resources.smallest_share:g} or "
+                f"more, not of {amount:g}"
             )
         # Where all tasks take a whole core, one thread a worker says so already: tasks that ask
         # for resources are not queued at the scheduler but all sent to workers at once.
-        share = None if self._smallest_share == 1.0 else {"cpu": round(cpus * _CORE)}
-        return self._results(function, inputs, share)
+        if self._resources.smallest_share == 1.0 and resource == "cpu" and amount == 1.0:
+            return None
+        share = {resource: counted(amount, self._resources)}
+        if amount > held(self._resources):
+            self._refuse_if_it_waits_for_ever(share)
+        return share
 
-    def _results(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        share: dict[str, int] | None,
-    ) -> Iterator[tuple[int, Output]]:
+    def _refuse_if_it_waits_for_ever(self, share: dict[str, float]) -> None:
+        """Dask takes any task; whether it can ever start is a state at the scheduler."""
+        future = self._client.submit(int, pure=False, resources=share)
+        state = self._client.run_on_scheduler(_state, future.key)
+        future.cancel()
+        if state == "no-worker":
+            raise CpusRejectedError(
+                f"dask: the task is in state {state!r}: no worker has so much, and it would wait "
+                "for ever"
+            )
+
+    def _results(self, submit: Callable[[], Sequence[Framework]]) -> Iterator[tuple[int, Any]]:
         from distributed import KilledWorker, as_completed
 
-        # pure=False: by default Dask gives equal inputs one key and runs them once.
-        futures = self._client.map(function, inputs, pure=False, resources=share)
+        futures = submit()
         indices = {future.key: index for index, future in enumerate(futures)}
         try:
             # Gathered batch by batch: as_completed(with_results=True) asks for each on its own.
@@ -134,64 +231,9 @@ class DaskEngine(Engine):
         return self._settings
 
 
-def _variables(resources: Resources) -> tuple[Setting, ...]:
-    """Dask's configuration, as environment variables so that the workers see it too."""
-    folder = Setting(
-        name="DASK_TEMPORARY_DIRECTORY", value=FOLDER, reason="private, and removed on exit"
-    )
-    if resources.config is Config.SHIPPED:
-        return (folder,)
-    return (
-        folder,
-        # The scheduler keeps its queue; see docs/decisions/0008-dask-keeps-its-queue.md.
-        Setting(
-            name="DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED",
-            value="False",
-            reason="the profiler looks at every worker's stack each 10 ms",
-        ),
-    )
-
-
-def _cluster_arguments(resources: Resources) -> tuple[Setting, ...]:
-    """Arguments of ``LocalCluster``; each value is a Python literal."""
-    threads = math.floor(1 / resources.smallest_share + 1e-9)
-    settings = [
-        Setting(name="n_workers", value=str(resources.workers), reason="one process for each core"),
-        Setting(
-            name="threads_per_worker",
-            value=str(threads),
-            reason="tasks that a worker runs at once: one core in the smallest share asked for",
-        ),
-        Setting(name="host", value="'127.0.0.1'", reason="nothing listens beyond loopback"),
-        Setting(name="silence_logs", value="40", reason="errors only: closing is not news"),
-    ]
-    if resources.smallest_share < 1:
-        settings.append(
-            Setting(
-                name="resources",
-                value=f"{{'cpu': {_CORE}}}",
-                reason="a core in millionths, so that tasks can ask for a share of it",
-            )
-        )
-    if resources.config is Config.TUNED:
-        settings += [
-            Setting(
-                name="dashboard_address",
-                value="None",
-                reason="a page that nobody looks at takes time from the scheduler",
-            ),
-            Setting(
-                name="memory_limit",
-                value="0",
-                reason="no other engine stops a worker for what it holds",
-            ),
-        ]
-    else:
-        settings.append(
-            Setting(
-                name="dashboard_address",
-                value="'127.0.0.1:0'",
-                reason="any free port, since 8787 may be taken",
-            )
-        )
-    return tuple(settings)
+async def _state(key: str, dask_scheduler: Framework) -> str:
+    """Of a task at the scheduler, which may be told of the task later than it is asked."""
+    while key not in dask_scheduler.tasks:  # noqa: ASYNC110 - it has no event for this
+        await asyncio.sleep(0.01)
+    state: str = dask_scheduler.tasks[key].state
+    return state

@@ -2,10 +2,10 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeAlias, TypeVar
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
@@ -21,6 +21,11 @@ class Capability(enum.Enum):
     PARALLEL = "runs tasks at the same time"
     STREAMS = "hands over a result as soon as its task has finished"
     FRACTIONAL_CPUS = "gives a task a fraction of a core"
+    SLOTS = "gives a task a fraction of a resource that is not a core"
+    BULK = "takes many tasks in one call"
+    AWAITS = "awaits many coroutines in one worker"
+    GRAPHS = "starts a task with the results of the tasks that it needs"
+    TRACES = "keeps a record of its own of who ran what when"
 
 
 class Config(enum.StrEnum):
@@ -44,6 +49,20 @@ class Resources:
     """The smallest ``cpus`` that a task will ask for: an engine that must set aside threads or
     processes for small shares learns here how many."""
     config: Config = Config.TUNED
+    traced: bool = False
+    """The engine keeps its own record of who ran what when; see ``Engine.own_trace``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSpan:
+    """One thing that the engine itself says it did."""
+
+    name: str
+    worker: str
+    """In the engine's own words."""
+    start_s: float
+    """``time.time()`` of the host."""
+    end_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +80,19 @@ class Requirement:
 
     distribution: str
     module: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node(Generic[Input]):
+    """A task that needs the results of others."""
+
+    value: Input
+    needs: tuple[int, ...]
+    """Places in the layer before; empty in the first."""
+
+
+Graph: TypeAlias = Sequence[Sequence[Node[Input]]]
+"""Layers of tasks.  A task is numbered by its place in all layers, one after the other."""
 
 
 class Engine(ABC):
@@ -100,6 +132,7 @@ class Engine(ABC):
         inputs: Sequence[Input],
         *,
         cpus: float = 1.0,
+        slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
         """Yield ``(i, function(inputs[i]))`` once for each i, as tasks finish.
 
@@ -107,10 +140,58 @@ class Engine(ABC):
         included.  Each asks for ``cpus`` cores where the engine can express that.  ``function``
         is importable on the workers and does not raise.
 
+        With ``slots`` a task asks for that much of a resource called *slot*, of which there is
+        one for each worker, and for as little of a core as the engine can express; ``cpus`` is
+        then ignored.
+
+        May be called again, from another thread, while results are still being taken: tasks of
+        all calls then share the workers.
+
         Raises:
-            CpusRejectedError: the engine refuses ``cpus``.
+            CpusRejectedError: the engine refuses ``cpus``, or ``slots``.
             WorkerLostError: a worker died and the engine does not recover.
         """
+
+    def run_one_by_one(
+        self, function: Callable[[Input], Output], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        """``run`` by a call of the framework for each task, none of which waits for a result.
+
+        Only of engines with ``Capability.BULK``: the others have no other way.
+        """
+        raise NotImplementedError
+
+    def run_async(
+        self, function: Callable[[Input], Awaitable[Output]], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        """``run`` of a coroutine function: a task that waits keeps no other from running.
+
+        Only of engines with ``Capability.AWAITS``.
+        """
+        raise NotImplementedError
+
+    def run_graph(
+        self, function: Callable[[Input, tuple[Output, ...]], Output], graph: Graph[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        """Yield ``(i, output)`` once for each task of the graph, at the latest at its end.
+
+        A task is ``function(value, outputs of the tasks that it needs, in that order)``, and
+        starts no earlier than those have ended.  Outputs go from worker to worker as the framework
+        sends them; the driver has no part in it.
+
+        Only of engines with ``Capability.GRAPHS``.
+
+        Raises:
+            WorkerLostError: a worker died and the engine does not recover.
+        """
+        raise NotImplementedError
+
+    def own_trace(self) -> tuple[OwnSpan, ...]:
+        """What the engine itself recorded of the tasks so far.
+
+        Only of engines with ``Capability.TRACES``, opened with ``Resources.traced``.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def workers(self) -> int:

@@ -1,11 +1,12 @@
 """``multiprocessing.Pool``: processes fed from one queue, the least that Python has to offer."""
 
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, repeat
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from typing_extensions import override
 
@@ -16,6 +17,8 @@ from engines.interface import Capability, Engine, Input, Output, Resources, Sett
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
     from multiprocessing.synchronize import Semaphore
+
+Taken = TypeVar("Taken")
 
 _START_TIMEOUT_S = 60
 _LOSS_NOTICED_WITHIN_S = 1
@@ -37,7 +40,7 @@ class ProcessEngine(Engine):
     name: ClassVar[str] = "multiprocessing"
     summary: ClassVar[str] = "Pool.imap_unordered of the standard library"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.PARALLEL, Capability.STREAMS}
+        {Capability.PARALLEL, Capability.STREAMS, Capability.BULK}
     )
 
     def __init__(self, pool: "Pool", settings: tuple[Setting, ...]) -> None:
@@ -83,7 +86,10 @@ class ProcessEngine(Engine):
         inputs: Sequence[Input],
         *,
         cpus: float = 1.0,
+        slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
+        if slots is not None:
+            raise CpusRejectedError("a pool has no resources that a task could ask for")
         if cpus != 1.0:
             raise CpusRejectedError(
                 f"a pool gives every task one process, whatever it needs; {cpus:g} cores cannot "
@@ -94,25 +100,42 @@ class ProcessEngine(Engine):
     def _results(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
-        from multiprocessing import TimeoutError as NothingYet
-
         # The function goes with each task, which costs less than to pickle a partial of it.
         tasks = zip(repeat(function), count(), inputs, strict=False)
         results = self._pool.imap_unordered(_call, tasks)
-        lost = self._lost.is_set
+        for _ in inputs:
+            yield self._taken(results.next)
+
+    @override
+    def run_one_by_one(
+        self, function: Callable[[Input], Output], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        done: queue.SimpleQueue[tuple[int, Output] | BaseException] = queue.SimpleQueue()
+        for index, value in enumerate(inputs):
+            task = (function, index, value)
+            self._pool.apply_async(_call, (task,), callback=done.put, error_callback=done.put)
+
+        def take(timeout_s: float) -> tuple[int, Output]:
+            result = done.get(timeout=timeout_s)
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+        for _ in inputs:
+            yield self._taken(take)
+
+    def _taken(self, take: Callable[[float], Taken]) -> Taken:
+        """What comes next, unless it can no longer come."""
+        from multiprocessing import TimeoutError as NothingYet
+
         while True:
             try:
-                result = results.next(_LOSS_NOTICED_WITHIN_S)
-            except StopIteration:
-                return
-            except NothingYet:
-                result = None
-            if result is not None:
-                yield result
-            elif lost():
-                raise WorkerLostError(
-                    "multiprocessing: a worker process died and took its task with it"
-                )
+                return take(_LOSS_NOTICED_WITHIN_S)
+            except (NothingYet, queue.Empty) as error:
+                if self._lost.is_set():
+                    raise WorkerLostError(
+                        "multiprocessing: a worker process died and took its task with it"
+                    ) from error
 
     @override
     def workers(self) -> int:

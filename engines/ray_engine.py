@@ -3,12 +3,14 @@
 import math
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
+from engines.awaiter import Awaiter
 from engines.environment import (
     FOLDER,
     Framework,
@@ -24,8 +26,10 @@ from engines.interface import (
     Capability,
     Config,
     Engine,
+    Graph,
     Input,
     Output,
+    OwnSpan,
     Requirement,
     Resources,
     Setting,
@@ -38,7 +42,15 @@ class RayEngine(Engine):
     name: ClassVar[str] = "ray"
     summary: ClassVar[str] = "Ray tasks, one worker process for each core"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.PARALLEL, Capability.STREAMS, Capability.FRACTIONAL_CPUS}
+        {
+            Capability.PARALLEL,
+            Capability.STREAMS,
+            Capability.FRACTIONAL_CPUS,
+            Capability.SLOTS,
+            Capability.AWAITS,
+            Capability.GRAPHS,
+            Capability.TRACES,
+        }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
         Requirement(distribution="ray", module="ray"),
@@ -48,6 +60,7 @@ class RayEngine(Engine):
     def __init__(self, ray: Framework, settings: tuple[Setting, ...]) -> None:
         self._ray = ray
         self._settings = settings
+        self._awaiters: list[Framework] = []
 
     @override
     @classmethod
@@ -79,27 +92,96 @@ class RayEngine(Engine):
         inputs: Sequence[Input],
         *,
         cpus: float = 1.0,
+        slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
+        self._end_awaiters()
+
         # Ray refuses built-ins and callable objects; a function of ours takes any.
         def call(value: Input) -> Output:
             return function(value)
 
+        resource, share = ("CPU", cpus) if slots is None else ("slot", slots)
+        if share > self._ray.cluster_resources().get(resource, 0):
+            raise CpusRejectedError(
+                f"ray: infeasible: no node has {share:g} of {resource}, and the tasks would wait "
+                "for ever"
+            )
         try:
-            remote = self._ray.remote(num_cpus=cpus)(call)
+            remote = self._ray.remote(**_demand(cpus, slots))(call)
         except ValueError as error:
             raise CpusRejectedError(f"ray: {error}") from error
-        # Ray starts equal tasks in order, so those that can have finished are among the oldest:
-        # ``ray.wait`` need not be handed all that are pending for each result.
-        window = max(16, 2 * math.ceil(self.workers() / cpus))
-        return self._results(remote, inputs, window)
+        return self._results((remote.remote(value) for value in inputs), self._window(share))
 
-    def _results(
-        self, remote: Framework, inputs: Sequence[Input], window: int
-    ) -> Iterator[tuple[int, Any]]:
+    @override
+    def run_async(
+        self, function: Callable[[Input], Awaitable[Output]], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        if not self._awaiters:
+            # An actor asks for no core unless told, and then shares it with whatever else runs.
+            # It awaits up to 1000 calls at once.
+            actor = self._ray.remote(num_cpus=1)(Awaiter)
+            self._awaiters = [actor.remote() for _ in range(self.workers())]
+        calls = (
+            actor.call.remote(function, value)
+            for actor, value in zip(cycle(self._awaiters), inputs, strict=False)
+        )
+        return self._results(calls, len(inputs))
+
+    def _end_awaiters(self) -> None:
+        """They are kept from one call to the next, with their cores, until others need those."""
+        while self._awaiters:
+            self._ray.kill(self._awaiters.pop())
+
+    @override
+    def run_graph(
+        self, function: Callable[[Input, tuple[Output, ...]], Output], graph: Graph[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        self._end_awaiters()
+
+        # References among a task's own arguments are outputs when it starts; in a tuple they
+        # would stay references.
+        def call(value: Input, *outputs: Output) -> Output:
+            return function(value, outputs)
+
+        remote = self._ray.remote(num_cpus=1)(call)
+
+        def submitted() -> Iterator[Framework]:
+            layer: list[Framework] = []
+            for nodes in graph:
+                layer = [
+                    remote.remote(node.value, *[layer[place] for place in node.needs])
+                    for node in nodes
+                ]
+                yield from layer
+
+        return self._results(submitted(), self._window(1.0))
+
+    @override
+    def own_trace(self) -> tuple[OwnSpan, ...]:
+        return tuple(
+            OwnSpan(
+                name=event["name"],
+                worker=event["tid"],
+                start_s=event["ts"] / 1e6,
+                end_s=(event["ts"] + event["dur"]) / 1e6,
+            )
+            for event in self._ray.timeline()
+            if event["cat"] == "task:execute"
+        )
+
+    def _window(self, share: float) -> int:
+        """How many of the oldest tasks ``ray.wait`` is handed for each result.
+
+        Not all that are pending: Ray starts equal tasks in order, so those that can have finished
+        are among the oldest.
+        """
+        return max(16, 2 * math.ceil(self.workers() / share))
+
+    def _results(self, tasks: Iterable[Framework], window: int) -> Iterator[tuple[int, Any]]:
         ray = self._ray
         indices: dict[Framework, int] = {}
         try:
-            indices = {remote.remote(value): index for index, value in enumerate(inputs)}
+            indices = {task: index for index, task in enumerate(tasks)}
             pending = deque(indices)
             oldest = [pending.popleft() for _ in range(min(window, len(pending)))]
             while oldest:
@@ -109,7 +191,7 @@ class RayEngine(Engine):
                 yield indices.pop(done), ray.get(done)
         except ValueError as error:
             raise CpusRejectedError(f"ray: {error}") from error
-        except ray.exceptions.WorkerCrashedError as error:
+        except (ray.exceptions.WorkerCrashedError, ray.exceptions.RayActorError) as error:
             raise WorkerLostError(f"ray: {error}") from error
         finally:
             # Left over only when the run was given up: Ray would run them before what comes next.
@@ -123,6 +205,12 @@ class RayEngine(Engine):
     @override
     def settings(self) -> tuple[Setting, ...]:
         return self._settings
+
+
+def _demand(cpus: float, slots: float | None) -> dict[str, Any]:
+    if slots is None:
+        return {"num_cpus": cpus}
+    return {"num_cpus": 0, "resources": {"slot": slots}}
 
 
 def _variables(resources: Resources) -> tuple[Setting, ...]:
@@ -184,6 +272,14 @@ def _init_arguments(resources: Resources) -> tuple[Setting, ...]:
             name="logging_level", value="'ERROR'", reason="standard output belongs to the program"
         ),
     ]
+    if resources.smallest_share < 1:
+        settings.append(
+            Setting(
+                name="resources",
+                value=f"{{'slot': {resources.workers}}}",
+                reason="one for each worker, for tasks that ask for a share of it",
+            )
+        )
     if resources.config is Config.TUNED:
         settings += [
             Setting(

@@ -1,21 +1,21 @@
 """Spark: one job of as many partitions as there are inputs, in local mode."""
 
 import functools
-import gc
 import importlib.util
+import json
+import secrets
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from engines.environment import (
-    FOLDER,
-    PYTHON,
     Framework,
     budget,
     export,
@@ -29,38 +29,31 @@ from engines.interface import (
     Capability,
     Config,
     Engine,
+    Graph,
     Input,
     Output,
+    OwnSpan,
     Requirement,
     Resources,
     Setting,
 )
+from engines.spark_settings import (
+    EVENTS,
+    FREEZE,
+    LOGGING,
+    SLOTS_SCRIPT,
+    properties,
+    slots_script,
+    variables,
+)
+from engines.spark_worker import call, call_and_freeze, for_driver, partition, run_node
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 5
 
-# The second logger is the one whose level PySpark otherwise sets, with a banner.
-_LOGGING = """
-rootLogger.level = error
-rootLogger.appenderRef.stderr.ref = stderr
-logger.shell.name = org.apache.spark.api.python.PythonGatewayServer
-logger.shell.level = error
-logger.repl.name = org.apache.spark.repl.Main
-logger.repl.level = error
-appender.stderr.type = Console
-appender.stderr.name = stderr
-appender.stderr.target = SYSTEM_ERR
-appender.stderr.layout.type = PatternLayout
-appender.stderr.layout.pattern = %p %c{1}: %m%n
-"""
-
-
-_FREEZE = Setting(
-    name="gc.freeze",
-    value="in a worker, after a task that imported modules",
-    reason="PySpark collects garbage after every task, and with torch imported looks at 165,000 "
-    "objects each time",
-)
+_LITTLE_CPU = 1e-6
+"""What a task asks for that needs no core: Spark takes no zero, and its smallest amount, 1e-9, lets
+the number of tasks that fit overflow from three cores on."""
 
 
 class SparkEngine(Engine):
@@ -69,7 +62,14 @@ class SparkEngine(Engine):
     name: ClassVar[str] = "spark"
     summary: ClassVar[str] = "a Spark job with one partition for each task"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.PARALLEL, Capability.FRACTIONAL_CPUS}
+        {
+            Capability.PARALLEL,
+            Capability.FRACTIONAL_CPUS,
+            Capability.SLOTS,
+            Capability.BULK,
+            Capability.GRAPHS,
+            Capability.TRACES,
+        }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
         Requirement(distribution="pyspark", module="pyspark"),
@@ -78,30 +78,39 @@ class SparkEngine(Engine):
     needs_java: ClassVar[bool] = True
 
     def __init__(
-        self, context: Framework, resources: Resources, settings: tuple[Setting, ...]
+        self,
+        context: Framework,
+        folder: Path,
+        resources: Resources,
+        settings: tuple[Setting, ...],
     ) -> None:
         self._context = context
+        self._folder = folder
         self._resources = resources
         self._settings = settings
+        self._freezes = FREEZE in settings
 
     @override
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        variables = budget(resources) + _variables()
-        properties = _properties(resources)
-        tuned = (_FREEZE,) if resources.config is Config.TUNED else ()
-        settings = variables + properties + tuned
+        environment = budget(resources) + variables()
+        conf = properties(resources)
+        tuned = (FREEZE,) if resources.config is Config.TUNED else ()
+        settings = environment + conf + tuned
         forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")
         forget("JDK_JAVA_OPTIONS", "CLASSPATH")
         with private_folder() as folder:
-            export(variables, folder)
+            export(environment, folder)
             share_import_path()
-            (folder / "log4j2.properties").write_text(_LOGGING)
+            (folder / "log4j2.properties").write_text(LOGGING)
             for part in ("bin", "jars"):
                 (folder / part).symlink_to(_home() / part)
-            with _context(properties, folder) as context:
-                engine = cls(context, resources, settings)
+            (folder / SLOTS_SCRIPT).write_text(slots_script(resources.workers))
+            (folder / SLOTS_SCRIPT).chmod(0o700)
+            (folder / EVENTS).mkdir()
+            with _context(conf, folder) as context:
+                engine = cls(context, folder, resources, settings)
                 engine._wait_for_executors()
                 yield engine
 
@@ -119,25 +128,107 @@ class SparkEngine(Engine):
         inputs: Sequence[Input],
         *,
         cpus: float = 1.0,
+        slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
         from py4j.protocol import Py4JJavaError
 
         # A partition for each input: Spark makes one task of a partition.
         tasks = self._context.parallelize(list(enumerate(inputs)), max(len(inputs), 1))
-        if cpus != 1.0 or self._resources.smallest_share < 1:
+        if cpus != 1.0 or slots is not None or self._resources.smallest_share < 1:
             try:
-                tasks = tasks.withResources(_profile(cpus))
+                profile = _profile(cpus, slots)
+                tasks = tasks.withResources(profile)
             except (Py4JJavaError, ValueError) as error:
                 raise CpusRejectedError(f"spark: {_reason(error)}") from error
-        call = _call_and_freeze if _FREEZE in self._settings else _call
-        return _results(tasks.map(functools.partial(call, function)))
+            more_than_one = (cpus if slots is None else slots) > 1
+            if more_than_one and not self._concurrent(profile._java_resource_profile):  # noqa: SLF001
+                raise CpusRejectedError(
+                    "spark: maxNumConcurrentTasks is 0: no executor has so much, and the tasks "
+                    "would wait for ever"
+                )
+        return _results(tasks.map(self._call(function)).collect)
+
+    @override
+    def run_one_by_one(
+        self, function: Callable[[Input], Output], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        one = self._call(function)
+
+        def job(index: int, value: Input) -> list[tuple[int, Output]]:
+            results: list[tuple[int, Output]]
+            results = self._context.parallelize([(index, value)], 1).map(one).collect()
+            return results
+
+        # A job holds the thread that submits it until it has ended.
+        threads, tag = 2 * self._resources.workers, secrets.token_hex(8)
+        pool = ThreadPoolExecutor(threads, initializer=self._context.addJobTag, initargs=(tag,))
+        try:
+            jobs = [pool.submit(job, index, value) for index, value in enumerate(inputs)]
+            for done in as_completed(jobs):
+                yield from _results(done.result)
+        finally:
+            # Jobs are left over only when the run was given up.
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._context.cancelJobsWithTag(tag)
+            pool.shutdown()
+
+    @override
+    def run_graph(
+        self, function: Callable[[Input, tuple[Output, ...]], Output], graph: Graph[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        """By stages: a layer starts when all of the layer before has ended.
+
+        One job.  Each stage writes its outputs to shuffle files, once for each task of the next
+        layer that needs them and once for the driver, whose copies go to the first partition.  The
+        job's last stage reads them from there.
+        """
+        context = self._context
+        plan = context.broadcast((function, graph, _readers(graph), self._freezes))
+        widths = [*(len(layer) for layer in graph[1:]), 1]
+        stages: list[Framework] = []
+        outputs = context.parallelize([], len(graph[0]))
+        for layer, width in enumerate(widths):
+            tasks = outputs.mapPartitionsWithIndex(functools.partial(run_node, plan, layer))
+            outputs = tasks.partitionBy(width, partition)
+            stages.append(outputs)
+        firsts = [0, *accumulate(widths)][:-1]
+        try:
+            yield from _results(lambda: context.runJob(context.union(stages), for_driver, firsts))
+        finally:
+            plan.destroy()
+
+    @override
+    def own_trace(self) -> tuple[OwnSpan, ...]:
+        context = self._scala()
+        # Events are written by a thread of their own, and flushed with the end of a job.
+        context.listenerBus().waitUntilEmpty()
+        (log,) = (self._folder / EVENTS).glob(f"{context.applicationId()}*")
+        with log.open() as lines:
+            events = [json.loads(line) for line in lines if '"SparkListenerTaskEnd"' in line]
+        return tuple(
+            OwnSpan(
+                name=f"task {event['Task Info']['Index']} in stage {event['Stage ID']}",
+                worker=f"executor {event['Task Info']['Executor ID']}",
+                start_s=event["Task Info"]["Launch Time"] / 1e3,
+                end_s=event["Task Info"]["Finish Time"] / 1e3,
+            )
+            for event in events
+        )
+
+    def _call(self, function: Callable[[Input], Output]) -> Callable[..., tuple[int, Output]]:
+        return functools.partial(call_and_freeze if self._freezes else call, function)
 
     @override
     def workers(self) -> int:
-        context = self._context._jsc.sc()  # noqa: SLF001 - PySpark does not say it itself
-        return int(
-            context.maxNumConcurrentTasks(context.resourceProfileManager().defaultResourceProfile())
-        )
+        manager = self._scala().resourceProfileManager()
+        return self._concurrent(manager.defaultResourceProfile())
+
+    def _concurrent(self, profile: Framework) -> int:
+        return int(self._scala().maxNumConcurrentTasks(profile))
+
+    def _scala(self) -> Framework:
+        """The context behind PySpark's, which does not tell all that this one does."""
+        return self._context._jsc.sc()  # noqa: SLF001
 
     @override
     def settings(self) -> tuple[Setting, ...]:
@@ -173,38 +264,35 @@ def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framewor
             gateway.proc.wait()
 
 
-def _profile(cpus: float) -> Framework:
+def _profile(cpus: float, slots: float | None) -> Framework:
     from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
 
-    return ResourceProfileBuilder().require(TaskResourceRequests().cpus(cpus)).build
+    asked = TaskResourceRequests()
+    if slots is None:
+        asked.cpus(cpus)
+    else:
+        asked.cpus(_LITTLE_CPU).resource("slot", slots)
+    return ResourceProfileBuilder().require(asked).build
 
 
-def _results(outcomes: Framework) -> Iterator[tuple[int, Any]]:
+def _results(job: Callable[[], Iterable[tuple[int, Any]]]) -> Iterator[tuple[int, Any]]:
     from py4j.protocol import Py4JJavaError
 
     try:
-        yield from outcomes.collect()
+        results = job()
     except Py4JJavaError as error:
         raise WorkerLostError(f"spark: {_reason(error)}") from error
+    yield from results
 
 
-def _call(function: Callable[[Input], Output], task: tuple[int, Input]) -> tuple[int, Output]:
-    index, value = task
-    return index, function(value)
-
-
-_modules_frozen: set[int] = set()
-
-
-def _call_and_freeze(
-    function: Callable[[Input], Output], task: tuple[int, Input]
-) -> tuple[int, Output]:
-    result = _call(function, task)
-    # Only after imports, not after each task: garbage that is frozen is never collected.
-    if len(sys.modules) not in _modules_frozen:
-        _modules_frozen.add(len(sys.modules))
-        gc.freeze()
-    return result
+def _readers(graph: Graph[Any]) -> list[list[list[int]]]:
+    """For each task of each layer, the places in the next layer of those that need its output."""
+    readers: list[list[list[int]]] = [[[] for _ in layer] for layer in graph]
+    for layer, following in enumerate(graph[1:]):
+        for reader, node in enumerate(following):
+            for place in set(node.needs):
+                readers[layer][place].append(reader)
+    return readers
 
 
 def _reason(error: Exception) -> str:
@@ -217,84 +305,3 @@ def _home() -> Path:
     if spec is None or spec.origin is None:
         raise EngineStartError("spark did not start: pyspark is not installed")
     return Path(spec.origin).parent
-
-
-def _variables() -> tuple[Setting, ...]:
-    return (
-        Setting(
-            name="SPARK_HOME",
-            value=FOLDER,
-            reason="links to the Spark that comes with PySpark; workers of a local cluster write "
-            "their folders there",
-        ),
-        Setting(
-            name="SPARK_CONF_DIR",
-            value=FOLDER,
-            reason="no configuration for other clusters; errors only in the log",
-        ),
-        Setting(name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"),
-        Setting(
-            name="PYSPARK_PYTHON",
-            value=PYTHON,
-            reason="workers with the driver's packages; the default is any python3",
-        ),
-    )
-
-
-def _properties(resources: Resources) -> tuple[Setting, ...]:
-    shares = resources.smallest_share < 1
-    master = (
-        f"local-cluster[1,{resources.workers},2048]" if shares else f"local[{resources.workers}]"
-    )
-    settings = [
-        Setting(
-            name="spark.master",
-            value=master,
-            reason="one executor with a core for each worker, apart from the driver, since only "
-            "then may tasks of one application ask for different shares of a core"
-            if shares
-            else "a core for each worker",
-        ),
-        Setting(name="spark.app.name", value="engine-compare", reason="a name is required"),
-        Setting(
-            name="spark.driver.bindAddress",
-            value="127.0.0.1",
-            reason="nothing listens beyond loopback",
-        ),
-        Setting(
-            name="spark.driver.host",
-            value="127.0.0.1",
-            reason="does not depend on how the host's name resolves",
-        ),
-        Setting(name="spark.local.dir", value=FOLDER, reason="private, and removed on exit"),
-        Setting(
-            name="spark.driver.extraJavaOptions",
-            value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
-            reason="nothing is left in the host's folder for temporary files",
-        ),
-        Setting(
-            name="spark.executor.extraJavaOptions",
-            value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
-            reason="the same for the executor of a local cluster",
-        ),
-        Setting(name="spark.ui.showConsoleProgress", value="false", reason="no bar on the console"),
-        Setting(
-            name="spark.executorEnv.OMP_NUM_THREADS",
-            value=str(resources.threads_per_worker),
-            reason="Spark otherwise sets it to the cores of a task",
-        ),
-    ]
-    if resources.config is Config.TUNED:
-        settings += [
-            Setting(
-                name="spark.ui.enabled",
-                value="false",
-                reason="a page that nobody looks at takes time from the scheduler",
-            ),
-            Setting(
-                name="spark.python.unix.domain.socket.enabled",
-                value="true",
-                reason="over TCP every task waits some 40 ms for a delayed acknowledgement",
-            ),
-        ]
-    return tuple(settings)

@@ -24,7 +24,7 @@ from typing import Any
 
 from compare.bench import Bench
 from compare.ceiling import Ceiling
-from compare.experiments.throughput import image_tasks
+from compare.experiments.images import image_tasks
 from compare.intervals import geometric_mean
 from compare.plan import Request, make_plan
 from compare.prepare import cache_folder

@@ -8,8 +8,11 @@ little on a no-op.
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeAlias
 
-Kernel: TypeAlias = Callable[[Any], Any]
-"""Does the work of one task: payload in, output out.  May raise."""
+Kernel: TypeAlias = Callable[..., Any]
+"""Does the work of one task: payload in, output out.  May raise.
+
+Of a task that needs others it takes their outputs, too; it may be a coroutine function.
+"""
 
 PackedTask: TypeAlias = tuple[str, tuple[Hashable, ...], str, Any]
 """The fields of a ``Task``."""

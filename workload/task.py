@@ -1,4 +1,6 @@
-"""The one function that every engine runs.  Knows no engine and no particular workload."""
+"""The functions that every engine runs: one, and its forms for tasks that need others and for
+coroutines.  Knows no engine and no particular workload.
+"""
 
 import functools
 import importlib
@@ -25,19 +27,61 @@ def run_task(task: Task) -> TaskReport:
 def run_packed(task: PackedTask) -> PackedReport:
     """``run_task`` as it crosses process boundaries: a plain tuple in, a plain tuple out."""
     workload, settings, case, payload = task
+    call = _count(case)
     set_up_s = 0.0
     output = error = None
     started_s = time.monotonic()
-    # Counted before the work, so that a call that fails or is repeated is counted too.
-    with _lock:
-        _calls[case] += 1
-        call = _calls[case]
     try:
         kernel, set_up_s = _kernel(workload, settings)
         started_s = time.monotonic()
         output = kernel(payload)
     except Exception:  # noqa: BLE001 - whatever a kernel raises is its result
         error = traceback.format_exc()
+    return _report(call, set_up_s, started_s, output, error)
+
+
+def run_packed_after(task: PackedTask, needed: tuple[PackedReport, ...]) -> PackedReport:
+    """``run_packed`` of a task that takes the outputs of others, too."""
+    workload, settings, case, payload = task
+    call = _count(case)
+    set_up_s = 0.0
+    output = error = None
+    started_s = time.monotonic()
+    try:
+        kernel, set_up_s = _kernel(workload, settings)
+        started_s = time.monotonic()
+        output = kernel(payload, tuple(TaskReport(*report).output for report in needed))
+    except Exception:  # noqa: BLE001 - as above
+        error = traceback.format_exc()
+    return _report(call, set_up_s, started_s, output, error)
+
+
+async def run_packed_async(task: PackedTask) -> PackedReport:
+    """``run_packed`` of a kernel that is a coroutine function."""
+    workload, settings, case, payload = task
+    call = _count(case)
+    set_up_s = 0.0
+    output = error = None
+    started_s = time.monotonic()
+    try:
+        kernel, set_up_s = _kernel(workload, settings)
+        started_s = time.monotonic()
+        output = await kernel(payload)
+    except Exception:  # noqa: BLE001 - as above
+        error = traceback.format_exc()
+    return _report(call, set_up_s, started_s, output, error)
+
+
+def _count(case: str) -> int:
+    """Before the work, so that a call that fails or is repeated is counted too."""
+    with _lock:
+        _calls[case] += 1
+        return _calls[case]
+
+
+def _report(
+    call: int, set_up_s: float, started_s: float, output: object, error: str | None
+) -> PackedReport:
     ended_s = time.monotonic()
     torch = sys.modules.get("torch")
     return (

@@ -1,4 +1,5 @@
-"""What a share of a core means: sleeping tasks that each ask for 1, ½, ¼ or 0.1 of one.
+"""What a share means: sleeping tasks that each ask for a part of a core, or of a resource that is
+no core.
 
 As many tasks as fit are submitted, floor(C/f), and a quarter more that sleep only briefly: an
 engine that admits too many is seen to run them at once, one that keeps its word is not slowed.
@@ -6,72 +7,126 @@ engine that admits too many is seen to run them at once, one that keeps its word
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import TypedDict
+
+from typing_extensions import override
 
 from compare.bench import Bench, refine
+from compare.experiments.base import Experiment, Opening
 from compare.presets import Preset
 from compare.records import Case, Plan, Record, Rejected, TaskRun, Workload
 from engines.errors import CpusRejectedError
+from engines.interface import Capability
 from workload import sleep
 
-SHARES = (1.0, 0.5, 0.25, 0.1)
+SHARES = (1.5, 1.0, 0.7, 0.5, 0.3, 0.25, 0.1)
+"""The largest first: each needs at least the processes of the one before."""
+CPUS, SLOTS = "cpus", "slots"
+"""What is shared: cores, or the resource of ``Engine.run``."""
+COLD, WARM, AFTER = "cold", "warm", "after"
 _PROBE_SECONDS = 0.2
 _FILL_SECONDS = 0.5
 _FILL_WAVES = 10
 
 
-def cases(preset: Preset, _workload: Workload | None) -> tuple[Case, ...]:
-    """One a share, the largest first: each needs at least the processes of the one before."""
-    return tuple(
-        Case(
-            experiment="fractional",
-            parameters={"cpus": cpus, "seconds": preset.nap_s, "probe_seconds": _PROBE_SECONDS},
+class Fractional(Experiment):
+    """A case for each share of each resource."""
+
+    name = "fractional"
+    with_ceiling = False
+
+    @override
+    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
+        return tuple(
+            Case(
+                experiment=self.name,
+                parameters={
+                    resource: share,
+                    "seconds": preset.nap_s if resource == CPUS else preset.nap_s / 2,
+                    "probe_seconds": _PROBE_SECONDS,
+                },
+            )
+            for resource in (CPUS, SLOTS)
+            for share in SHARES
         )
-        for cpus in SHARES
-    )
+
+    @override
+    def blocks(self, preset: Preset) -> int:
+        return preset.fractional_blocks
+
+    @override
+    def needs(self, case: Case) -> frozenset[Capability]:
+        return frozenset(
+            {Capability.SLOTS if SLOTS in case.parameters else Capability.FRACTIONAL_CPUS}
+        )
+
+    @override
+    def opening(self, case: Case, workers: int) -> Opening:
+        # A session of its own: an engine that sets aside threads or processes for small shares
+        # would have them in the way of everything else.
+        return Opening(workers=workers, smallest_share=min(SHARES), label=self.name)
+
+    @override
+    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+        """A cold wave, which starts processes, one at least that starts the rest, a warm one."""
+        return 2 * (float(case.parameters["seconds"]) + _PROBE_SECONDS) + _FILL_SECONDS + 1.0
+
+    @override
+    def measure(self, bench: Bench, case: Case) -> Iterator[Record]:
+        """The first wave at this share, one when the engine has started all that it starts, and
+        whole cores again; or the engine's words of refusal.
+        """
+        _, share = resource_of(case)
+        fitting = slots(bench.plan.workers, share)
+        cold, warm = refine(case, phase=COLD), refine(case, phase=WARM)
+        try:
+            yield _wave(bench, cold, fitting)
+        except CpusRejectedError as refusal:
+            for phase in (cold, warm):
+                yield Rejected(**bench.head(), case=phase, words=str(refusal))
+            return
+        _fill(bench, case, fitting)
+        yield _wave(bench, warm, fitting)
+        # As many whole cores as there are must be free again.
+        nap = sleep.task(bench.label(), _FILL_SECONDS)
+        yield bench.run(refine(case, phase=AFTER), [nap] * bench.plan.workers)
 
 
-def expected_s(_plan: Plan, case: Case, _workers: int, _image_s: float) -> float:
-    """A cold wave, which starts processes, at least one that starts the rest, and a warm one."""
-    return 2 * (float(case.parameters["seconds"]) + _PROBE_SECONDS) + _FILL_SECONDS + 1.5
+def resource_of(case: Case) -> tuple[str, float]:
+    """What is shared, and how much of it a task asks for."""
+    resource = SLOTS if SLOTS in case.parameters else CPUS
+    return resource, float(case.parameters[resource])
 
 
-def measure(bench: Bench, case: Case) -> Iterator[Record]:
-    """The first wave at this share, and one when the engine has started all that it starts; or
-    the engine's words of refusal.
-    """
-    cpus = float(case.parameters["cpus"])
-    fitting = slots(bench.plan.workers, cpus)
-    cold, warm = refine(case, phase="cold"), refine(case, phase="warm")
-    try:
-        yield _wave(bench, cold, cpus, fitting)
-    except CpusRejectedError as refusal:
-        for phase in (cold, warm):
-            yield Rejected(**bench.head(), case=phase, words=str(refusal))
-        return
-    _fill(bench, cpus, fitting)
-    yield _wave(bench, warm, cpus, fitting)
+def slots(capacity: int, share: float) -> int:
+    """floor(C / f) of the decimal that was written, not of its binary neighbour."""
+    return int(Fraction(capacity) / Fraction(str(share)))
 
 
-def _wave(bench: Bench, case: Case, cpus: float, fitting: int) -> TaskRun:
+def _wave(bench: Bench, case: Case, fitting: int) -> TaskRun:
     label = bench.label()
     tasks = [sleep.task(label, float(case.parameters["seconds"]))] * fitting
     tasks += [sleep.task(label, _PROBE_SECONDS)] * max(1, fitting // 4)
-    return bench.run(case, tasks, cpus=cpus)
+    return bench.run(case, tasks, memory=True, **_asked(case))
 
 
-def _fill(bench: Bench, cpus: float, fitting: int) -> None:
+def _fill(bench: Bench, case: Case, fitting: int) -> None:
     """Unmeasured waves until as many tasks as fit have run in workers of their own.
 
     Ray and Spark run a task in a process, which they start when there is demand and no idle one:
     the cold wave ends before all have been started.
     """
-    case = Case(experiment="fractional", parameters={})
     for _ in range(_FILL_WAVES):
         tasks = [sleep.task(bench.label(), _FILL_SECONDS)] * fitting
-        if bench.run(case, tasks, cpus=cpus).workers_seen >= fitting:
+        if bench.run(case, tasks, **_asked(case)).workers_seen >= fitting:
             return
 
 
-def slots(cores: int, cpus: float) -> int:
-    """floor(C / f) of the decimal that was written, not of its binary neighbour."""
-    return int(Fraction(cores) / Fraction(str(cpus)))
+class _Asked(TypedDict, total=False):
+    cpus: float
+    slots: float
+
+
+def _asked(case: Case) -> _Asked:
+    resource, share = resource_of(case)
+    return {"cpus": share} if resource == CPUS else {"slots": share}

@@ -4,16 +4,23 @@ import random
 import time
 from collections.abc import Iterator
 
+from typing_extensions import override
+
 from compare.bench import Bench, refine
-from compare.experiments import sweep
+from compare.experiments.base import Experiment
+from compare.experiments.sweep import Sweep
 from compare.presets import Preset
 from compare.records import Case, Measurement, Plan, RoundTrips, TaskRun, Workload
-from workload import noop
+from engines.interface import Capability
+from workload import noop, spin
 from workload.task import run_packed
 
+BULK, ONE_BY_ONE = "bulk", "one by one"
+"""How the tasks of a sweep are submitted."""
 _PILOT_TASKS = 50
 _FEWEST, _MOST = 80, 10_000
-_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1)
+_DECADES = (1, 10, 100, 1000)
+_FRACTIONS = (1 / 4, 1 / 2, 1)
 """Of the largest number of no-ops: a + b·N needs several N, and b lives in the large ones."""
 _POINTS = 12
 """Of a sweep, about."""
@@ -21,45 +28,80 @@ _FEWEST_ROUND_TRIPS, _MOST_ROUND_TRIPS = 20, 1000
 """Enough for a median and for a 99th percentile: 10 / (1 - p)."""
 
 
-def cases(preset: Preset, _workload: Workload | None) -> tuple[Case, ...]:
+class Overhead(Experiment):
     """No-ops, as many as fit a budget, and fixed work in tasks of many sizes."""
-    return (
-        Case(experiment="overhead", parameters={"budget_s": preset.overhead_budget_s}),
-        Case(experiment="overhead", parameters={"point_s": preset.point_s}),
-    )
 
+    name = "overhead"
 
-def expected_s(_plan: Plan, case: Case, _workers: int, _image_s: float) -> float:
-    """The budget for the largest N, once more for the smaller ones, and for the round trips; or
-    the points of a sweep and its calibration.
-    """
-    if is_sweep(case):
-        return 1.0 + _POINTS * float(case.parameters["point_s"])
-    return float(case.parameters["budget_s"]) * (sum(_FRACTIONS) + 0.5)
+    @override
+    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
+        return (
+            Case(experiment=self.name, parameters={"budget_s": preset.overhead_budget_s}),
+            *(
+                Case(
+                    experiment=self.name,
+                    parameters={"submission": how, "point_s": preset.point_s},
+                )
+                for how in (BULK, ONE_BY_ONE)
+            ),
+        )
+
+    @override
+    def needs(self, case: Case) -> frozenset[Capability]:
+        one_by_one = case.parameters.get("submission") == ONE_BY_ONE
+        return frozenset({Capability.BULK} if one_by_one else ())
+
+    @override
+    def calibrated(self, case: Case) -> bool:
+        return is_sweep(case)
+
+    @override
+    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+        """The budget for the largest N, once more for the smaller ones, and for the round trips;
+        or the points of a sweep and its calibration.
+        """
+        if is_sweep(case):
+            return 1.0 + _POINTS * float(case.parameters["point_s"])
+        return float(case.parameters["budget_s"]) * (sum(_FRACTIONS) + 0.5)
+
+    @override
+    def measure(self, bench: Bench, case: Case) -> Iterator[Measurement]:
+        """No-ops in batches of several sizes in random order, then one by one; or a sweep."""
+        return _sweep(bench, case) if is_sweep(case) else _costs(bench, case)
 
 
 def is_sweep(case: Case) -> bool:
-    """Of the two cases here, the one with work in its tasks."""
-    return case.experiment == "overhead" and "point_s" in case.parameters
+    """Fixed work in tasks of many sizes, from which METG is read."""
+    return "point_s" in case.parameters
 
 
-def measure(bench: Bench, case: Case) -> Iterator[Measurement]:
-    """No-ops in batches of several sizes in random order, then one by one; or a sweep."""
-    return sweep.measure(bench, case) if is_sweep(case) else _costs(bench, case)
+def _sweep(bench: Bench, case: Case) -> Iterator[TaskRun]:
+    engine = bench.engine
+    one_by_one = case.parameters["submission"] == ONE_BY_ONE
+
+    def batch(iterations: int, count: int) -> TaskRun:
+        tasks = [spin.task(bench.label(), iterations)] * count
+        return bench.run(
+            refine(case, iterations=iterations),
+            tasks,
+            spans=False,
+            send=(lambda packed: engine.run_one_by_one(run_packed, packed)) if one_by_one else None,
+        )
+
+    return Sweep(bench, case, batch).run()
 
 
 def _costs(bench: Bench, case: Case) -> Iterator[Measurement]:
     budget_s = float(case.parameters["budget_s"])
-    case = Case(experiment=case.experiment, parameters={})
     # Processes start and code paths warm up in a first pilot; the second gives the rate.
     _no_ops(bench, case, _PILOT_TASKS)
     pilot = _no_ops(bench, case, _PILOT_TASKS)
-    most = budget_s / pilot.makespan_s * _PILOT_TASKS
-    most = min(max(most, _FEWEST), _MOST)
-    sizes = [round(most * fraction) for fraction in _FRACTIONS]
+    most = round(min(max(budget_s / pilot.makespan_s * _PILOT_TASKS, _FEWEST), _MOST))
+    sizes = {*(n for n in _DECADES if n < most), *(round(most * f) for f in _FRACTIONS)}
+    shuffled = sorted(sizes)
     # Seeded and shuffled: a drift must not look like a dependence on N.
-    random.Random(f"{bench.plan.seed}/{bench.session.id}").shuffle(sizes)  # noqa: S311
-    for size in sizes:
+    random.Random(f"{bench.plan.seed}/{bench.session.id}").shuffle(shuffled)  # noqa: S311
+    for size in shuffled:
         yield _no_ops(bench, case, size)
     yield _round_trips(bench, case, budget_s / 2)
 
@@ -79,4 +121,4 @@ def _round_trips(bench: Bench, case: Case, budget_s: float) -> RoundTrips:
         submitted_s = time.monotonic()
         list(bench.engine.run(run_packed, tasks))
         samples.append(time.monotonic() - submitted_s)
-    return RoundTrips(**bench.head(), case=refine(case, round_trips=1), samples_s=tuple(samples))
+    return RoundTrips(**bench.head(), case=case, samples_s=tuple(samples))

@@ -2,12 +2,12 @@
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
-from compare.bench import Bench, refine
+from compare.bench import Bench
 from compare.granularity import THRESHOLDS, Point, bracket, point
-from compare.records import SERIAL, Case, TaskRun
-from workload import noop, spin
+from compare.records import Case, TaskRun
 
 _LADDER = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16)
 """Work of a task in units of what the engine was seen to add to one."""
@@ -21,24 +21,25 @@ _LONGEST_POINT_S = 2.0
 """but no longer.  Nor are there steps to larger tasks that would take longer."""
 
 
-def measure(bench: Bench, case: Case) -> Iterator[TaskRun]:
+Batch: TypeAlias = Callable[[int, int], TaskRun]
+"""Runs about as many tasks (second) of so many iterations each (first)."""
+
+
+class Sweep:
     """The ladder in random order; further steps where it does not reach across a threshold; then
     points between those that bracket one.
     """
-    return _Sweep(bench, case).run()
 
-
-class _Sweep:
-    def __init__(self, bench: Bench, case: Case) -> None:
+    def __init__(self, bench: Bench, case: Case, batch: Batch) -> None:
         self._bench = bench
         self._case = case
-        self._workers = 1 if bench.session.engine == SERIAL else bench.plan.workers
-        if bench.iteration_s is None:
-            raise ValueError("a sweep needs a calibrated kernel")
-        self._iteration_s = bench.iteration_s
+        self._batch = batch
+        self._workers = bench.workers
+        self._iteration_s = bench.calibrated_s()
         self._points: dict[float, Point] = {}
 
     def run(self) -> Iterator[TaskRun]:
+        """Each point as it is measured."""
         added_s, fixed_s = self._added_and_fixed_s()
         wanted_s = float(self._case.parameters["point_s"])
         self._point_s = max(wanted_s, min(fixed_s / _FIXED_SHARE, _LONGEST_POINT_S))
@@ -54,27 +55,23 @@ class _Sweep:
 
     def _added_and_fixed_s(self) -> tuple[float, float]:
         """What a worker loses to a task, and any run to its beginning, from two pilots."""
-        few, many = self._workers, _PILOT_TASKS * self._workers
-        few_s, many_s = (min(self._no_ops_s(count), self._no_ops_s(count)) for count in (few, many))
-        per_task_s = max((many_s - few_s) / (many - few), many_s / many / 10)
+        pilots = [
+            min((self._batch(0, count) for _ in range(2)), key=lambda run: run.makespan_s)
+            for count in (self._workers, _PILOT_TASKS * self._workers)
+        ]
+        (few, few_s), (many, many_s) = ((run.tasks, run.makespan_s) for run in pilots)
+        slope_s = (many_s - few_s) / (many - few) if many > few else 0.0
+        per_task_s = max(slope_s, many_s / many / 10)
         return per_task_s * self._workers, max(few_s - per_task_s * few, 0.0)
-
-    def _no_ops_s(self, count: int) -> float:
-        tasks = [noop.task(self._bench.label())] * count
-        return self._bench.run(self._case, tasks, spans=False).makespan_s
 
     def _measured(self, work_s: float) -> TaskRun:
         iterations = max(1, round(work_s / self._iteration_s))
         waves = max(_FEWEST_WAVES, math.ceil(self._point_s / (work_s + self._added_s)))
-        count = min(waves * self._workers, _MOST_TASKS)
-        task = spin.task(self._bench.label(), iterations)
-        run = self._bench.run(
-            refine(self._case, iterations=iterations), [task] * count, spans=False
-        )
+        run = self._batch(iterations, min(waves * self._workers, _MOST_TASKS))
         self._points[work_s] = point(
             makespan_s=run.makespan_s,
             workers=self._workers,
-            tasks=count,
+            tasks=run.tasks,
             work_s=iterations * self._iteration_s,
         )
         return run

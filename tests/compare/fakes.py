@@ -4,6 +4,7 @@
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +13,11 @@ from compare.records import (
     SERIAL,
     Calibration,
     Case,
+    EngineSpan,
     Failure,
     Lifecycle,
     NotApplicable,
+    OwnTrace,
     Plan,
     Record,
     Rejected,
@@ -48,15 +51,26 @@ class FakeEngine:
         default_factory=lambda: {1.0: 2, 0.5: 4, 0.25: 8, 0.1: 20}
     )
     """Tasks at once for each share, or the words of refusal; empty: it has no such thing."""
+    awaits: bool = False
+    traces: bool = False
 
 
 ENGINES = {
     CEILING: FakeEngine(chunk_s=0.8, per_task_s=0.00002, fixed_s=0.001, open_s=0.3, slots={}),
-    SERIAL: FakeEngine(chunk_s=0.78, per_task_s=0.00001, fixed_s=0.0001, open_s=0.001, slots={}),
+    SERIAL: FakeEngine(
+        chunk_s=0.78, per_task_s=0.00001, fixed_s=0.0001, open_s=0.001, slots={}, awaits=True
+    ),
     "multiprocessing": FakeEngine(chunk_s=0.81, per_task_s=0.00005, open_s=0.2, slots={}),
-    "ray": FakeEngine(chunk_s=0.82, per_task_s=0.0003, fixed_s=0.02, open_s=3.1),
+    "ray": FakeEngine(
+        chunk_s=0.82, per_task_s=0.0003, fixed_s=0.02, open_s=3.1, awaits=True, traces=True
+    ),
     "dask": FakeEngine(
-        chunk_s=0.83, per_task_s=0.0008, open_s=1.4, slots={1.0: 2, 0.5: 5, 0.25: 8, 0.1: 20}
+        chunk_s=0.83,
+        per_task_s=0.0008,
+        open_s=1.4,
+        slots={1.0: 2, 0.5: 5, 0.25: 8, 0.1: 20},
+        awaits=True,
+        traces=True,
     ),
     "spark": FakeEngine(
         chunk_s=0.95,
@@ -64,6 +78,7 @@ ENGINES = {
         fixed_s=0.4,
         open_s=6.2,
         slots={1.0: 2, 0.5: "a task must ask for 1 core or more", 0.25: 2, 0.1: 2},
+        traces=True,
     ),
 }
 
@@ -118,10 +133,29 @@ def _sessions(bare: Plan) -> Iterator[Session]:
                         block=block,
                         position=position,
                         engine=engine,
+                        label=suffix.removeprefix("-"),
+                        workers=bare.workers,
                         smallest_share=smallest,
+                        traced=False,
                         cases=tuple(cases),
                     )
                     position += 1
+    if bare.native_trace:
+        for engine in bare.engines:
+            if engine not in bare.missing and ENGINES.get(engine, FakeEngine()).traces:
+                whole, _ = _cases(replace(bare, experiments=("throughput",)), engine)
+                yield Session(
+                    id=f"{bare.blocks}-{engine}-traced",
+                    block=bare.blocks,
+                    position=position,
+                    engine=engine,
+                    label="traced",
+                    workers=bare.workers,
+                    smallest_share=1.0,
+                    traced=True,
+                    cases=(timeline(bare)[0], *whole),
+                )
+                position += 1
 
 
 def _cases(bare: Plan, engine: str) -> tuple[list[Case], list[Case]]:
@@ -132,14 +166,24 @@ def _cases(bare: Plan, engine: str) -> tuple[list[Case], list[Case]]:
         whole.append(Case(experiment="throughput", parameters={"chunk": chunk}))
     if "overhead" in bare.experiments:
         whole.append(Case(experiment="overhead", parameters={"budget_s": 1.0}))
-        whole.append(Case(experiment="overhead", parameters={"point_s": 0.4}))
+        whole.append(Case(experiment="overhead", parameters={"submission": "bulk", "point_s": 0.4}))
     if "fractional" in bare.experiments and engine != CEILING:
         cases = [
             Case(experiment="fractional", parameters={"cpus": cpus, "seconds": 2.0})
             for cpus in SHARES
         ]
         (shares if ENGINES.get(engine, FakeEngine()).slots else whole).extend(cases)
+    if "timeline" in bare.experiments:
+        whole += timeline(bare)
     return whole, shares
+
+
+def timeline(bare: Plan) -> list[Case]:
+    sizes = {"tasks": 4 * bare.workers, "seconds": 0.5}
+    return [
+        Case(experiment="timeline", parameters={"how": how, **sizes})
+        for how in ("blocking", "awaited")
+    ]
 
 
 def environment(**changes: object) -> dict[str, object]:
@@ -170,8 +214,19 @@ def run(
     records: list[Record] = []
     for session in of.sessions:
         engine = engines.get(session.engine, FakeEngine())
-        records += _session_records(of, session, engine, rng, noise)
+        records += _one_after_another(_session_records(of, session, engine, rng, noise))
     return Run(plan=of, environment=environment(), records=tuple(records))
+
+
+def _one_after_another(records: Iterator[Record]) -> Iterator[Record]:
+    """The runs of a session where they stand on its time axis."""
+    at_s = 1.0
+    for record in records:
+        if isinstance(record, TaskRun):
+            yield replace(record, submitted_s=at_s)
+            at_s += record.makespan_s + 0.1
+        else:
+            yield record
 
 
 def changed(of: Run, session: str, **changes: Any) -> Run:
@@ -196,6 +251,13 @@ def failed(of: Run, session: str, reason: str) -> Run:
     failure = Failure(**_head(lost), case=None, reason=reason)
     kept = tuple(record for record in of.records if record.session != session)
     return replace(of, records=(*kept, failure))
+
+
+def dropped(of: Run, sessions: AbstractSet[str]) -> Run:
+    """The run as if these had not been planned."""
+    left = tuple(session for session in of.plan.sessions if session.id not in sessions)
+    kept = tuple(record for record in of.records if record.session not in sessions)
+    return replace(of, plan=replace(of.plan, sessions=left), records=kept)
 
 
 def interrupted(of: Run, sessions: int) -> Run:
@@ -247,12 +309,16 @@ def _session_records(
             yield from _overhead(session, engine, noisy)
         if case.experiment == "fractional":
             yield from _shares(of, session, case, engine, noisy)
+        if case.experiment == "timeline":
+            yield _waits(of, session, case, engine)
+    if session.traced:
+        spans = tuple(EngineSpan("task", f"pid {n % 2}", 1.0 + n, 1.5 + n) for n in range(4))
+        yield OwnTrace(**_head(session), spans=spans)
     yield Lifecycle(
         **_head(session),
-        smallest_share=session.smallest_share,
         open_s=noisy(engine.open_s),
         first_result_s=noisy(0.01),
-        warm_up_s=noisy(4.0) if session.smallest_share == 1.0 and of.workload else None,
+        warm_up_s=noisy(4.0) if not session.label and of.workload else None,
         close_s=noisy(0.2),
         engine_workers=1 if session.engine == SERIAL else of.workers,
         settings=(Setting(name="workers", value=str(of.workers), reason="the same for all"),),
@@ -345,8 +411,44 @@ def _shares(
         )
         waves = math.ceil(tasks / slots)
         yield _task_run(
-            session, phased, len(spans), makespan_s=noisy(2.02 * waves), cpu_s=0.1, spans=spans
+            session,
+            phased,
+            len(spans),
+            makespan_s=noisy(2.02 * waves),
+            cpu_s=0.1,
+            peak_memory_bytes=engine.memory_bytes,
+            peak_processes=tasks + 3,
+            peak_threads=4 * tasks,
+            spans=spans,
         )
+    if not isinstance(slots, str):
+        after = replace(case, parameters={**case.parameters, "phase": "after"})
+        spans = tuple(Span(i, i, 0.01, 0.51, 0.52) for i in range(of.workers))
+        yield _task_run(session, after, of.workers, makespan_s=0.52, spans=spans)
+
+
+def _waits(of: Plan, session: Session, case: Case, engine: FakeEngine) -> Record:
+    awaited = case.parameters["how"] == "awaited"
+    if awaited and not engine.awaits:
+        reason = f"{session.engine} has no way to let a task wait without its worker waiting, too"
+        return NotApplicable(**_head(session), case=case, reason=reason)
+    tasks, seconds = int(case.parameters["tasks"]), float(case.parameters["seconds"])
+    workers = 1 if session.engine == SERIAL else of.workers
+    spans = []
+    for task in range(tasks):
+        wave = 0 if awaited else task // workers
+        start_s = 0.01 + wave * (seconds + 0.002) + task * 0.0001
+        spans.append(
+            Span(task, task % workers, start_s, start_s + seconds, start_s + seconds + 0.001)
+        )
+    return _task_run(
+        session,
+        case,
+        tasks,
+        makespan_s=spans[-1].received_s,
+        workers_seen=workers,
+        spans=tuple(spans),
+    )
 
 
 def _task_run(session: Session, case: Case, tasks: int, **fields: Any) -> TaskRun:
@@ -354,7 +456,11 @@ def _task_run(session: Session, case: Case, tasks: int, **fields: Any) -> TaskRu
         "items": tasks,
         "first_result_s": fields["makespan_s"] / tasks,
         "cpu_s": fields["makespan_s"],
+        "submitted_s": 0.0,
         "peak_memory_bytes": None,
+        "peak_processes": None,
+        "peak_threads": None,
+        "set_ups": 0,
         "received": (1,) * tasks,
         "kernel_calls": tasks,
         "workers_seen": 1,

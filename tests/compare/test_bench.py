@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, Self
 
+import pytest
 from typing_extensions import override
 
 from compare.bench import Bench
 from compare.records import Case
-from engines.interface import Capability, Engine, Input, Output, Resources, Setting
+from engines.interface import Capability, Engine, Input, Output, OwnSpan, Resources, Setting
 from tests.compare import fakes
-from workload import noop
+from workload import noop, sleep
 from workload.task import run_packed
 
 TASKS = 5000
@@ -41,6 +42,7 @@ class FreeEngine(Engine):
         inputs: Sequence[Input],
         *,
         cpus: float = 1.0,
+        slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
         yield from enumerate(self._reports)
 
@@ -65,3 +67,36 @@ def test_the_harness_takes_less_than_50_microseconds_a_task() -> None:
         assert run.received == (1,) * TASKS
     # The quickest: whatever else runs on the machine can only add to it.
     assert min(seconds) < MOST_S
+
+
+class RecordingEngine(FreeEngine):
+    """Keeps a record of its own, with the time of day."""
+
+    @override
+    def run(
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        *,
+        cpus: float = 1.0,
+        slots: float | None = None,
+    ) -> Iterator[tuple[int, Output]]:
+        self.began_s = time.time()
+        yield from ((index, function(value)) for index, value in enumerate(inputs))
+        self.ended_s = time.time()
+
+    @override
+    def own_trace(self) -> tuple[OwnSpan, ...]:
+        return (OwnSpan(name="all", worker="me", start_s=self.began_s, end_s=self.ended_s),)
+
+
+def test_an_engines_own_record_is_put_on_the_axis_of_the_runs() -> None:
+    plan = fakes.plan()
+    bench = Bench(RecordingEngine(), plan, plan.sessions[0])
+    time.sleep(0.2)
+    run = bench.run(Case(experiment="timeline", parameters={}), [sleep.task("rest", 0.1)] * 3)
+    (own,) = bench.own_trace().spans
+    assert (own.name, own.worker) == ("all", "me")
+    assert own.start_s == pytest.approx(run.submitted_s, abs=0.02)
+    assert own.end_s == pytest.approx(run.submitted_s + run.makespan_s, abs=0.02)
+    assert run.submitted_s > 0.2

@@ -178,7 +178,8 @@ def test_the_parts_of_a_makespan_add_up_to_it() -> None:
     found = parts(run, 2)
     assert found is not None
     assert found.kernel_s == pytest.approx(3.5 / 2)
-    assert found.gaps_s == pytest.approx((0.1 + 0.4 + 0.2 + 0.3) / 2)
+    assert found.submit_s == pytest.approx(0.1)
+    assert found.gaps_s == pytest.approx((0.3 + 0.2 + 0.3) / 2)
     assert found.tail_s == pytest.approx(1.5 / 2)
     assert found.return_s == pytest.approx(0.2)
     assert found.total_s() == pytest.approx(run.makespan_s)

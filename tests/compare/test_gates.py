@@ -12,7 +12,7 @@ OUTPUTS = VALID.outputs or ()
 
 
 def reasons(run: TaskRun, **plan_changes: object) -> tuple[str, ...]:
-    return invalid_reasons(run, fakes.reference(), fakes.plan(**plan_changes))
+    return invalid_reasons(run, fakes.reference(), fakes.plan(**plan_changes), 2)
 
 
 def test_a_valid_run_has_no_reason() -> None:
@@ -22,7 +22,7 @@ def test_a_valid_run_has_no_reason() -> None:
 def test_the_serial_engine_needs_no_reference_and_one_worker() -> None:
     spans = tuple(Span(i, 0, float(i), i + 1.0, i + 1.0) for i in range(VALID.tasks))
     serial = replace(fakes.reference(), spans=spans)
-    assert invalid_reasons(serial, None, fakes.plan()) == ()
+    assert invalid_reasons(serial, None, fakes.plan(), 1) == ()
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_serial_engine_needs_no_reference_and_one_worker() -> None:
                 "the first is image 46: 'cat' instead of 'label 4'"
             ),
         ),
-        (replace(VALID, outputs=OUTPUTS[:-1]), "47 outputs, but the serial engine has 48"),
+        (replace(VALID, outputs=OUTPUTS[:-1]), "47 outputs for 48 images"),
         (replace(VALID, threads=(1, 2)), "native threads read in the tasks: 1, 2; planned: 1"),
         (replace(VALID, threads=()), "no native thread budget could be read in the tasks"),
         (replace(VALID, workers_seen=1), "1 of 2 workers took part"),
@@ -64,7 +64,7 @@ def test_each_broken_gate_is_named(broken: TaskRun, reason: str) -> None:
 
 
 def test_outputs_that_cannot_be_checked_are_not_valid() -> None:
-    (reason,) = invalid_reasons(VALID, None, fakes.plan())
+    (reason,) = invalid_reasons(VALID, None, fakes.plan(), 2)
     assert reason == "there is no valid run of the serial engine to check the outputs against"
 
 

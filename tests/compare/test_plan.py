@@ -8,17 +8,21 @@ from hypothesis import strategies as st
 
 from compare.plan import Request, make_plan
 from compare.presets import PRESETS
-from compare.records import CEILING, Plan
+from compare.records import CEILING, Plan, Workload
 from engines.interface import Config
+from tests.compare import fakes
 
 ENGINES = ("serial", "multiprocessing", "ray", "dask", "spark")
 
 
-def planned(
+def planned(  # noqa: PLR0913 - one for each part of the request that a test changes
     seed: int = 0,
     blocks: int | None = None,
     preset: str = "quick",
     missing: dict[str, str] | None = None,
+    *,
+    workload: Workload | None = None,
+    native_trace: bool = False,
 ) -> Plan:
     request = Request(
         engines=ENGINES,
@@ -29,8 +33,9 @@ def planned(
         threads_per_worker=1,
         config=Config.TUNED,
         seed=seed,
+        native_trace=native_trace,
     )
-    return make_plan(request, "run", None, missing or {})
+    return make_plan(request, "run", workload, missing or {})
 
 
 @given(seed=st.integers(), blocks=st.integers(1, 6), preset=st.sampled_from(list(PRESETS)))
@@ -40,8 +45,8 @@ def test_every_block_holds_every_engine_once_with_each_kind_of_session(
     plan = planned(seed, blocks, preset)
     for block in range(1, blocks + 1):
         sessions = [session for session in plan.sessions if session.block == block]
-        whole = Counter(s.engine for s in sessions if s.smallest_share == 1.0)
-        shares = Counter(s.engine for s in sessions if s.smallest_share < 1.0)
+        whole = Counter(s.engine for s in sessions if not s.label)
+        shares = Counter(s.engine for s in sessions if s.label)
         assert whole == Counter((CEILING, *ENGINES))
         assert shares == Counter(("ray", "dask", "spark"))
 
@@ -76,3 +81,24 @@ def test_a_missing_engine_has_no_session_but_stays_in_the_plan(engine: str) -> N
     plan = planned(missing={engine: "not installed"})
     assert engine in plan.engines
     assert engine not in {session.engine for session in plan.sessions}
+
+
+@pytest.mark.parametrize("workload", [None, fakes.workload()], ids=["no images", "images"])
+def test_native_traces_are_taken_after_all_that_is_timed(workload: Workload | None) -> None:
+    plain = planned(blocks=2, workload=workload)
+    plan = planned(blocks=2, workload=workload, native_trace=True)
+    assert plan.native_trace
+    assert plan.sessions[: len(plain.sessions)] == plain.sessions
+    traced = plan.sessions[len(plain.sessions) :]
+    assert [session.id for session in traced] == ["2-ray-traced", "2-dask-traced", "2-spark-traced"]
+    assert not any(session.traced for session in plain.sessions)
+    assert all(session.traced and session.label and session.block == 2 for session in traced)
+    ran = ["timeline"] if workload is None else ["timeline", "throughput"]
+    for session in traced:
+        assert [case.experiment for case in session.cases] == ran
+        assert session.cases[0].parameters["how"] == "blocking"
+
+
+def test_a_missing_engine_is_not_asked_for_a_trace() -> None:
+    plan = planned(missing={"ray": "not installed"}, native_trace=True)
+    assert [s.engine for s in plan.sessions if s.traced] == ["dask", "spark"]

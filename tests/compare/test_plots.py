@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -10,6 +11,7 @@ from compare.statistics import rows
 from tests.compare import fakes
 
 ALL = ["throughput.svg", "lanes.svg", "overhead.svg", "efficiency.svg", "fractional.svg"]
+PICTURES = [*ALL, "timeline.svg"]
 
 
 def written(run: Run, folder: Path) -> list[Path]:
@@ -35,15 +37,32 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
         (fakes.interrupted(fakes.run(), 0), []),
         (fakes.run(fakes.plan(experiments=("overhead",))), ["overhead.svg", "efficiency.svg"]),
         (fakes.run(fakes.plan(blocks=1)), ALL),
+        (fakes.run(fakes.plan(experiments=("timeline",))), ["timeline.svg"]),
+        (fakes.interrupted(fakes.run(fakes.plan(experiments=("timeline",))), 0), []),
         (fakes.failed(fakes.run(fakes.plan(blocks=1)), "1-ceiling", "killed"), ALL),
     ],
-    ids=["nothing", "overhead alone", "one block", "no ceiling"],
+    ids=["nothing", "overhead alone", "one block", "timeline alone", "no timeline", "no ceiling"],
 )
 def test_what_was_not_measured_is_not_drawn(run: Run, names: list[str], tmp_path: Path) -> None:
     assert [path.name for path in written(run, tmp_path)] == names
-    assert [name for name in ALL if f"](plots/{name})" in summary_markdown(run)] == names
+    assert [name for name in PICTURES if f"](plots/{name})" in summary_markdown(run)] == names
 
 
 def test_an_engine_nobody_has_heard_of_is_drawn(tmp_path: Path) -> None:
     plan = fakes.plan(engines=("serial", *(f"engine-{n}" for n in range(9))))
     assert [path.name for path in written(fakes.run(plan), tmp_path)] == ALL
+
+
+def test_an_engine_that_cannot_wait_without_blocking_says_so_in_the_picture(tmp_path: Path) -> None:
+    plan = fakes.plan(experiments=("timeline",), blocks=1, missing={"dask": "not installed"})
+    run = fakes.failed(fakes.run(plan), "1-ray", "it broke")
+    (path,) = written(run, tmp_path)
+    labels = re.findall("<!-- (.*: .*|.*, .*) -->", path.read_text())
+    assert [label for label in labels if "spark" in label] == [
+        *("spark, blocking", "spark: cannot await")
+    ]
+    assert [label for label in labels if "serial" in label] == [
+        *("serial, blocking", "serial, awaited")
+    ]
+    assert "dask, awaited: not run" in labels
+    assert "ray, blocking: failed" in labels

@@ -135,3 +135,22 @@ def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run) -> N
     for engine in ("ceiling", *run.plan.engines):
         assert sum(line.strip().startswith(engine) for line in lines) == 1
     assert "…" not in "".join(lines)
+
+
+def test_the_report_says_where_the_trace_is_and_who_keeps_none() -> None:
+    plan = fakes.plan(missing={"dask": "it needs 'distributed'"}, native_trace=True)
+    text = summary_markdown(fakes.run(plan))
+    assert "[trace.json](trace.json)" in text
+    assert "https://ui.perfetto.dev" in text
+    assert "None is kept by serial, multiprocessing." in text
+    assert "own" not in summary_markdown(fakes.run()).split("## Trace")[1].split("## ")[0]
+
+
+def test_a_setting_of_traced_sessions_alone_is_told_as_such() -> None:
+    run = fakes.run(fakes.plan(native_trace=True))
+    record = Setting(name="eventLog", value="on", reason="its own record")
+    other = Setting(name="workers", value="2", reason="the same for all")
+    run = fakes.changed(run, "3-spark-traced", settings=(other, record))
+    text = summary_markdown(run)
+    assert "| eventLog | on | spark (traced) | its own record |" in text
+    assert text.count("(traced)") == 1

@@ -18,7 +18,11 @@ OVERHEAD = {
     "round_trip_p95",
     "round_trip_p99",
 }
-FRACTIONAL = {"admitted", "peak_concurrency", "admission_accuracy", "makespan", "cpu_use"}
+PARTS = {"submit", "run", "between", "tail", "return", "task_wait_p50", "task_return_p50"}
+FRACTIONAL = {
+    *("admitted", "peak_concurrency", "admission_accuracy", "ramp", "makespan", "cpu_use"),
+    *("processes", "native_threads", "memory"),
+}
 STARTUP = {"open", "first_result", "warm_up", "close"}
 
 
@@ -64,7 +68,7 @@ def missing_dask() -> Run:
 def test_every_planned_row_is_present_once(run: Run) -> None:
     everyone = {CEILING, *run.plan.engines}
     plain = {
-        *(("throughput", metric) for metric in THROUGHPUT),
+        *(("throughput", metric) for metric in THROUGHPUT | PARTS),
         *(("overhead", metric) for metric in OVERHEAD),
         *(("startup", metric) for metric in STARTUP),
         ("memory", "peak_memory"),
@@ -80,6 +84,11 @@ def test_every_planned_row_is_present_once(run: Run) -> None:
         for metric in FRACTIONAL
         for cpus in fakes.SHARES
         for phase in ("cold", "warm")
+    }
+    expected |= {
+        ("fractional", engine, "capacity_after", cpus, "after")
+        for engine in everyone - {CEILING}
+        for cpus in fakes.SHARES
     }
     found = [
         (one.experiment, one.engine, one.metric, one.case.get("cpus"), one.case.get("phase"))
@@ -118,7 +127,7 @@ def test_speedup_and_efficiency_are_paired_within_blocks() -> None:
     # The machine is half as fast in block 2, for everybody.
     slow = run
     for session in run.plan.sessions:
-        if session.block == 2 and session.smallest_share == 1.0:
+        if session.block == 2 and not session.label:
             before = next(r for r in run.records if r.session == session.id)
             assert isinstance(before, TaskRun)
             slow = fakes.changed(slow, session.id, makespan_s=2 * before.makespan_s)

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from compare.records import Case, Failure, NotApplicable, Record, RoundTrips, Span, TaskRun
+from compare.records import (
+    Case,
+    EngineSpan,
+    Failure,
+    NotApplicable,
+    OwnTrace,
+    Record,
+    RoundTrips,
+    Span,
+    TaskRun,
+)
 from compare.store import RunFolder, StoreError, decode, encode, finished_sessions
 from tests.compare.test_plan import planned
 
@@ -16,12 +26,16 @@ RUN = TaskRun(
     case=CASE,
     tasks=2,
     items=2,
+    submitted_s=1.5,
     makespan_s=0.1 + 0.2,
     first_result_s=1e-9,
     cpu_s=0.0,
     peak_memory_bytes=None,
+    peak_processes=None,
+    peak_threads=7,
     received=(1, 1),
     kernel_calls=2,
+    set_ups=0,
     workers_seen=2,
     threads=(1,),
     niceness=(0,),
@@ -33,6 +47,7 @@ RECORDS: list[Record] = [
     RUN,
     RoundTrips(**HEAD, case=CASE, samples_s=(0.1, 0.2)),  # type: ignore[arg-type]
     NotApplicable(**HEAD, case=CASE, reason="no"),  # type: ignore[arg-type]
+    OwnTrace(**HEAD, spans=(EngineSpan("task", "pid 7", 0.1, 0.2),)),  # type: ignore[arg-type]
     Failure(**HEAD, case=None, reason="it fell\nover"),  # type: ignore[arg-type]
 ]
 
@@ -88,7 +103,7 @@ def test_a_torn_last_line_is_left_out(folder: RunFolder) -> None:
 
 
 def test_a_session_has_finished_with_its_lifecycle_or_when_it_failed_as_a_whole() -> None:
-    assert finished_sessions(RECORDS[:3]) == frozenset()
+    assert finished_sessions(RECORDS[:-1]) == frozenset()
     assert finished_sessions(RECORDS) == {"1-ray"}
 
 

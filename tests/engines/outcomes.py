@@ -63,6 +63,7 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
     *,
     config: Config = Config.TUNED,
     smallest_share: float = 1.0,
+    traced: bool = False,
     end_with: signal.Signals | None = None,
     grace_s: float = 2.0,
     environment: tuple[tuple[str, str], ...] = (),
@@ -72,7 +73,11 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
     With ``end_with``, the signal is sent when the scenario has said that it is running.
     """
     resources = Resources(
-        workers=WORKERS, threads_per_worker=THREADS, smallest_share=smallest_share, config=config
+        workers=WORKERS,
+        threads_per_worker=THREADS,
+        smallest_share=smallest_share,
+        config=config,
+        traced=traced,
     )
     # The tests' own process may have helpers, such as a resource tracker of multiprocessing.
     others = frozenset(psutil.Process().children(recursive=True))
@@ -114,6 +119,7 @@ def _started(
         "threads_per_worker": resources.threads_per_worker,
         "smallest_share": resources.smallest_share,
         "config": resources.config.value,
+        "traced": resources.traced,
     }
     # A short path: Unix sockets are made below it.
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:

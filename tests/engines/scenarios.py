@@ -8,6 +8,7 @@ Prints one line of JSON: what was seen.  Judges nothing; the tests do.
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,13 +17,23 @@ import psutil
 
 from compare.processes import stop_on_signals
 from engines.errors import CpusRejectedError, WorkerLostError
-from engines.interface import Config, Engine, Resources
+from engines.interface import Capability, Config, Engine, Node, Resources
 from engines.registry import load_engine
 from tests.engines import tasks
 from workload.interface import Task
 from workload.task import run_task
 
 LONG_S = 120
+TOO_MUCH = 64
+"""Cores, or slots, that no engine is given in the tests."""
+
+SUMS = (
+    (Node(value=1, needs=()), Node(value=2, needs=()), Node(value=3, needs=())),
+    (Node(value=10, needs=(2, 0)), Node(value=20, needs=(1,)), Node(value=30, needs=(0, 1))),
+    (Node(value=100, needs=(1, 0)), Node(value=200, needs=(1,))),
+    (Node(value=1000, needs=()), Node(value=2000, needs=(0, 1)), Node(value=3000, needs=(1,))),
+)
+"""Outputs that several need, that nobody needs, and a task that needs none in the midst."""
 
 
 def promises(engine: Engine) -> dict[str, object]:
@@ -67,6 +78,69 @@ def shares(engine: Engine) -> dict[str, object]:
         "peaks": list(peaks.items()),
         "refused": _rejection(lambda: list(engine.run(tasks.double, [1], cpus=1e-10))),
     }
+
+
+def mixes(engine: Engine) -> dict[str, object]:
+    """What the engine does with unusual shares, and with two runs at once."""
+    amounts = (0.3, 0.7, 1.5)
+    slots = {amount: _wave_or_words(engine, slots=amount) for amount in amounts}
+    cpus = {amount: _wave_or_words(engine, cpus=amount) for amount in amounts}
+    return {
+        "tenths": _tenths(engine),
+        "slots": list(slots.items()),
+        "cpus": list(cpus.items()),
+        "too_much": [_wave_or_words(engine, cpus=TOO_MUCH), _wave_or_words(engine, slots=TOO_MUCH)],
+        "together": _together(engine),
+    }
+
+
+def forms(engine: Engine) -> dict[str, object]:
+    """The other ways to run tasks, for those that have them; its own record comes first."""
+    list(engine.run(tasks.double, range(4)))
+    naps = [nap for _, nap in engine.run(tasks.nap, [0.2] * 6)]
+    since_s = time.time() - time.monotonic()
+    naps_s = [
+        (nap.started_s + since_s, nap.ended_s + since_s) for nap in map(tasks.Nap._make, naps)
+    ]
+    traced = _unless_missing(
+        lambda: [(one.name, one.worker, one.start_s, one.end_s) for one in engine.own_trace()]
+    )
+    return {
+        "naps_s": naps_s,
+        "own_trace": traced,
+        "one_by_one": _unless_missing(lambda: list(engine.run_one_by_one(abs, range(-50, 0)))),
+        "naps_one_by_one": _unless_missing(
+            lambda: [nap for _, nap in engine.run_one_by_one(tasks.nap, [0.3] * 6)]
+        ),
+        "awaited": _unless_missing(
+            lambda: list(engine.run_async(tasks.nap_awaited, [0.5 + i / 100 for i in range(20)]))
+        ),
+        "sums": _unless_missing(
+            lambda: [(i, one._asdict()) for i, one in _sums(engine)],
+        ),
+        "after": list(engine.run(tasks.double, range(3))),
+        "half_a_slot": None
+        if Capability.SLOTS in engine.capabilities
+        else _rejection(lambda: list(engine.run(tasks.double, [1], slots=0.5))),
+        **about(engine),
+    }
+
+
+def floats(engine: Engine) -> dict[str, object]:
+    """How many tasks run at once for a tenth of a core."""
+    return {
+        "peak": max(_wave(engine, [1.0] * 20, 0.1)["peak"] for _ in range(2)),
+        "more_than_a_core": _wave_or_words(engine, cpus=1.5),
+        "more_than_all_cores": _wave_or_words(engine, cpus=2.5),
+        **about(engine),
+    }
+
+
+def waits_one_by_one(engine: Engine) -> dict[str, object]:
+    """``waits``, with a call for each task."""
+    list(engine.run_one_by_one(tasks.double, range(4)))
+    say("running")
+    return {"naps": list(engine.run_one_by_one(tasks.nap, [LONG_S] * 12))}
 
 
 def fails(engine: Engine) -> dict[str, object]:
@@ -116,9 +190,54 @@ def _after_giving_up(engine: Engine) -> list[tuple[int, int]]:
     return list(engine.run(tasks.double, range(3)))
 
 
-def _wave(engine: Engine, naps_s: list[float], cpus: float) -> dict[str, float]:
+def _sums(engine: Engine) -> list[tuple[int, tasks.Sum]]:
+    return [(index, tasks.Sum(*one)) for index, one in engine.run_graph(tasks.add_up, SUMS)]
+
+
+def _unless_missing(run: Callable[[], object]) -> object:
+    try:
+        return run()
+    except NotImplementedError:
+        return None
+
+
+def _together(engine: Engine) -> dict[str, list[tasks.Nap]]:
+    """A task that needs little, and, from another thread, tasks that need a whole core each."""
+    naps: dict[str, list[tasks.Nap]] = {}
+
+    def take(kind: str, naps_s: list[float], cpus: float) -> None:
+        naps[kind] = [nap for _, nap in engine.run(tasks.nap, naps_s, cpus=cpus)]
+
+    long = threading.Thread(target=take, args=("long", [2.0], 0.1))
+    long.start()
+    time.sleep(0.2)
+    take("short", [0.2] * 4, 1.0)
+    long.join()
+    return naps
+
+
+def _tenths(engine: Engine) -> float:
+    """How many tasks run at once for a tenth of a slot, when the processes for them are there."""
+    peak = 0.0
+    for _ in range(5):
+        peak = max(peak, _wave(engine, [2.0] * 20, slots=0.1)["peak"])
+        if peak == 20:
+            break
+    return peak
+
+
+def _wave_or_words(engine: Engine, **share: float) -> float | str:
+    try:
+        return _wave(engine, [0.3] * 8, **share)["peak"]
+    except CpusRejectedError as error:
+        return str(error)
+
+
+def _wave(
+    engine: Engine, naps_s: list[float], cpus: float = 1.0, slots: float | None = None
+) -> dict[str, float]:
     started_s = time.monotonic()
-    naps = [nap for _, nap in engine.run(tasks.nap, naps_s, cpus=cpus)]
+    naps = [nap for _, nap in engine.run(tasks.nap, naps_s, cpus=cpus, slots=slots)]
     return {"peak": peak(naps), "makespan_s": time.monotonic() - started_s}
 
 
@@ -150,7 +269,19 @@ def say(seen: object) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Engine], dict[str, object]]] = {
-    scenario.__name__: scenario for scenario in (promises, private, shares, fails, waits, loses)
+    scenario.__name__: scenario
+    for scenario in (
+        promises,
+        private,
+        shares,
+        mixes,
+        forms,
+        floats,
+        fails,
+        waits,
+        waits_one_by_one,
+        loses,
+    )
 }
 
 

@@ -1,5 +1,7 @@
 """What the workers run in the contract tests: small functions that workers import by name."""
 
+import asyncio
+import itertools
 import os
 import signal
 import threading
@@ -15,6 +17,17 @@ class Nap(NamedTuple):
     pid: int
 
 
+class Sum(NamedTuple):
+    """What a task in a graph made of the tasks that it needs."""
+
+    total: int
+    started_s: float
+    ended_s: float
+    pid: int
+    call: int
+    """1 for the first call in this process, 2 for the second, …"""
+
+
 class Place(NamedTuple):
     """What a task finds around it."""
 
@@ -28,6 +41,26 @@ def nap(seconds: float) -> Nap:
     started_s = time.monotonic()
     time.sleep(seconds)
     return Nap(started_s, time.monotonic(), os.getpid())
+
+
+async def nap_awaited(seconds: float) -> tuple[float, float, tuple[int, int]]:
+    """A nap, and the thread that took it."""
+    started_s = time.monotonic()
+    await asyncio.sleep(seconds)
+    return started_s, time.monotonic(), (os.getpid(), threading.get_native_id())
+
+
+_calls = itertools.count(1)
+
+
+def add_up(value: int, needed: tuple[Sum, ...]) -> Sum:
+    started_s = time.monotonic()
+    call = next(_calls)
+    # A list would do as well, but a promise is a promise.
+    assert isinstance(needed, tuple)
+    time.sleep(0.01)
+    total = value + sum(Sum(*one).total for one in needed)
+    return Sum(total, started_s, time.monotonic(), os.getpid(), call)
 
 
 def look_around(_: object) -> Place:

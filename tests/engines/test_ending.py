@@ -4,6 +4,8 @@ import signal
 
 import pytest
 
+from engines.interface import Capability
+from engines.registry import load_engine
 from tests.engines.outcomes import GONE_LIMIT_S, outcome
 
 CLOSE_LIMIT_S = 10
@@ -30,6 +32,17 @@ def test_leaves_nothing_when_it_is_interrupted_in_mid_run(
     engine_name: str, end_with: signal.Signals
 ) -> None:
     ended = outcome("waits", engine_name, end_with=end_with)
+    assert ended.said == ("running",)
+    assert ended.code != 0
+    assert ended.alive == ()
+    assert ended.files == ()
+    assert ended.ended_in_s < CLOSE_LIMIT_S
+
+
+def test_leaves_nothing_when_it_is_interrupted_among_calls_for_each_task(engine_name: str) -> None:
+    if Capability.BULK not in load_engine(engine_name).capabilities:
+        pytest.skip("has no other way to run tasks")
+    ended = outcome("waits_one_by_one", engine_name, end_with=signal.SIGINT)
     assert ended.said == ("running",)
     assert ended.code != 0
     assert ended.alive == ()

@@ -13,11 +13,12 @@ from engines.environment import thread_environment
 from engines.interface import Capability, Config, Resources
 from engines.registry import load_engine
 from tests.engines.outcomes import THREADS, WORKERS, outcome
-from tests.engines.scenarios import peak
+from tests.engines.scenarios import SUMS, peak
 from tests.engines.tasks import double
 
 Hostile: TypeAlias = tuple[tuple[str, str], ...]
 
+RECORD_DIFFERS_S = 0.15
 LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
@@ -172,6 +173,113 @@ def test_keeps_its_claim_on_shares_of_a_core(engine_name: str) -> None:
     assert max(wave["peak"] for wave in seen["waves"]) == 20
     assert {cpus: running for cpus, running in seen["peaks"] if running > WORKERS / cpus} == {}
     assert seen["refused"]
+
+
+@pytest.mark.timeout(300)
+def test_admits_no_more_than_fit_for_unusual_shares_or_says_why_not(engine_name: str) -> None:
+    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
+        pytest.skip("claims none; that it refuses them is a test of its own")
+    seen = outcome("mixes", engine_name, smallest_share=0.1).seen
+    for amount, told in seen["cpus"] + seen["slots"]:
+        assert told if isinstance(told, str) else 1 <= told <= WORKERS / amount
+    assert all(isinstance(told, str) for told in seen["too_much"])
+
+
+@pytest.mark.timeout(300)
+def test_keeps_its_claim_on_shares_of_a_slot(engine_name: str) -> None:
+    if not claims(engine_name, Capability.SLOTS):
+        assert forms(engine_name)["half_a_slot"]
+        return
+    assert outcome("mixes", engine_name, smallest_share=0.1).seen["tenths"] == 20
+
+
+@pytest.mark.timeout(300)
+def test_shares_its_workers_between_runs_of_two_threads(engine_name: str) -> None:
+    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
+        pytest.skip("runs at once differ in their shares here")
+    naps = outcome("mixes", engine_name, smallest_share=0.1).seen["together"]
+    assert len(naps["short"]) == 4
+    ((long_from_s, long_until_s, _),) = naps["long"]
+    assert any(
+        long_from_s < start_s and end_s < long_until_s for start_s, end_s, _ in naps["short"]
+    )
+
+
+def test_dask_admits_one_too_few_where_it_adds_floats(engine_name: str) -> None:
+    if engine_name != "dask":
+        pytest.skip("the others count shares in decimals or in whole numbers")
+    shipped, tuned = (
+        outcome("floats", engine_name, smallest_share=0.1, config=config).seen for config in Config
+    )
+    assert (shipped["workers"], shipped["peak"]) == (1, 19)
+    assert (tuned["workers"], tuned["peak"]) == (1, 20)
+    assert shipped["more_than_a_core"] == tuned["more_than_a_core"] == 1
+    assert "no-worker" in tuned["more_than_all_cores"]
+
+
+def forms(engine_name: str) -> dict[str, Any]:
+    return outcome("forms", engine_name, traced=True).seen
+
+
+def test_runs_tasks_one_by_one_exactly_when_it_has_another_way(engine_name: str) -> None:
+    seen = forms(engine_name)
+    if not claims(engine_name, Capability.BULK):
+        assert seen["one_by_one"] is None
+        return
+    assert sorted(seen["one_by_one"]) == [[i, 50 - i] for i in range(50)]
+    assert peak(seen["naps_one_by_one"]) == WORKERS
+
+
+def test_awaits_coroutines_exactly_when_it_says_so(engine_name: str) -> None:
+    awaited = forms(engine_name)["awaited"]
+    if not claims(engine_name, Capability.AWAITS):
+        assert awaited is None
+        return
+    assert sorted(index for index, _ in awaited) == list(range(20))
+    naps = [nap for _, nap in awaited]
+    assert peak(naps) == 20
+    threads = Counter(tuple(thread) for *_, thread in naps)
+    assert sorted(threads.values()) == [20 // workers(engine_name)] * workers(engine_name)
+
+
+def test_runs_graphs_exactly_when_it_says_so(engine_name: str) -> None:
+    sums = forms(engine_name)["sums"]
+    if not claims(engine_name, Capability.GRAPHS):
+        assert sums is None
+        return
+    done = dict(sums)
+    assert len(sums) == len(done) == sum(len(layer) for layer in SUMS)
+    calls: dict[int, int] = {}
+    first, before = 0, 0
+    for layer in SUMS:
+        for place, node in enumerate(layer):
+            one, needed = done[first + place], [done[before + need] for need in node.needs]
+            assert one["total"] == node.value + sum(other["total"] for other in needed)
+            assert all(other["ended_s"] <= one["started_s"] for other in needed)
+            calls[one["pid"]] = max(one["call"], calls.get(one["pid"], 0))
+        first, before = first + len(layer), first
+    assert sum(calls.values()) == len(done)
+
+
+def test_keeps_a_record_of_its_own_exactly_when_it_says_so(engine_name: str) -> None:
+    seen = forms(engine_name)
+    if not claims(engine_name, Capability.TRACES):
+        assert seen["own_trace"] is None
+        return
+    spans = sorted(seen["own_trace"], key=lambda span: span[2])
+    assert len(spans) == 10
+    # Four were no naps.  Spark counts what it does around a call; Dask's clocks differ a little.
+    for (name, worker, from_s, until_s), (start_s, end_s) in zip(
+        spans[4:], sorted(seen["naps_s"]), strict=True
+    ):
+        assert name
+        assert worker
+        assert abs(from_s - start_s) < RECORD_DIFFERS_S
+        assert end_s - start_s - 0.01 < until_s - from_s < end_s - start_s + RECORD_DIFFERS_S
+
+
+def test_runs_on_after_every_form(engine_name: str) -> None:
+    assert sorted(forms(engine_name)["after"]) == [[0, 0], [1, 2], [2, 4]]
 
 
 @pytest.mark.timeout(120)

@@ -29,7 +29,7 @@ def test_a_failing_kernel_is_reported_as_a_value() -> None:
     assert "ValueError: sleep length must be non-negative" in report.error
 
 
-@pytest.mark.parametrize("broken", [Task("sleep", (1,), "setting", None), Task("no", (), "no", 1)])
+@pytest.mark.parametrize("broken", [Task("noop", (1,), "setting", None), Task("no", (), "no", 1)])
 def test_a_failing_set_up_is_reported_as_a_value(broken: Task) -> None:
     report = run_task(broken)
     assert report.error is not None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from workload import images, vit
+from workload import images, vit, vit_reloading
+from workload.interface import Kernel
 from workload.model import ResolvedModel
 from workload.task import run_task
 
@@ -163,3 +164,24 @@ print(sorted({"torch", "transformers", "sklearn", "skimage"} & sys.modules.keys(
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("per", [vit_reloading.PER_IMAGE, vit_reloading.PER_TASK])
+def test_loading_the_model_again_changes_no_label(
+    digits: tuple[str, ...], digits_model: ResolvedModel, per: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    load = vit.load
+
+    def spied(folder: str, dtype: str, threads: int) -> Kernel:
+        loaded.append(folder)
+        return load(folder, dtype, threads)
+
+    monkeypatch.setattr(vit, "load", spied)
+    settings = (digits_model.folder, "float32", 1)
+    tasks = vit_reloading.tasks(f"again for each {per}", settings, per, digits[:6], 3)
+    reports = [run_task(task) for task in tasks]
+    assert [report.error for report in reports] == [None, None]
+    assert len(loaded) == {"image": 6, "task": 2}[per]
+    labels = tuple(label for report in reports for label in report.output)
+    assert labels == labels_of(digits[:6], digits_model.folder, 3)

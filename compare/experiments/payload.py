@@ -1,0 +1,67 @@
+"""Bytes into tasks and out of them: seconds a task, and MB/s."""
+
+import random
+from collections.abc import Iterator
+
+from typing_extensions import override
+
+from compare.bench import Bench
+from compare.experiments.base import Experiment
+from compare.presets import Preset
+from compare.records import Case, Plan, TaskRun, Workload
+from engines.interface import Capability
+from workload import payload
+from workload.interface import Task
+
+SIZES = (1_000, 64_000, 1_000_000, 16_000_000, 64_000_000)
+IN, OUT = "in", "out"
+_TASKS_PER_WORKER = 16
+_MOST_BYTES = 128_000_000
+"""Of all tasks of a run together; one a worker there must be all the same."""
+_BYTES_PER_S = 100e6
+
+
+class Payload(Experiment):
+    """A case for each size and direction."""
+
+    name = "payload"
+    with_ceiling = False
+
+    @override
+    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
+        return tuple(
+            Case(experiment=self.name, parameters={"direction": direction, "bytes": size})
+            for direction in (IN, OUT)
+            for size in SIZES
+            if size <= preset.most_payload_bytes
+        )
+
+    @override
+    def needs(self, case: Case) -> frozenset[Capability]:
+        return frozenset({Capability.PARALLEL})
+
+    @override
+    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+        size = int(case.parameters["bytes"])
+        return 0.3 + 2 * _tasks(size, workers) * size / _BYTES_PER_S
+
+    @override
+    def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
+        size, direction = int(case.parameters["bytes"]), str(case.parameters["direction"])
+        workers = bench.plan.workers
+        # Unmeasured: connections are made, buffers grow, each worker makes what it will return.
+        bench.run(case, _batch(bench, direction, size, 2 * workers), spans=False)
+        tasks = _batch(bench, direction, size, _tasks(size, workers))
+        yield bench.run(case, tasks, spans=False, returned=size if direction == OUT else None)
+
+
+def _tasks(size: int, workers: int) -> int:
+    return max(1, min(_TASKS_PER_WORKER, _MOST_BYTES // (size * workers))) * workers
+
+
+def _batch(bench: Bench, direction: str, size: int, count: int) -> list[Task]:
+    label = bench.label()
+    if direction == OUT:
+        return [payload.task_out(label, size)] * count
+    first = random.Random(label).randrange(2**32)  # noqa: S311 - other bytes in each batch
+    return [payload.task_in(label, size, first + number) for number in range(count)]

@@ -1,0 +1,160 @@
+"""How Spark is set up: variables, properties and files, each setting with its reason."""
+
+import json
+
+from engines.environment import FOLDER, PYTHON
+from engines.interface import Config, Resources, Setting
+
+# The second logger is the one whose level PySpark otherwise sets, with a banner.
+LOGGING = """
+rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+logger.shell.name = org.apache.spark.api.python.PythonGatewayServer
+logger.shell.level = error
+logger.repl.name = org.apache.spark.repl.Main
+logger.repl.level = error
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %p %c{1}: %m%n
+"""
+
+SLOTS_SCRIPT = "slots.sh"
+"""In the private folder: what tells a Spark worker which slots it has."""
+EVENTS = "events"
+"""In the private folder: where Spark keeps its record."""
+
+FREEZE = Setting(
+    name="gc.freeze",
+    value="in a worker, after a task that imported modules",
+    reason="PySpark collects garbage after every task, and with torch imported looks at 165,000 "
+    "objects each time",
+)
+
+
+def slots_script(workers: int) -> str:
+    """Says what Spark expects of a discovery script."""
+    told = {"name": "slot", "addresses": [str(number) for number in range(workers)]}
+    return f"#!/bin/sh\necho '{json.dumps(told)}'\n"
+
+
+def variables() -> tuple[Setting, ...]:
+    """Read by Spark's scripts and by its workers from the environment."""
+    return (
+        Setting(
+            name="SPARK_HOME",
+            value=FOLDER,
+            reason="links to the Spark that comes with PySpark; workers of a local cluster write "
+            "their folders there",
+        ),
+        Setting(
+            name="SPARK_CONF_DIR",
+            value=FOLDER,
+            reason="no configuration for other clusters; errors only in the log",
+        ),
+        Setting(name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"),
+        Setting(
+            name="PYSPARK_PYTHON",
+            value=PYTHON,
+            reason="workers with the driver's packages; the default is any python3",
+        ),
+    )
+
+
+def properties(resources: Resources) -> tuple[Setting, ...]:
+    """Of the ``SparkConf``."""
+    shares = resources.smallest_share < 1
+    master = (
+        f"local-cluster[1,{resources.workers},2048]" if shares else f"local[{resources.workers}]"
+    )
+    settings = [
+        Setting(
+            name="spark.master",
+            value=master,
+            reason="one executor with a core for each worker, apart from the driver, since only "
+            "then may tasks of one application ask for different shares of a core"
+            if shares
+            else "a core for each worker",
+        ),
+        Setting(name="spark.app.name", value="engine-compare", reason="a name is required"),
+        Setting(
+            name="spark.driver.bindAddress",
+            value="127.0.0.1",
+            reason="nothing listens beyond loopback",
+        ),
+        Setting(
+            name="spark.driver.host",
+            value="127.0.0.1",
+            reason="does not depend on how the host's name resolves",
+        ),
+        Setting(name="spark.local.dir", value=FOLDER, reason="private, and removed on exit"),
+        Setting(
+            name="spark.driver.extraJavaOptions",
+            value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
+            reason="nothing is left in the host's folder for temporary files",
+        ),
+        Setting(
+            name="spark.executor.extraJavaOptions",
+            value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
+            reason="the same for the executor of a local cluster",
+        ),
+        Setting(name="spark.ui.showConsoleProgress", value="false", reason="no bar on the console"),
+        Setting(
+            name="spark.executorEnv.OMP_NUM_THREADS",
+            value=str(resources.threads_per_worker),
+            reason="Spark otherwise sets it to the cores of a task",
+        ),
+    ]
+    if shares:
+        settings += _slots(resources)
+    if resources.traced:
+        settings += _RECORD
+    if resources.config is Config.TUNED:
+        settings += [
+            Setting(
+                name="spark.ui.enabled",
+                value="false",
+                reason="a page that nobody looks at takes time from the scheduler",
+            ),
+            Setting(
+                name="spark.python.unix.domain.socket.enabled",
+                value="true",
+                reason="over TCP every task waits some 40 ms for a delayed acknowledgement",
+            ),
+        ]
+    return tuple(settings)
+
+
+def _slots(resources: Resources) -> tuple[Setting, ...]:
+    reason = "one for each worker, for tasks that ask for a share of it"
+    slots = str(resources.workers)
+    return (
+        Setting(name="spark.worker.resource.slot.amount", value=slots, reason=reason),
+        Setting(
+            name="spark.worker.resource.slot.discoveryScript",
+            value=f"{FOLDER}/{SLOTS_SCRIPT}",
+            reason="Spark asks a program which slots there are",
+        ),
+        Setting(name="spark.executor.resource.slot.amount", value=slots, reason=reason),
+    )
+
+
+_RECORD = (
+    Setting(
+        name="spark.eventLog.enabled",
+        value="true",
+        reason="its own record of who ran what when is compared with ours",
+    ),
+    Setting(
+        name="spark.eventLog.dir",
+        value=f"file://{FOLDER}/{EVENTS}",
+        reason="private, and removed on exit",
+    ),
+    Setting(
+        name="spark.eventLog.rolling.enabled",
+        value="false",
+        reason="one file, that can be read while the session is open",
+    ),
+    Setting(name="spark.eventLog.compress", value="false", reason="the same"),
+)

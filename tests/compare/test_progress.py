@@ -1,0 +1,33 @@
+"""The time that is left is right within 30% once a third has run."""
+
+import random
+
+import pytest
+
+from compare.plan import expected_s
+from compare.progress import Progress
+from tests.compare import fakes
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_after_a_third_the_time_left_is_right_within_30_percent(seed: int) -> None:
+    """Though every engine takes a multiple of its own of what was expected, and noise on top."""
+    rng = random.Random(seed)  # noqa: S311
+    plan = fakes.plan(blocks=3, seed=seed)
+    expected = [(session, expected_s(plan, session, 0.2)) for session in plan.sessions]
+    off = {(session.engine, session.label): rng.uniform(0.5, 3) for session in plan.sessions}
+    took = {s.id: e * off[s.engine, s.label] * rng.uniform(0.9, 1.1) for s, e in expected}
+    progress = Progress(expected)
+    spent_s, total_s = 0.0, sum(took.values())
+    for session in plan.sessions:
+        if spent_s > total_s / 3:
+            assert progress.left_s() == pytest.approx(total_s - spent_s, rel=0.3)
+        progress.finished(session, took[session.id])
+        spent_s += took[session.id]
+    assert progress.left_s() == 0
+
+
+def test_before_anything_has_run_it_says_what_was_expected() -> None:
+    plan = fakes.plan()
+    expected = [(session, 10.0) for session in plan.sessions]
+    assert Progress(expected).left_s() == 10.0 * len(plan.sessions)
