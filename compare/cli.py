@@ -47,8 +47,8 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
         str,
         typer.Option(
             help="What to measure, separated by commas, or 'all': throughput, overhead (and METG), "
-            "fractional, lying, hybrid, granularity, residency, scaling, imbalance, payload, "
-            "timeline, dependencies."
+            "submission, fractional, matrix, lying, hybrid, granularity, residency, scaling, "
+            "imbalance, payload, timeline, dependencies."
         ),
     ] = "throughput,overhead,fractional",
     preset: Annotated[

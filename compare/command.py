@@ -16,7 +16,8 @@ from compare import differences, environment, plots, report, statistics, trace
 from compare.cautions import cautions
 from compare.errors import UsageError
 from compare.estimate import image_s as estimated_image_s
-from compare.experiments.fractional import resource_of
+from compare.experiments import EXPERIMENTS
+from compare.experiments.fractional import Fractional, resource_of
 from compare.plan import expected_s
 from compare.prepare import Flags, check_writable, prepare
 from compare.processes import stop_on_signals
@@ -168,7 +169,8 @@ def _outcome(session: Session, records: list[Record]) -> str:
     shares = {
         resource_of(record.case)
         for record in records
-        if isinstance(record, TaskRun | Rejected) and record.case.experiment == "fractional"
+        if isinstance(record, TaskRun | Rejected)
+        and isinstance(EXPERIMENTS[record.case.experiment], Fractional)
     }
     if shares:
         told.append(f"{len(shares)} shares")

@@ -193,22 +193,17 @@ OVERHEAD: tuple[Metric[Overhead], ...] = (
 )
 
 
-def metg_metrics(suffix: str = "") -> tuple[Metric[Sequence[Point]], ...]:
-    """METG(50%) and METG(90%) of a sweep; ``suffix`` tells a way of submission apart."""
-
-    def of(threshold: float) -> Metric[Sequence[Point]]:
-        return metric(
-            f"metg{threshold * 100:.0f}{suffix}",
-            "s",
-            Better.LOWER,
-            lambda points: metg(points, threshold),
-            lacking=f"no task size of the sweep lies on the other side of {threshold:.0%} efficiency",
-        )
-
-    return tuple(map(of, THRESHOLDS))
+def _metg_metric(threshold: float) -> Metric[Sequence[Point]]:
+    return metric(
+        f"metg{threshold * 100:.0f}",
+        "s",
+        Better.LOWER,
+        lambda points: metg(points, threshold),
+        lacking=f"no task size of the sweep lies on the other side of {threshold:.0%} efficiency",
+    )
 
 
-ONE_BY_ONE_SUFFIX = "_one_by_one"
+METG: tuple[Metric[Sequence[Point]], ...] = tuple(map(_metg_metric, THRESHOLDS))
 
 
 def part_metrics(workers: int) -> tuple[Metric[TaskRun], ...]:

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from compare.experiments.fractional import CPUS, slots
-from compare.experiments.overhead import BULK
 from compare.granularity import THRESHOLDS
 from compare.lanes import Group, groups
 from compare.metrics import ADMITTED
@@ -245,7 +244,7 @@ def efficiency(run: Run, rows: Sequence[Row]) -> Figure | None:
         color, marker = _look(run, engine)
         sweeps = [
             points
-            for case in sweeps_of(run.plan, engine, BULK)
+            for case in sweeps_of(run.plan, engine)
             for points in valid(observations.sweep(engine, case)).values()
         ]
         for points in sweeps:
@@ -307,11 +306,11 @@ def _curve(of: Curve, run: Run, found: Sequence[Row]) -> Figure | None:
 
 def fractional(run: Run, rows: Sequence[Row]) -> Figure | None:
     """Tasks at once for each share that was asked for, beside what fits."""
-    rows = [row for row in rows if row.experiment == "fractional" and CPUS in row.case]
+    rows = [row for row in rows if row.experiment in ("fractional", "matrix") and CPUS in row.case]
     peaks = [row for row in rows if row.metric == "peak_concurrency" and _has_number(row)]
     if not peaks:
         return None
-    asked = list(dict.fromkeys(float(row.case["cpus"]) for row in rows))
+    asked = sorted({float(row.case[CPUS]) for row in rows}, reverse=True)
     answering = list(dict.fromkeys(row.engine for row in rows if row.value is not None))
     figure = Figure(figsize=(_WIDTH, 3.6), layout="constrained")
     axes = figure.subplots()

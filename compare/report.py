@@ -46,7 +46,6 @@ _OVERHEAD = (
     Column(metric="noop_throughput", heading="no-ops/s"),
     Column(metric="metg50", heading="METG(50%) (ms)", scale=_MS),
     Column(metric="metg90", heading="METG(90%) (ms)", scale=_MS),
-    Column(metric="metg50_one_by_one", heading="METG(50%) one by one (ms)", scale=_MS),
     Column(metric="per_task_cost", heading="b, per task (ms)", scale=_MS),
     Column(metric="fixed_cost", heading="a, fixed (ms)", scale=_MS),
     Column(metric="fit_residual", heading="residual (ms)", scale=_MS),
@@ -292,7 +291,7 @@ def _fractional_table(rows: Iterable[Row], resource: str) -> _Table | None:
     found = {
         (row.engine, row.case[resource], row.case["phase"], row.metric): row
         for row in rows
-        if row.experiment == "fractional" and resource in row.case
+        if row.experiment in ("fractional", "matrix") and resource in row.case
     }
     if not found:
         return None
@@ -304,7 +303,7 @@ def _fractional_table(rows: Iterable[Row], resource: str) -> _Table | None:
         if all(row.value is None for row in of_engine) and len(verdicts) == 1:
             lines.append((engine, "all", short(verdicts.pop() or ""), *["–"] * columns))
             continue
-        for share in dict.fromkeys(row.case[resource] for row in of_engine):
+        for share in sorted({row.case[resource] for row in of_engine}, reverse=True):
             admitted = found[engine, share, WARM, ADMITTED]
             told = (
                 _number_alone(found.get((engine, share, phase, metric)), scale)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from compare.experiments import EXPERIMENTS
 from compare.experiments.base import workers_of
 from compare.experiments.fractional import AFTER, COLD, WARM, resource_of, slots
-from compare.experiments.overhead import BULK, ONE_BY_ONE
+from compare.experiments.overhead import is_sweep
 from compare.granularity import efficiency_at
 from compare.intervals import Estimate, geometric_mean, mean, median
 from compare.metrics import (
@@ -22,7 +22,7 @@ from compare.metrics import (
     CAPACITY_AFTER,
     CPU_TIME,
     ENGINE_EFFICIENCY,
-    ONE_BY_ONE_SUFFIX,
+    METG,
     OVERHEAD,
     PEAK_MEMORY,
     SCALING_EFFICIENCY,
@@ -33,7 +33,6 @@ from compare.metrics import (
     accuracy_of,
     admitted,
     fractional_metrics,
-    metg_metrics,
     of_part,
     part_metrics,
     startup_metrics,
@@ -106,12 +105,12 @@ def throughput_ratio(run: Run, engine: str, other: str) -> Estimate | None:
 
 def efficiency_curve(run: Run, engine: str) -> tuple[tuple[float, Estimate], ...]:
     """Granularities in seconds, evenly spaced on a logarithmic axis over what all blocks reached,
-    and the efficiency at each; of the sweep in bulk.
+    and the efficiency at each.
     """
     observations = Observations(run)
     sweeps = [
         points
-        for case in sweeps_of(run.plan, engine, BULK)
+        for case in sweeps_of(run.plan, engine)
         for points in valid(observations.sweep(engine, case)).values()
     ]
     if not sweeps:
@@ -128,13 +127,9 @@ def efficiency_curve(run: Run, engine: str) -> tuple[tuple[float, Estimate], ...
     return tuple(curve)
 
 
-def sweeps_of(plan: Plan, engine: str, submission: str) -> tuple[Case, ...]:
-    """The sweeps of the overhead experiment with that way of submission."""
-    return tuple(
-        case
-        for case in cases_of(plan, engine, "overhead")
-        if case.parameters.get("submission") == submission
-    )
+def sweeps_of(plan: Plan, engine: str) -> tuple[Case, ...]:
+    """The sweeps of the overhead experiment."""
+    return tuple(case for case in cases_of(plan, engine, "overhead") if is_sweep(case))
 
 
 def cases_of(plan: Plan, engine: str, experiment: str) -> tuple[Case, ...]:
@@ -204,35 +199,36 @@ def _overhead(observations: Observations, engine: str) -> Iterator[Series]:
     case = _budget(observations.plan)
     for metric in OVERHEAD:
         yield _of("overhead", engine, case, metric, observed)
-    for submission, suffix in ((BULK, ""), (ONE_BY_ONE, ONE_BY_ONE_SUFFIX)):
-        for planned in sweeps_of(observations.plan, engine, submission):
-            swept = observations.sweep(engine, planned)
-            for size in metg_metrics(suffix):
-                yield _of("overhead", engine, case, size, swept)
+    for planned in sweeps_of(observations.plan, engine):
+        swept = observations.sweep(engine, planned)
+        for size in METG:
+            yield _of("overhead", engine, case, size, swept)
 
 
-def _fractional(observations: Observations, engine: str) -> Iterator[Series | Row]:
+def _fractional(
+    observations: Observations, engine: str, experiment: str = "fractional"
+) -> Iterator[Series | Row]:
     plan = observations.plan
-    for planned in cases_of(plan, engine, "fractional"):
+    for planned in cases_of(plan, engine, experiment):
         resource, share = resource_of(planned)
         fitting = slots(plan.workers, share)
         for phase in (COLD, WARM):
             observed = observations.share(engine, planned, phase)
             case = {resource: share, "phase": phase, **_budget(plan)}
             numbers = [
-                _of("fractional", engine, case, metric, observed)
+                _of(experiment, engine, case, metric, observed)
                 for metric in fractional_metrics(plan, share)
             ]
             peaks = numbers[0].values.values()
             wrong = _wrong_admission(peaks, fitting, warm=phase == WARM)
             words = _words(observations, engine, planned, share)
-            yield _admitted_row(engine, case, words, wrong)
+            yield _admitted_row(experiment, engine, case, words, wrong)
             for one in numbers:
                 counted = one.quantity.name in ("peak_concurrency", "admission_accuracy")
                 yield replace(one, note=wrong or _spread(peaks)) if counted else one
         after = observations.share(engine, planned, AFTER)
         case = {resource: share, "phase": AFTER, **_budget(plan)}
-        yield _of("fractional", engine, case, CAPACITY_AFTER, after)
+        yield _of(experiment, engine, case, CAPACITY_AFTER, after)
 
 
 def _words(
@@ -272,12 +268,12 @@ def _scaling(observations: Observations, engine: str) -> Iterator[Series]:
         yield efficiency if p == 1 else replace(efficiency, values=values)
 
 
-def _dependencies(observations: Observations, engine: str) -> Iterator[Series]:
+def _sweeps(observations: Observations, engine: str, experiment: str) -> Iterator[Series]:
     plan = observations.plan
-    for planned in cases_of(plan, engine, "dependencies"):
+    for planned in cases_of(plan, engine, experiment):
         swept = observations.sweep(engine, planned)
-        for size in metg_metrics():
-            yield _of("dependencies", engine, _study_case(plan, planned), size, swept)
+        for size in METG:
+            yield _of(experiment, engine, _study_case(plan, planned), size, swept)
 
 
 def _study_case(plan: Plan, planned: Case) -> dict[str, Scalar]:
@@ -285,7 +281,11 @@ def _study_case(plan: Plan, planned: Case) -> dict[str, Scalar]:
 
 
 def _admitted_row(
-    engine: str, case: Mapping[str, Scalar], words: Mapping[int, str | Absence], wrong: str | None
+    experiment: str,
+    engine: str,
+    case: Mapping[str, Scalar],
+    words: Mapping[int, str | Absence],
+    wrong: str | None,
 ) -> Row:
     """A refusal is an answer here, with the engine's own words as the verdict."""
     refusals = {block: one for block, one in absent(words).items() if one.why is Why.REJECTED}
@@ -294,7 +294,7 @@ def _admitted_row(
     broken = any(one.why is Why.INVALID for one in others.values())
     value = Counter(told).most_common(1)[0][0] if told and not broken else None
     return Row(
-        experiment="fractional",
+        experiment=experiment,
         engine=engine,
         metric=ADMITTED,
         unit="word",
@@ -343,7 +343,9 @@ _EXPERIMENTS: Mapping[str, Callable[[Observations, str], Iterator[Series | Row]]
     "overhead": _overhead,
     "fractional": _fractional,
     "scaling": _scaling,
-    "dependencies": _dependencies,
+    "matrix": partial(_fractional, experiment="matrix"),
+    "submission": partial(_sweeps, experiment="submission"),
+    "dependencies": partial(_sweeps, experiment="dependencies"),
 }
 """The others are read as their study says."""
 

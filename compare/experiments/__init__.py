@@ -2,7 +2,7 @@
 
 from compare.experiments.base import Experiment
 from compare.experiments.dependencies import Dependencies
-from compare.experiments.fractional import Fractional
+from compare.experiments.fractional import Fractional, Matrix
 from compare.experiments.granularity import Granularity
 from compare.experiments.hybrid import Hybrid
 from compare.experiments.imbalance import Imbalance
@@ -11,6 +11,7 @@ from compare.experiments.overhead import Overhead
 from compare.experiments.payload import Payload
 from compare.experiments.residency import Residency
 from compare.experiments.scaling import Scaling
+from compare.experiments.submission import Submission
 from compare.experiments.throughput import Throughput
 from compare.experiments.timeline import Timeline
 
@@ -19,7 +20,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     for experiment in (
         Throughput(),
         Overhead(),
+        Submission(),
         Fractional(),
+        Matrix(),
         Lying(),
         Hybrid(),
         Granularity(),

@@ -19,8 +19,9 @@ from engines.errors import CpusRejectedError
 from engines.interface import Capability
 from workload import sleep
 
-SHARES = (1.5, 1.0, 0.7, 0.5, 0.3, 0.25, 0.1)
+SHARES = (1.0, 0.5, 0.25, 0.1)
 """The largest first: each needs at least the processes of the one before."""
+MORE_SHARES = (1.5, 0.7, 0.3)
 CPUS, SLOTS = "cpus", "slots"
 """What is shared: cores, or the resource of ``Engine.run``."""
 COLD, WARM, AFTER = "cold", "warm", "after"
@@ -30,25 +31,19 @@ _FILL_WAVES = 10
 
 
 class Fractional(Experiment):
-    """A case for each share of each resource."""
+    """A case for each share of a core that most readers ask for."""
 
     name = "fractional"
     with_ceiling = False
 
     @override
     def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
-        return tuple(
-            Case(
-                experiment=self.name,
-                parameters={
-                    resource: share,
-                    "seconds": preset.nap_s if resource == CPUS else preset.nap_s / 2,
-                    "probe_seconds": _PROBE_SECONDS,
-                },
-            )
-            for resource in (CPUS, SLOTS)
-            for share in SHARES
-        )
+        return tuple(self.case(CPUS, share, preset.nap_s) for share in SHARES)
+
+    def case(self, resource: str, share: float, nap_s: float) -> Case:
+        """Tasks that ask for ``share`` and sleep."""
+        parameters = {resource: share, "seconds": nap_s, "probe_seconds": _PROBE_SECONDS}
+        return Case(experiment=self.name, parameters=parameters)
 
     @override
     def blocks(self, preset: Preset) -> int:
@@ -64,7 +59,7 @@ class Fractional(Experiment):
     def opening(self, case: Case, workers: int) -> Opening:
         # A session of its own: an engine that sets aside threads or processes for small shares
         # would have them in the way of everything else.
-        return Opening(workers=workers, smallest_share=min(SHARES), label=self.name)
+        return Opening(workers=workers, smallest_share=min(SHARES), label="fractional")
 
     @override
     def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
@@ -88,8 +83,22 @@ class Fractional(Experiment):
         _fill(bench, case, fitting)
         yield _wave(bench, warm, fitting)
         # As many whole cores as there are must be free again.
-        nap = sleep.task(bench.label(), _FILL_SECONDS)
+        nap = sleep.task(bench.label(), _PROBE_SECONDS)
         yield bench.run(refine(case, phase=AFTER), [nap] * bench.plan.workers)
+
+
+class Matrix(Fractional):
+    """The shares that are left, and all of them of a resource that is no core."""
+
+    name = "matrix"
+
+    @override
+    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
+        everything = sorted((*SHARES, *MORE_SHARES), reverse=True)
+        return (
+            *(self.case(CPUS, share, preset.nap_s / 2) for share in MORE_SHARES),
+            *(self.case(SLOTS, share, preset.nap_s / 2) for share in everything),
+        )
 
 
 def resource_of(case: Case) -> tuple[str, float]:

@@ -8,15 +8,12 @@ from typing_extensions import override
 
 from compare.bench import Bench, refine
 from compare.experiments.base import Experiment
-from compare.experiments.sweep import Sweep
+from compare.experiments.sweep import spin_sweep
 from compare.presets import Preset
 from compare.records import Case, Measurement, Plan, RoundTrips, TaskRun, Workload
-from engines.interface import Capability
-from workload import noop, spin
+from workload import noop
 from workload.task import run_packed
 
-BULK, ONE_BY_ONE = "bulk", "one by one"
-"""How the tasks of a sweep are submitted."""
 _PILOT_TASKS = 50
 _FEWEST, _MOST = 80, 10_000
 _DECADES = (1, 10, 100, 1000)
@@ -37,19 +34,8 @@ class Overhead(Experiment):
     def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
         return (
             Case(experiment=self.name, parameters={"budget_s": preset.overhead_budget_s}),
-            *(
-                Case(
-                    experiment=self.name,
-                    parameters={"submission": how, "point_s": preset.point_s},
-                )
-                for how in (BULK, ONE_BY_ONE)
-            ),
+            Case(experiment=self.name, parameters={"point_s": preset.point_s}),
         )
-
-    @override
-    def needs(self, case: Case) -> frozenset[Capability]:
-        one_by_one = case.parameters.get("submission") == ONE_BY_ONE
-        return frozenset({Capability.BULK} if one_by_one else ())
 
     @override
     def calibrated(self, case: Case) -> bool:
@@ -67,28 +53,12 @@ class Overhead(Experiment):
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[Measurement]:
         """No-ops in batches of several sizes in random order, then one by one; or a sweep."""
-        return _sweep(bench, case) if is_sweep(case) else _costs(bench, case)
+        return spin_sweep(bench, case).run() if is_sweep(case) else _costs(bench, case)
 
 
 def is_sweep(case: Case) -> bool:
     """Fixed work in tasks of many sizes, from which METG is read."""
     return "point_s" in case.parameters
-
-
-def _sweep(bench: Bench, case: Case) -> Iterator[TaskRun]:
-    engine = bench.engine
-    one_by_one = case.parameters["submission"] == ONE_BY_ONE
-
-    def batch(iterations: int, count: int) -> TaskRun:
-        tasks = [spin.task(bench.label(), iterations)] * count
-        return bench.run(
-            refine(case, iterations=iterations),
-            tasks,
-            spans=False,
-            send=(lambda packed: engine.run_one_by_one(run_packed, packed)) if one_by_one else None,
-        )
-
-    return Sweep(bench, case, batch).run()
 
 
 def _costs(bench: Bench, case: Case) -> Iterator[Measurement]:

@@ -5,9 +5,10 @@ import random
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from compare.bench import Bench
+from compare.bench import Bench, Send, refine
 from compare.granularity import THRESHOLDS, Point, bracket, point
 from compare.records import Case, TaskRun
+from workload import spin
 
 _LADDER = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16)
 """Work of a task in units of what the engine was seen to add to one."""
@@ -100,3 +101,13 @@ class Sweep:
                     for end in found
                 )
                 yield self._measured(math.sqrt(below * above))
+
+
+def spin_sweep(bench: Bench, case: Case, send: Send | None = None) -> Sweep:
+    """Of independent tasks."""
+
+    def batch(iterations: int, count: int) -> TaskRun:
+        tasks = [spin.task(bench.label(), iterations)] * count
+        return bench.run(refine(case, iterations=iterations), tasks, spans=False, send=send)
+
+    return Sweep(bench, case, batch)

@@ -13,6 +13,7 @@ from compare.studies import (
     payload,
     residency,
     scaling,
+    submission,
     timeline,
 )
 from compare.studies.base import Study
@@ -20,6 +21,7 @@ from compare.studies.base import Study
 STUDIES: dict[str, Study] = {
     study.experiment: study
     for study in (
+        submission.STUDY,
         lying.STUDY,
         hybrid.STUDY,
         granularity.STUDY,

@@ -166,7 +166,7 @@ def _cases(bare: Plan, engine: str) -> tuple[list[Case], list[Case]]:
         whole.append(Case(experiment="throughput", parameters={"chunk": chunk}))
     if "overhead" in bare.experiments:
         whole.append(Case(experiment="overhead", parameters={"budget_s": 1.0}))
-        whole.append(Case(experiment="overhead", parameters={"submission": "bulk", "point_s": 0.4}))
+        whole.append(Case(experiment="overhead", parameters={"point_s": 0.4}))
     if "fractional" in bare.experiments and engine != CEILING:
         cases = [
             Case(experiment="fractional", parameters={"cpus": cpus, "seconds": 2.0})

@@ -78,7 +78,8 @@ def test_metg_is_read_from_eight_task_sizes_or_more(
         record["case"]["parameters"]["iterations"]
         for record in records
         if record["kind"] == "tasks" and record["engine"] == engine
-        if record["case"]["parameters"].get("submission") == "bulk"
+        if record["case"]["experiment"] == "overhead"
+        and "iterations" in record["case"]["parameters"]
     ]
     assert len(set(sizes)) >= 8
     (row,) = [
