@@ -11,7 +11,8 @@ from scipy import stats
 from compare.intervals import CONFIDENCE, Estimate, unpaired_ratio
 from compare.metrics import Better
 from compare.records import Row, Run, Scalar
-from compare.statistics import Series, rows, series
+from compare.series import Series
+from compare.statistics import rows, series
 from compare.studies import telling
 from compare.wording import interval, number, short
 

@@ -108,6 +108,35 @@ def unpaired_ratio(new: Sequence[float], old: Sequence[float]) -> Ratio:
     )
 
 
+def paired_p(ratios: Sequence[float]) -> float | None:
+    """Chance of ratios as far from 1 without a difference: two-sided paired t test on logarithms.
+
+    ``None`` from one block.
+    """
+    logs = np.log(ratios)
+    if len(logs) == 1:
+        return None
+    error = float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
+    if error == 0:  # no noise at all
+        return 1.0 if logs[0] == 0 else 0.0
+    return float(2 * stats.t.sf(abs(float(logs.mean())) / error, len(logs) - 1))
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """The p values, adjusted so that of all comparisons together one is wrong at most as often.
+
+    Step-down (Holm 1979, Scand. J. Statist. 6:65): the k-th smallest of m is multiplied by
+    m - k + 1, and none may be below the one before.
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted = [0.0] * len(p_values)
+    least = 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, p_values[place] * (len(p_values) - rank)))
+        adjusted[place] = least
+    return tuple(adjusted)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """makespan(N) = a + b·N."""

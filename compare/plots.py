@@ -19,7 +19,8 @@ from compare.lanes import Group, groups
 from compare.metrics import ADMITTED
 from compare.observations import Absence, Observations, Why, engines, valid
 from compare.records import CEILING, Row, Run
-from compare.statistics import efficiency_curve, sweeps_of
+from compare.series import sweeps_of
+from compare.statistics import efficiency_curve
 from compare.studies import STUDIES
 from compare.studies.base import Curve, Lanes, Picture
 from compare.wording import number, seconds, value_of

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,9 @@ from compare.intervals import (
     center,
     fit_line,
     geometric_mean,
+    holm,
     mean,
+    paired_p,
     percentile,
     samples_needed,
     unpaired_ratio,
@@ -156,3 +159,37 @@ def test_the_unpaired_interval_is_that_of_scipy() -> None:
     interval = expected.confidence_interval(0.95)
     assert found.estimate.low == pytest.approx(math.exp(interval.low))
     assert found.estimate.high == pytest.approx(math.exp(interval.high))
+
+
+@given(p_values=st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_shows_what_its_definition_shows(p_values: list[float]) -> None:
+    """The smallest at alpha/m, the next at alpha/(m - 1), … until one is not."""
+    shown = set()
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        if p_values[place] * (len(p_values) - rank) > 0.05:
+            break
+        shown.add(place)
+    assert {place for place, p in enumerate(holm(p_values)) if p <= 0.05} == shown
+    assert all(raw <= p <= 1 for raw, p in zip(p_values, holm(p_values), strict=True))
+
+
+def test_of_equal_engines_one_pair_is_told_apart_in_at_most_5_percent_of_the_runs() -> None:
+    rng = np.random.default_rng(3)
+    runs, wrong = 2000, 0
+    for _ in range(runs):
+        engines = rng.normal(0, 0.05, size=(5, 4))  # engines, blocks: logarithms
+        p_values = [
+            paired_p(np.exp(engines[a] - engines[b]).tolist())
+            for a, b in itertools.combinations(range(5), 2)
+        ]
+        wrong += min(holm([p for p in p_values if p is not None])) <= 0.05
+    # Three standard errors of the simulation above 5%.
+    assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+@given(ratios=st.lists(st.floats(0.5, 2), min_size=2, max_size=8))
+def test_the_paired_test_and_the_interval_say_the_same(ratios: list[float]) -> None:
+    p = paired_p(ratios)
+    assert p is not None
+    if abs(p - 0.05) > 1e-6:
+        assert (p < 0.05) == geometric_mean(ratios).difference_shown
