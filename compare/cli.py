@@ -114,6 +114,13 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
         Path | None,
         typer.Option(metavar="RUN_DIR", help="Finish an interrupted run; nothing is run twice."),
     ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE",
+            help="Measure this engine twice, as two: what differs between the two is noise.",
+        ),
+    ] = None,
     dry_run: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--dry-run", help="Print the plan and measure nothing.")
     ] = False,
@@ -158,6 +165,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
         out=out,
         seed=seed,
         native_trace=native_trace,
+        control=control,
         dry_run=dry_run,
     )
     return resume_run(resume, flags, given) if resume is not None else start_run(flags)

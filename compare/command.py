@@ -32,6 +32,7 @@ from compare.records import (
     Run,
     Session,
     TaskRun,
+    original_of,
 )
 from compare.runner import BusyError, alone_on_this_machine, remaining, run_session
 from compare.store import RunFolder, StoreError
@@ -264,6 +265,7 @@ def _check_fits(run: Run, run_dir: Path, flags: Flags, given: AbstractSet[str]) 
         "blocks": plan.blocks,
         "config": plan.config,
         "seed": plan.seed,
+        "control": next((original_of(e) for e in plan.engines if original_of(e) != e), None),
         "native_trace": plan.native_trace,
         "model": workload.model if workload else None,
         "dtype": workload.dtype if workload else None,

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pyperf
 
+from compare.records import original_of
 from engines.registry import java_text, load_engine
 
 _PACKAGES = ("engine-compare", "torch", "transformers", "pillow", "numpy", "scipy")
@@ -53,7 +54,7 @@ def _versions(engines: Iterable[str]) -> dict[str, str]:
     needed = [
         requirement.distribution
         for engine in engines
-        for requirement in load_engine(engine).requirements
+        for requirement in load_engine(original_of(engine)).requirements
     ]
     found = {}
     for package in (*_PACKAGES, *needed):

@@ -9,8 +9,8 @@ from compare.experiments import EXPERIMENTS
 from compare.experiments.base import Opening, workers_of
 from compare.experiments.timeline import BLOCKING
 from compare.presets import PRESETS
-from compare.records import CEILING, SERIAL, Case, Plan, Session, Workload
-from engines.interface import Capability, Config
+from compare.records import CEILING, SERIAL, Case, Plan, Session, Workload, original_of
+from engines.interface import Capability, Config, Engine
 from engines.registry import load_engine
 
 BASELINES = (SERIAL, "multiprocessing")
@@ -140,9 +140,14 @@ def _asked_of(engine: str, request: Request, workload: Workload | None) -> list[
     return asked
 
 
+def adapter_of(engine: str) -> type[Engine]:
+    """What runs an engine of the plan: its adapter, also for its control, or the ceiling."""
+    return Ceiling if engine == CEILING else load_engine(original_of(engine))
+
+
 def capabilities(engine: str) -> frozenset[Capability]:
     """What an engine, or the ceiling, claims."""
-    return (Ceiling if engine == CEILING else load_engine(engine)).capabilities
+    return adapter_of(engine).capabilities
 
 
 def expected_s(plan: Plan, session: Session, image_s: float) -> float:

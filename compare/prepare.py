@@ -15,7 +15,7 @@ from compare.errors import UsageError
 from compare.experiments import EXPERIMENTS
 from compare.plan import BASELINES, Request, make_plan
 from compare.presets import PRESETS
-from compare.records import CEILING, Plan, Workload
+from compare.records import CEILING, SERIAL, Plan, Workload, control_of
 from engines.errors import EngineMissingError, UnknownEngineError
 from engines.interface import Config
 from engines.registry import engine_names, load_engine, require
@@ -43,6 +43,7 @@ class Flags:
     out: Path
     seed: int
     native_trace: bool
+    control: str | None
     dry_run: bool
 
 
@@ -59,6 +60,10 @@ def prepare(flags: Flags) -> Plan:
         UsageError: something has to be changed first.
     """
     engines, missing = _engines(flags.engines)
+    if flags.control is not None:
+        engines = _with_control(engines, flags.control)
+        if flags.control in missing:
+            missing[control_of(flags.control)] = missing[flags.control]
     experiments = _experiments(flags.experiments)
     check_writable(flags.out)
     needed = any(EXPERIMENTS[name].needs_images for name in experiments)
@@ -108,6 +113,18 @@ def _engines(text: str) -> tuple[tuple[str, ...], dict[str, str]]:
         except EngineMissingError as error:
             missing[name] = str(error)
     return engines, missing
+
+
+def _with_control(engines: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The engine once more, right behind itself."""
+    if name not in engines or name == SERIAL:
+        could = ", ".join(engine for engine in engines if engine != SERIAL)
+        raise UsageError(
+            f"--control {name}: only an engine of this comparison that runs tasks in parallel can "
+            f"be its own control; choose one of {could}"
+        )
+    place = engines.index(name) + 1
+    return (*engines[:place], control_of(name), *engines[place:])
 
 
 def _experiments(text: str) -> tuple[str, ...]:

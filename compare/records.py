@@ -21,6 +21,19 @@ CEILING = "ceiling"
 SERIAL = "serial"
 """The reference: its outputs are the right ones, its throughput the unit of speed-up."""
 
+_CONTROL = "-control"
+
+
+def control_of(engine: str) -> str:
+    """The name under which an engine is measured once more, as if it were another."""
+    return engine + _CONTROL
+
+
+def original_of(engine: str) -> str:
+    """The engine itself, of a control."""
+    return engine.removesuffix(_CONTROL)
+
+
 _STRICT: dict[str, str] = {"extra": "forbid"}
 
 

@@ -16,6 +16,7 @@ from compare.experiments.fractional import CPUS, SLOTS, WARM
 from compare.headline import headline
 from compare.observations import Observations
 from compare.records import CEILING, Lifecycle, Plan, Row, Run, TaskRun
+from compare.statistics import controls
 from compare.statistics import rows as estimated_rows
 from compare.studies import STUDIES
 from compare.studies.base import Column
@@ -68,6 +69,7 @@ def summary_markdown(run: Run) -> str:
         done=planned - len(observations.unfinished()),
         planned=planned,
         headline=headline(run, rows),
+        controls=controls(run),
         throughput=throughput_table(run, rows),
         pairs=pairs_table(run),
         parts=table_of(rows, "throughput", PARTS),

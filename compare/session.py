@@ -17,14 +17,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from compare.bench import Bench, head
-from compare.ceiling import Ceiling
 from compare.experiments import EXPERIMENTS
 from compare.experiments.base import lacking
 from compare.experiments.images import image_tasks
 from compare.meter import host_cpu_s, tree_cpu_s
+from compare.plan import adapter_of
 from compare.processes import stop_on_signals
 from compare.records import (
-    CEILING,
     Calibration,
     Case,
     Failure,
@@ -37,7 +36,6 @@ from compare.records import (
 from compare.store import RunFolder, encode
 from engines.errors import EngineError
 from engines.interface import Engine, Resources
-from engines.registry import load_engine
 from workload import noop, spin
 from workload.task import run_packed
 
@@ -52,7 +50,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     A case that fails is a record like the others; the next one runs.  What happens to the engine
     itself is raised.
     """
-    adapter = Ceiling if session.engine == CEILING else load_engine(session.engine)
+    adapter = adapter_of(session.engine)
     resources = resources_of(plan, session)
     wall_from_s = time.monotonic()
     busy_before_s, steal_before_s = host_cpu_s()

@@ -40,7 +40,7 @@ from compare.observations import (
     planned_cases,
     valid,
 )
-from compare.records import CEILING, SERIAL, Row, Run
+from compare.records import CEILING, SERIAL, Row, Run, original_of
 from compare.series import (
     Series,
     absence_verdict,
@@ -108,6 +108,54 @@ def all_pairs(run: Run) -> tuple[Pair, ...]:
         Pair(engine=engine, other=other, ratio=geometric_mean(ratios), p=p)
         for (engine, other, ratios), p in zip(compared, adjusted, strict=True)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """An engine measured as two: what differs between the two is noise."""
+
+    engine: str
+    compared: int
+    """Quantities that both have in two blocks or more."""
+    differing: tuple[str, ...]
+    """Names of those whose interval of the ratio, paired within blocks, excludes 1."""
+
+
+def controls(run: Run) -> tuple[Control, ...]:
+    """One for each engine that the plan holds twice."""
+    of_engine: dict[str, dict[str, Series]] = {}
+    for one in series(run):
+        place = f"{one.experiment} {one.quantity.name} {sorted(one.case.items())}"
+        of_engine.setdefault(one.engine, {})[place] = one
+    found = []
+    for engine in run.plan.engines:
+        original = original_of(engine)
+        if original == engine:
+            continue
+        both = [
+            (one.quantity.name, _shared_ratios(one, of_engine[original][place]))
+            for place, one in of_engine.get(engine, {}).items()
+            if place in of_engine.get(original, {})
+        ]
+        estimates = [(name, geometric_mean(ratios)) for name, ratios in both if len(ratios) > 1]
+        found.append(
+            Control(
+                engine=original,
+                compared=len(estimates),
+                differing=tuple(name for name, ratio in estimates if ratio.difference_shown),
+            )
+        )
+    return tuple(found)
+
+
+def _shared_ratios(one: Series, other: Series) -> list[float]:
+    """Within blocks; none when a value is not positive, or all are equal as counts are."""
+    shared = [block for block in one.values if block in other.values]
+    pairs = [(one.values[block], other.values[block]) for block in shared]
+    if not (one.usable and other.usable) or any(min(pair) <= 0 for pair in pairs):
+        return []
+    ratios = [a / b for a, b in pairs]
+    return ratios if len(set(ratios)) > 1 else []
 
 
 def _throughput_ratios(observations: Observations, engine: str, other: str) -> list[float]:

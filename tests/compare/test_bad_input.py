@@ -27,7 +27,7 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     [
         (("--engines", "sparc"), ["'sparc'", "did you mean 'spark'?"]),
         (("--engines", ","), ["--engines", "separated by commas"]),
-        (("--experiments", "speed"), ["'speed'", "throughput, overhead, fractional"]),
+        (("--experiments", "speed"), ["'speed'", "throughput, overhead, submission"]),
         (("--n-images", "0"), ["--n-images", "greater than or equal to 1"]),
         (("--chunk", "0"), ["--chunk", "greater than or equal to 1"]),
         (("--chunk", "many"), ["--chunk", "integer"]),
