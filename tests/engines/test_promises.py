@@ -266,12 +266,13 @@ def test_keeps_a_record_of_its_own_exactly_when_it_says_so(engine_name: str) -> 
     if not claims(engine_name, Capability.TRACES):
         assert seen["own_trace"] is None
         return
-    spans = sorted(seen["own_trace"], key=lambda span: span[2])
-    assert len(spans) == 10
-    # Four were no naps.  Spark counts what it does around a call; Dask's clocks differ a little.
-    for (name, worker, from_s, until_s), (start_s, end_s) in zip(
-        spans[4:], sorted(seen["naps_s"]), strict=True
-    ):
+    assert len(seen["own_trace"]) == 10  # four were no naps
+    for start_s, end_s in seen["naps_s"]:
+        # Spark counts what it does around a call; Dask's clocks differ a little, so the order of
+        # the spans may, too.
+        name, worker, from_s, until_s = min(
+            seen["own_trace"], key=lambda span: abs(span[2] - start_s) + abs(span[3] - end_s)
+        )
         assert name
         assert worker
         assert abs(from_s - start_s) < RECORD_DIFFERS_S
