@@ -38,7 +38,12 @@ class Fractional(Experiment):
 
     @override
     def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
-        return tuple(self.case(CPUS, share, preset.nap_s) for share in SHARES)
+        # Long only where so many tasks start that it takes a while until all of them run.
+        smallest = min(SHARES)
+        return tuple(
+            self.case(CPUS, share, preset.nap_s if share == smallest else preset.nap_s / 2)
+            for share in SHARES
+        )
 
     def case(self, resource: str, share: float, nap_s: float) -> Case:
         """Tasks that ask for ``share`` and sleep."""
