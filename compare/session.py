@@ -39,7 +39,7 @@ from engines.interface import Engine, Resources
 from workload import noop, spin
 from workload.task import run_packed
 
-_SETTLE_S = 0.3
+_SETTLE_S = 0.2
 CLOSE_LIMIT_S = 8
 """How long a session may take to close its engine when it is told to stop."""
 
