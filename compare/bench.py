@@ -3,19 +3,24 @@
 import contextlib
 import dataclasses
 import itertools
+import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, TypedDict
 
+from compare.kernel import oom_kills
 from compare.meter import TreeSampler, tree_cpu_s
 from compare.records import SERIAL, Case, EngineSpan, OwnTrace, Plan, Session, Span, TaskRun
 from engines.errors import EngineError
 from engines.interface import Engine
+from workload import calls
 from workload.interface import PackedReport, PackedTask, Task, TaskReport
 from workload.task import run_packed
 
 _WARM_UP_WAVES = 50
+_TIMED_EVERY = 64
+"""Results between two for which the harness times itself."""
 
 Arrival = tuple[int, TaskReport, float]
 """Index, report, and when it was in the driver's hands (``time.monotonic()``)."""
@@ -46,10 +51,13 @@ def head(session: Session) -> Head:
 class Bench:
     """One open engine, and the session it is open for."""
 
-    def __init__(self, engine: Engine, plan: Plan, session: Session) -> None:
+    def __init__(
+        self, engine: Engine, plan: Plan, session: Session, *, memory_room_bytes: int | None = None
+    ) -> None:
         self.engine = engine
         self.plan = plan
         self.session = session
+        self._memory_room_bytes = memory_room_bytes
         self.iteration_s: float | None = None
         """Of the fixed-work kernel on an idle core, for the case that is measured now; ``None``
         where it needs none."""
@@ -99,6 +107,9 @@ class Bench:
         """
         packed: list[PackedTask] = [tuple(task) for task in tasks]
         seen: list[tuple[int, PackedReport, float]] = []
+        own_s: list[float] = []
+        now = time.monotonic
+        killed_before = oom_kills()
         sampler = TreeSampler() if memory else contextlib.nullcontext()
         with sampler as sampled:
             cpu_before_s = tree_cpu_s()
@@ -109,15 +120,20 @@ class Bench:
                 else send(packed)
             )
             for index, report in results:
-                seen.append((index, report, time.monotonic()))
+                received_s = now()
+                seen.append((index, report, received_s))
+                if not index % _TIMED_EVERY:
+                    own_s.append(now() - received_s)
             cpu_s = tree_cpu_s() - cpu_before_s
+        killed = oom_kills()
         arrivals = [(index, TaskReport(*report), at_s) for index, report, at_s in seen]
         if not arrivals:
             raise EngineError(f"{self.session.engine} gave back none of {len(tasks)} results")
         reports = [report for _, report, _ in arrivals]
-        calls: dict[str, int] = {}
+        # Also of workers that died before they could report.
+        called = calls.counted({task.case for task in tasks})
         for report in reports:
-            calls[report.worker] = max(report.call, calls.get(report.worker, 0))
+            called[report.worker] = max(report.call, called.get(report.worker, 0))
         received = Counter(index for index, _, _ in arrivals)
         return TaskRun(
             **self.head(),
@@ -131,8 +147,12 @@ class Bench:
             peak_memory_bytes=sampled.peak_bytes if sampled else None,
             peak_processes=sampled.peak_processes if sampled else None,
             peak_threads=sampled.peak_threads if sampled else None,
+            memory_room_bytes=self._memory_room_bytes,
+            oom_kills=(None if killed is None or killed_before is None else killed - killed_before),
+            # The median: in one that was interrupted it is not the harness that took so long.
+            harness_s=statistics.median(own_s) * len(arrivals) if own_s else 0.0,
             received=tuple(received[index] for index in range(len(tasks))),
-            kernel_calls=sum(calls.values()),
+            kernel_calls=sum(called.values()),
             set_ups=sum(report.set_up_s > 0 for report in reports),
             workers_seen=len({_worker(report) for report in reports}),
             threads=tuple(sorted({r.threads for r in reports if r.threads is not None})),

@@ -107,66 +107,6 @@ class ImagesSkipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Oversubscribed:
-    """Workers times threads is more than there are cores."""
-
-    workers: int
-    threads: int
-    cores: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.workers} workers × {plural(self.threads, 'thread')} on "
-            f"{plural(self.cores, 'core')}: they wait for each other. "
-            "Lower --workers or --threads-per-worker for speeds that hold elsewhere."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineDrifted:
-    """Throughput of the serial engine changed between the first and last blocks."""
-
-    first_images_per_s: float
-    last_images_per_s: float
-
-    def __str__(self) -> str:
-        change = self.last_images_per_s / self.first_images_per_s - 1
-        return (
-            f"The serial baseline changed by {change:+.0%} from the first block to the last. "
-            "Rerun on a quiet machine, or with more blocks."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadFromOutside:
-    """Something else used the cores while sessions ran."""
-
-    sessions: int
-    worst_session: str
-    worst_share: float
-
-    def __str__(self) -> str:
-        return (
-            f"Other programs used the machine during {plural(self.sessions, 'session')}, at worst "
-            f"{self.worst_share:.0%} of its cores ({self.worst_session}). Rerun without them."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuStolen:
-    """The hypervisor gave CPU time of this machine to others."""
-
-    worst_session: str
-    worst_share: float
-
-    def __str__(self) -> str:
-        return (
-            f"The hypervisor took up to {self.worst_share:.0%} of the cores "
-            f"({self.worst_session}). Rerun on a machine of your own."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UnequalNiceness:
     """As shipped, engines run their workers at different priorities."""
 
@@ -301,4 +241,37 @@ class BentLine:
         return (
             f"The no-ops of {self.engine} are up to {self.worst:.0%} off the line a + b·N: "
             "take its per-task and fixed cost as rough, and its no-op throughput as measured."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewSamples:
+    """So few round trips that a percentile of them would be a guess."""
+
+    percentile: int
+    needed: int
+    samples: Mapping[str, int]
+    """The fewest of a block, of each engine that had too few."""
+
+    def __str__(self) -> str:
+        said = [f"{engine} {count}" for engine, count in self.samples.items()]
+        return (
+            f"A {self.percentile}th percentile of the round trip needs {self.needed:,} samples a "
+            f"block, and there were fewer: {listed(said)}. It is not given for them; "
+            "--preset full takes more."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarnessShare:
+    """The driver's own loop over the results took a part of the no-ops that shows."""
+
+    shares: Mapping[str, float]
+    """Of the makespan of the largest batch, by engine."""
+
+    def __str__(self) -> str:
+        said = [f"{share:.0%} of {engine}'s" for engine, share in self.shares.items()]
+        return (
+            f"Taking note of the results is {listed(said)} time for no-ops: their cost per task is "
+            "partly that of the harness. Compare these with longer tasks."
         )

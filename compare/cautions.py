@@ -9,16 +9,14 @@ from compare.caution_kinds import (
     BentLine,
     CaseFailed,
     Caution,
-    CpuStolen,
     EngineMissing,
+    FewSamples,
     FewTasks,
     GateBroken,
+    HarnessShare,
     ImagesSkipped,
     LeftoverProcesses,
-    LoadFromOutside,
-    MachineDrifted,
     OneBlock,
-    Oversubscribed,
     PartialRun,
     RandomWeights,
     ShortRun,
@@ -27,8 +25,10 @@ from compare.caution_kinds import (
     UnequalNiceness,
 )
 from compare.experiments.overhead import is_sweep
+from compare.intervals import samples_needed
 from compare.losses import parts
-from compare.metrics import images_per_s, line
+from compare.machine_cautions import lifecycles, machine_cautions
+from compare.metrics import PERCENTILES, line
 from compare.observations import (
     Observations,
     Observed,
@@ -36,17 +36,12 @@ from compare.observations import (
     absent,
     engines,
     planned_cases,
-    timed,
     valid,
 )
 from compare.records import CEILING, SERIAL, Failure, Lifecycle, Row, Run, TaskRun
 from compare.studies import telling
 from engines.interface import Config
 
-_DRIFT = 0.05
-_OUTSIDE_LOAD = 0.05
-"""Share of all cores, as are the others."""
-_STEAL = 0.01
 _GOOD_EFFICIENCY = 0.9
 _ENOUGH_CHUNKS = 16
 """With fewer, the last wave alone can cost a tenth."""
@@ -55,6 +50,8 @@ _IMPOSSIBLE_EFFICIENCY = 1.1
 """As in Task Bench (https://arxiv.org/abs/1908.05790), where it invalidates a measurement."""
 _SHORT_S = 1.0
 _BENT = 0.2
+_HARNESS = 0.05
+"""Of the makespan."""
 _ALLOCATOR = ("MALLOC_", "LD_PRELOAD")
 
 
@@ -66,14 +63,15 @@ def cautions(run: Run, rows: tuple[Row, ...]) -> tuple[Caution, ...]:
         *_failures(run),
         *_broken_gates(observations),
         *_workload(run),
-        *_machine(run),
-        *_drift(observations),
+        *machine_cautions(run, observations),
         *_unequal(run),
         *_spare_workers(observations),
         *_short(observations),
         *_above_ceiling(rows),
         *_below_ceiling(observations, rows),
         *_bent_lines(observations),
+        *_few_samples(observations),
+        *_harness(observations),
         *_leftovers(run),
     )
 
@@ -136,41 +134,6 @@ def _workload(run: Run) -> Iterator[Caution]:
         yield FewTasks(tasks=tasks, workers=run.plan.workers)
 
 
-def _machine(run: Run) -> Iterator[Caution]:
-    cores = cores_of(run)
-    if cores is None:
-        return
-    plan = run.plan
-    if plan.workers * plan.threads_per_worker > cores:
-        yield Oversubscribed(workers=plan.workers, threads=plan.threads_per_worker, cores=cores)
-    lives = _lifecycles(run)
-    others = {
-        life.session: (life.host_cpu_s - life.own_cpu_s) / (life.wall_s * cores) for life in lives
-    }
-    loaded = {session: share for session, share in others.items() if share > _OUTSIDE_LOAD}
-    if loaded:
-        worst = max(loaded, key=lambda session: loaded[session])
-        yield LoadFromOutside(sessions=len(loaded), worst_session=worst, worst_share=loaded[worst])
-    stolen = {life.session: life.steal_s / (life.wall_s * cores) for life in lives}
-    worst = max(stolen, key=lambda session: stolen[session], default="")
-    if stolen and stolen[worst] > _STEAL:
-        yield CpuStolen(worst_session=worst, worst_share=stolen[worst])
-
-
-def cores_of(run: Run) -> int | None:
-    """Cores of the machine; ``None`` when the environment does not tell."""
-    cores = run.environment.get("cores")
-    return cores if isinstance(cores, int) else None
-
-
-def _drift(observations: Observations) -> Iterator[Caution]:
-    speeds = {b: images_per_s(r) for b, r in valid(observations.throughput(SERIAL)).items()}
-    if len(speeds) > 1:
-        first, last = speeds[min(speeds)], speeds[max(speeds)]
-        if abs(last / first - 1) > _DRIFT:
-            yield MachineDrifted(first_images_per_s=first, last_images_per_s=last)
-
-
 def _unequal(run: Run) -> Iterator[Caution]:
     # Tuned, unequal niceness breaks a gate.
     if run.plan.config is not Config.SHIPPED:
@@ -183,7 +146,7 @@ def _unequal(run: Run) -> Iterator[Caution]:
     if len(set(niceness.values())) > 1:
         yield UnequalNiceness(niceness=niceness)
     allocators: dict[str, str] = {}
-    for life in _lifecycles(run):
+    for life in lifecycles(run):
         told = [f"{s.name}={s.value}" for s in life.settings if s.name.startswith(_ALLOCATOR)]
         if life.engine not in (CEILING, SERIAL):
             allocators[life.engine] = ", ".join(told) or allocators.get(life.engine, "as it is")
@@ -244,6 +207,31 @@ def _bent_lines(observations: Observations) -> Iterator[Caution]:
             yield BentLine(engine=engine, worst=worst)
 
 
+def _few_samples(observations: Observations) -> Iterator[Caution]:
+    fewest = {
+        engine: min(len(block.round_trips_s) for block in blocks.values())
+        for engine in engines(observations.plan)
+        if (blocks := valid(observations.overhead(engine)))
+    }
+    for share in PERCENTILES:
+        needed = samples_needed(share)
+        few = {engine: count for engine, count in fewest.items() if count < needed}
+        if few:
+            yield FewSamples(percentile=round(share * 100), needed=needed, samples=few)
+
+
+def _harness(observations: Observations) -> Iterator[Caution]:
+    shares: dict[str, float] = {}
+    for engine in engines(observations.plan):
+        for block in valid(observations.overhead(engine)).values():
+            largest = max(block.no_ops, key=lambda run: run.tasks)
+            share = largest.harness_s / largest.makespan_s
+            shares[engine] = max(share, shares.get(engine, 0.0))
+    told = {engine: share for engine, share in shares.items() if share > _HARNESS}
+    if told:
+        yield HarnessShare(shares=told)
+
+
 def _leftovers(run: Run) -> Iterator[Caution]:
     left: dict[str, list[str]] = defaultdict(list)
     for record in run.records:
@@ -252,9 +240,3 @@ def _leftovers(run: Run) -> Iterator[Caution]:
     for engine, commands in left.items():
         if commands:
             yield LeftoverProcesses(engine=engine, count=len(commands), first=commands[0])
-
-
-def _lifecycles(run: Run) -> list[Lifecycle]:
-    """Of the sessions that numbers come from."""
-    sessions = {session.id for session in timed(run.plan)}
-    return [r for r in run.records if isinstance(r, Lifecycle) and r.session in sessions]

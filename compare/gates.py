@@ -6,6 +6,9 @@ from compare.granularity import MOST_EFFICIENCY, Point
 from compare.records import SERIAL, Calibration, Plan, Span, TaskRun
 from engines.interface import Config
 
+_MIB = 2**20
+_MEMORY_MARGIN = 0.1
+"""Of the memory that there is; with less left, caches are dropped and processes killed."""
 _MOST_DRIFT = 0.2
 """Of the kernel's speed from before a sweep to after it."""
 
@@ -27,6 +30,7 @@ def invalid_reasons(
         *_same_threads(run, plan),
         *_same_workers(run, workers),
         *_not_nice(run, plan),
+        *_room(run),
     )
 
 
@@ -136,3 +140,11 @@ def _not_nice(run: TaskRun, plan: Plan) -> Iterator[str]:
     if plan.config is Config.TUNED and set(run.niceness) - {0}:
         found = ", ".join(map(str, run.niceness))
         yield f"niceness read in the tasks: {found}; tuned means 0 for every engine"
+
+
+def _room(run: TaskRun) -> Iterator[str]:
+    if run.oom_kills:
+        yield f"the kernel killed {run.oom_kills} processes for want of memory"
+    peak, room = run.peak_memory_bytes, run.memory_room_bytes
+    if peak is not None and room is not None and peak > (1 - _MEMORY_MARGIN) * room:
+        yield f"it used {peak / _MIB:,.0f} of the {room / _MIB:,.0f} MiB of memory that there were"

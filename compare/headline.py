@@ -6,12 +6,12 @@ machines.
 
 from collections.abc import Sequence
 
-from compare.cautions import cores_of
 from compare.experiments.fractional import CPUS, WARM
+from compare.machine_cautions import cores_of
 from compare.metrics import ADMITTED
 from compare.observations import Observations, valid
-from compare.records import CEILING, SERIAL, Row, Run
-from compare.statistics import throughput_ratio
+from compare.records import CEILING, SERIAL, Row, Run, original_of
+from compare.statistics import all_pairs, throughput_ratio
 from compare.wording import estimate, listed, number, plural, seconds, seconds_of, short
 
 
@@ -26,15 +26,19 @@ def headline(run: Run, rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def fastest_engine(rows: Sequence[Row]) -> str | None:
-    """The engine with the highest throughput; the ceiling is none."""
+    """The engine with the highest throughput; neither the ceiling nor a control is one."""
     found = {
         row.engine: row.value
         for row in rows
         if row.metric == row.experiment == "throughput"
         and isinstance(row.value, float)
-        and row.engine != CEILING
+        and _is_engine(row.engine)
     }
     return max(found, key=lambda engine: found[engine], default=None)
+
+
+def _is_engine(name: str) -> bool:
+    return name != CEILING and original_of(name) == name
 
 
 def _fastest(run: Run, rows: Sequence[Row]) -> str:
@@ -51,16 +55,19 @@ def _fastest(run: Run, rows: Sequence[Row]) -> str:
         f"On {machine}, `{best}` had the highest throughput with {plural(plan.workers, 'worker')} "
         f"and {plural(len(plan.workload.images), 'image')}, {estimate(row)} images/s"
     )
+    # The fastest of several is compared with each of the others: one at a time, of five equal
+    # engines it would seem to differ from some other in a quarter of the runs.
+    apart = {frozenset((one.engine, one.other)) for one in all_pairs(run) if one.difference_shown}
     shown, tied, without = [], [], []
     for other in dict.fromkeys(
         row.engine for row in rows if row.metric == row.experiment == "throughput"
     ):
-        if other in (best, CEILING):
+        if other == best or not _is_engine(other):
             continue
         ratio = throughput_ratio(run, best, other)
         if ratio is None:
             without.append(f"`{other}`")
-        elif ratio.difference_shown:
+        elif frozenset((best, other)) in apart:
             shown.append(f"`{other}` ({number(ratio.value)} ×)")
         else:
             tied.append(f"`{other}` ({number(ratio.value)} ×)")
@@ -83,7 +90,8 @@ def _task_cost(run: Run, rows: Sequence[Row]) -> str:
             if row.metric == metric
             and row.experiment == "overhead"
             and isinstance(row.value, float)
-            and row.engine not in (CEILING, SERIAL)
+            and _is_engine(row.engine)
+            and row.engine != SERIAL
         ]
         for metric in ("per_task_cost", "metg50")
     )
@@ -112,7 +120,8 @@ def _small_share(rows: Sequence[Row]) -> str:
     warm = [
         row
         for row in rows
-        if row.experiment == "fractional" and CPUS in row.case and row.case["phase"] == WARM
+        if row.experiment == "fractional" and _is_engine(row.engine)
+        if CPUS in row.case and row.case["phase"] == WARM
     ]
     if not warm:
         return "No engine was asked for a share of a core."

@@ -105,6 +105,8 @@ CPU_TIME = metric("cpu_time", "s", Better.LOWER, _cpu_s, estimate=center)
 PEAK_MEMORY = metric(
     "peak_memory", "bytes", Better.LOWER, _peak_memory_bytes, lacking="memory was not sampled"
 )
+PERCENTILES = (0.50, 0.95, 0.99)
+"""Of the round trips."""
 BY_DEFINITION = "by definition"
 """The verdict of a ratio of an engine with itself."""
 ADMITTED = "admitted"
@@ -189,7 +191,7 @@ OVERHEAD: tuple[Metric[Overhead], ...] = (
         estimate=median,
         lacking=_FEW_SIZES,
     ),
-    *map(_round_trip_metric, (0.50, 0.95, 0.99)),
+    *map(_round_trip_metric, PERCENTILES),
 )
 
 

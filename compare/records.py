@@ -164,10 +164,19 @@ class TaskRun(_Record):
     peak_processes: int | None
     peak_threads: int | None
     """The most of them at one sample; ``None`` when not sampled."""
+    memory_room_bytes: int | None
+    """How large they could have become, when the session began."""
+    oom_kills: int | None
+    """Processes that the kernel killed meanwhile for want of memory.  ``None`` here and above where
+    the kernel does not tell."""
+    harness_s: float
+    """What the driver spent on the results between taking one from the engine and asking it for the
+    next; from the median of some of them."""
     received: tuple[int, ...]
     """How often each index came back: ``(1, 1, …)`` in a valid run."""
     kernel_calls: int
-    """Counted in the workers; equal to ``tasks`` when nothing ran twice."""
+    """Counted in the workers, those that died included; equal to ``tasks`` when nothing ran
+    twice."""
     set_ups: int
     """Tasks that made their kernel (loaded the model) while the clock ran."""
     workers_seen: int
@@ -238,6 +247,13 @@ class Lifecycle(_Record):
     """The session's share of them."""
     steal_s: float
     """CPU seconds that the hypervisor gave to others."""
+    throttled_periods: int | None
+    """In so many periods the control group had used up its quota of CPU time,"""
+    throttled_s: float | None
+    """and its processes waited so long, on all cores together."""
+    swapped_bytes: int | None
+    """Written to and read from swap by the whole host.  ``None`` here and above where the kernel
+    does not tell."""
     wall_s: float
     """Duration of the session."""
 

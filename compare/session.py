@@ -15,12 +15,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypedDict, TypeVar
 
 from compare.bench import Bench, head
 from compare.experiments import EXPERIMENTS
 from compare.experiments.base import lacking
 from compare.experiments.images import image_tasks
-from compare.meter import host_cpu_s, tree_cpu_s
+from compare.kernel import Counters, counters, memory_room_bytes
+from compare.meter import host_cpu_s, tree_cpu_s, tree_sizes
 from compare.plan import adapter_of
 from compare.processes import stop_on_signals
 from compare.records import (
@@ -36,8 +38,10 @@ from compare.records import (
 from compare.store import RunFolder, encode
 from engines.errors import EngineError
 from engines.interface import Engine, Resources
-from workload import noop, spin
+from workload import calls, noop, spin
 from workload.task import run_packed
+
+Number = TypeVar("Number", int, float)
 
 _SETTLE_S = 0.2
 CLOSE_LIMIT_S = 8
@@ -52,11 +56,14 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     """
     adapter = adapter_of(session.engine)
     resources = resources_of(plan, session)
+    used_bytes, _, _ = tree_sizes()
+    room_bytes = memory_room_bytes(used_bytes)
+    counted_before = counters()
     wall_from_s = time.monotonic()
     busy_before_s, steal_before_s = host_cpu_s()
-    with adapter.open(resources) as engine:
+    with calls.kept(), adapter.open(resources) as engine:
         open_s = time.monotonic() - wall_from_s
-        bench = Bench(engine, plan, session)
+        bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
         first_result_s = _first_result_s(bench)
         warm_up_s = None
         if any(_classifies(case, adapter) for case in session.cases):
@@ -70,6 +77,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         settings = engine.settings()
         own_cpu_s = tree_cpu_s()
         busy_after_s, steal_after_s = host_cpu_s()
+        counted_after = counters()
         closing_s = time.monotonic()
     ended_s = time.monotonic()
     emit(
@@ -86,8 +94,27 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
             own_cpu_s=own_cpu_s,
             steal_s=steal_after_s - steal_before_s,
             wall_s=closing_s - wall_from_s,
+            **_grown(counted_before, counted_after),
         )
     )
+
+
+class _Grown(TypedDict):
+    throttled_periods: int | None
+    throttled_s: float | None
+    swapped_bytes: int | None
+
+
+def _grown(before: Counters, after: Counters) -> _Grown:
+    return {
+        "throttled_periods": _difference(before.throttled_periods, after.throttled_periods),
+        "throttled_s": _difference(before.throttled_s, after.throttled_s),
+        "swapped_bytes": _difference(before.swapped_bytes, after.swapped_bytes),
+    }
+
+
+def _difference(before: Number | None, after: Number | None) -> Number | None:
+    return None if before is None or after is None else after - before
 
 
 def resources_of(plan: Plan, session: Session) -> Resources:
@@ -143,7 +170,8 @@ def _warm_up_s(bench: Bench) -> float:
 
 def _stop_with_the_runner() -> None:
     """Wait until standard input ends, then close the engine, at the latest by force."""
-    sys.stdin.buffer.read()
+    # Not through sys.stdin, whose lock must not be held when the interpreter ends.
+    os.read(0, 1)
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(CLOSE_LIMIT_S)
     os._exit(1)

@@ -4,7 +4,8 @@ Every planned (experiment, engine, metric) has a row: losses, failures, what was
 not apply and what is missing as well.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
@@ -18,6 +19,7 @@ from compare.intervals import (
     geometric_mean,
     holm,
     mean,
+    median,
     paired_p,
 )
 from compare.metrics import (
@@ -116,7 +118,8 @@ class Control:
 
     engine: str
     compared: int
-    """Quantities that both have in two blocks or more."""
+    """Quantities that both have in two blocks or more; those that say the same in other units, as a
+    makespan and a throughput do, are one."""
     differing: tuple[str, ...]
     """Names of those whose interval of the ratio, paired within blocks, excludes 1."""
 
@@ -132,12 +135,15 @@ def controls(run: Run) -> tuple[Control, ...]:
         original = original_of(engine)
         if original == engine:
             continue
-        both = [
-            (one.quantity.name, _shared_ratios(one, of_engine[original][place]))
-            for place, one in of_engine.get(engine, {}).items()
-            if place in of_engine.get(original, {})
+        both: dict[tuple[float, ...], tuple[str, list[float]]] = {}
+        for place, one in of_engine.get(engine, {}).items():
+            other = of_engine.get(original, {}).get(place)
+            if other is not None and one.quantity.estimate is not median:  # it has no interval
+                ratios = _shared_ratios(one, other)
+                both.setdefault(_up_to_units(ratios), (one.quantity.name, ratios))
+        estimates = [
+            (name, geometric_mean(ratios)) for name, ratios in both.values() if len(ratios) > 1
         ]
-        estimates = [(name, geometric_mean(ratios)) for name, ratios in both if len(ratios) > 1]
         found.append(
             Control(
                 engine=original,
@@ -156,6 +162,13 @@ def _shared_ratios(one: Series, other: Series) -> list[float]:
         return []
     ratios = [a / b for a, b in pairs]
     return ratios if len(set(ratios)) > 1 else []
+
+
+def _up_to_units(ratios: Sequence[float]) -> tuple[float, ...]:
+    """The same for a quantity, any multiple of it, and any multiple of its inverse."""
+    logs = [round(math.log(ratio), 9) for ratio in ratios]
+    sign = math.copysign(1.0, logs[0]) if logs else 1.0
+    return tuple(sign * log for log in logs)
 
 
 def _throughput_ratios(observations: Observations, engine: str, other: str) -> list[float]:

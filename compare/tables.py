@@ -91,7 +91,7 @@ def throughput_table(run: Run, rows: Sequence[Row]) -> Table | None:
     if table is None or best is None:
         return table
     return Table(
-        headings=(*table.headings, f"against {best}"),
+        headings=(*table.headings, f"against {best} (×)"),
         lines=tuple((*line, _against(run, line[0], best)) for line in table.lines),
     )
 
@@ -111,12 +111,12 @@ def pairs_table(run: Run) -> Table | None:
         )
         for pair in pairs
     )
-    headings = ("engine", "against", "ratio of images/s", "p, adjusted", "difference")
+    headings = ("engine", "against", "ratio of images/s (×)", "p, adjusted", "difference")
     return Table(headings=headings, lines=lines)
 
 
 def _ratio(ratio: Estimate) -> str:
-    told = f"{number(ratio.value)} ×"
+    told = number(ratio.value)
     if ratio.low is None or ratio.high is None:
         return told
     return f"{told} ({interval(ratio.value, ratio.low, ratio.high)})"
@@ -126,10 +126,7 @@ def _against(run: Run, engine: str, best: str) -> str:
     if engine == best:
         return "–"
     ratio = throughput_ratio(run, engine, best)
-    if ratio is None:
-        return "–"
-    shown = "difference shown" if ratio.difference_shown else "no difference shown"
-    return f"{_ratio(ratio)}, {shown}"
+    return "–" if ratio is None else _ratio(ratio)
 
 
 def table_of(rows: Iterable[Row], experiment: str, columns: Sequence[Column]) -> Table | None:

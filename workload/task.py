@@ -2,21 +2,18 @@
 coroutines.  Knows no engine and no particular workload.
 """
 
-import functools
 import importlib
 import os
-import socket
 import sys
 import threading
 import time
 import traceback
-from collections import Counter
 from collections.abc import Hashable
 
+from workload import calls
 from workload.interface import Kernel, PackedReport, PackedTask, Task, TaskReport
 
 _lock = threading.Lock()
-_calls: Counter[str] = Counter()
 
 
 def run_task(task: Task) -> TaskReport:
@@ -27,7 +24,8 @@ def run_task(task: Task) -> TaskReport:
 def run_packed(task: PackedTask) -> PackedReport:
     """``run_task`` as it crosses process boundaries: a plain tuple in, a plain tuple out."""
     workload, settings, case, payload = task
-    call = _count(case)
+    # Before the work, so that a call that fails or is repeated is counted too.
+    call = calls.count(case)
     set_up_s = 0.0
     output = error = None
     started_s = time.monotonic()
@@ -43,7 +41,7 @@ def run_packed(task: PackedTask) -> PackedReport:
 def run_packed_after(task: PackedTask, needed: tuple[PackedReport, ...]) -> PackedReport:
     """``run_packed`` of a task that takes the outputs of others, too."""
     workload, settings, case, payload = task
-    call = _count(case)
+    call = calls.count(case)
     set_up_s = 0.0
     output = error = None
     started_s = time.monotonic()
@@ -59,7 +57,7 @@ def run_packed_after(task: PackedTask, needed: tuple[PackedReport, ...]) -> Pack
 async def run_packed_async(task: PackedTask) -> PackedReport:
     """``run_packed`` of a kernel that is a coroutine function."""
     workload, settings, case, payload = task
-    call = _count(case)
+    call = calls.count(case)
     set_up_s = 0.0
     output = error = None
     started_s = time.monotonic()
@@ -72,20 +70,13 @@ async def run_packed_async(task: PackedTask) -> PackedReport:
     return _report(call, set_up_s, started_s, output, error)
 
 
-def _count(case: str) -> int:
-    """Before the work, so that a call that fails or is repeated is counted too."""
-    with _lock:
-        _calls[case] += 1
-        return _calls[case]
-
-
 def _report(
     call: int, set_up_s: float, started_s: float, output: object, error: str | None
 ) -> PackedReport:
     ended_s = time.monotonic()
     torch = sys.modules.get("torch")
     return (
-        _worker(os.getpid()),
+        calls.worker(os.getpid()),
         threading.get_native_id(),
         call,
         set_up_s,
@@ -113,9 +104,3 @@ def _kernel(workload: str, settings: tuple[Hashable, ...]) -> tuple[Kernel, floa
             module = importlib.import_module(f"workload.{workload}")
             _kernels[workload, settings] = module.load(*settings)
         return _kernels[workload, settings], time.monotonic() - started_s
-
-
-@functools.cache
-def _worker(pid: int) -> str:
-    # Cached by pid: a forked worker inherits the cache of its parent.
-    return f"{socket.gethostname()}:{pid}"

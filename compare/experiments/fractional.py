@@ -78,18 +78,18 @@ class Fractional(Experiment):
         """
         _, share = resource_of(case)
         fitting = slots(bench.plan.workers, share)
-        cold, warm = refine(case, phase=COLD), refine(case, phase=WARM)
+        cold, warm, after = (refine(case, phase=phase) for phase in (COLD, WARM, AFTER))
         try:
             yield _wave(bench, cold, fitting)
         except CpusRejectedError as refusal:
-            for phase in (cold, warm):
+            for phase in (cold, warm, after):
                 yield Rejected(**bench.head(), case=phase, words=str(refusal))
             return
         _fill(bench, case, fitting)
         yield _wave(bench, warm, fitting)
         # As many whole cores as there are must be free again.
         nap = sleep.task(bench.label(), _PROBE_SECONDS)
-        yield bench.run(refine(case, phase=AFTER), [nap] * bench.plan.workers)
+        yield bench.run(after, [nap] * bench.plan.workers)
 
 
 class Matrix(Fractional):

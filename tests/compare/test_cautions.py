@@ -8,16 +8,14 @@ from compare.caution_kinds import (
     BentLine,
     CaseFailed,
     Caution,
-    CpuStolen,
     EngineMissing,
+    FewSamples,
     FewTasks,
     GateBroken,
+    HarnessShare,
     ImagesSkipped,
     LeftoverProcesses,
-    LoadFromOutside,
-    MachineDrifted,
     OneBlock,
-    Oversubscribed,
     PartialRun,
     RandomWeights,
     ShortRun,
@@ -27,6 +25,15 @@ from compare.caution_kinds import (
 )
 from compare.cautions import cautions
 from compare.losses import parts
+from compare.machine_kinds import (
+    CpuStolen,
+    CpuThrottled,
+    LoadFromOutside,
+    MachineDrifted,
+    Oversubscribed,
+    SmallSharedMemory,
+    Swapped,
+)
 from compare.records import Lifecycle, Run, Span, TaskRun
 from compare.statistics import rows
 from engines.interface import Config, Setting
@@ -41,7 +48,9 @@ def found(run: Run) -> dict[type, Caution]:
 
 def quiet_run(**plan_changes: object) -> Run:
     """Nothing to be said against it."""
-    engines = {name: replace(fake, chunk_s=0.8) for name, fake in fakes.ENGINES.items()}
+    engines = {
+        name: replace(fake, chunk_s=0.8, round_trips=1000) for name, fake in fakes.ENGINES.items()
+    }
     return fakes.run(fakes.plan(**{"workload": TRAINED, **plan_changes}), engines=engines)
 
 
@@ -82,6 +91,27 @@ def drifting() -> Run:
         if isinstance(record, TaskRun) and record.session == "3-serial"
     )
     return fakes.changed(run, "3-serial", makespan_s=1.2 * serial.makespan_s)
+
+
+def heavy_harness() -> Run:
+    run = quiet_run()
+    heavy = tuple(
+        replace(record, harness_s=0.06 * record.makespan_s)
+        if isinstance(record, TaskRun)
+        and record.session == "2-serial"
+        and record.case.experiment == "overhead"
+        else record
+        for record in run.records
+    )
+    return replace(run, records=heavy)
+
+
+def in_a_container(shm_mib: int, *, store_mib: int | None = None) -> Run:
+    run = quiet_run()
+    if store_mib is not None:
+        store = Setting(name="object_store_memory", value=str(store_mib * 2**20), reason="few")
+        run = fakes.changed(run, "1-ray", settings=(store,))
+    return replace(run, environment={**run.environment, "dev_shm_bytes": shm_mib * 2**20})
 
 
 def slow_spark() -> Run:
@@ -148,6 +178,28 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
             "The batch inference took ray only 500 ms",
         ),
         (bent_ray(), BentLine, "The no-ops of ray"),
+        (
+            fakes.changed(quiet_run(), "1-ray", throttled_s=1.2, throttled_periods=31),
+            CpuThrottled,
+            "up to 5% of the cores' time (1-ray, 31 periods)",
+        ),
+        (
+            fakes.changed(quiet_run(), "1-ray", swapped_bytes=3 * 2**20),
+            Swapped,
+            "during 1 session, at worst 3 MiB (1-ray)",
+        ),
+        (in_a_container(64), SmallSharedMemory, "shm holds 64 MiB, the default of a container"),
+        (
+            in_a_container(256, store_mib=512),
+            SmallSharedMemory,
+            "shm holds 256 MiB, and ray means to use 512 MiB",
+        ),
+        (
+            fakes.run(engines={"ray": fakes.FakeEngine(round_trips=150)}),
+            FewSamples,
+            "there were fewer: ceiling 250, serial 250, multiprocessing 250, ray 150, dask 250",
+        ),
+        (heavy_harness(), HarnessShare, "6% of serial's time for no-ops"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
@@ -189,3 +241,19 @@ def test_a_session_that_failed_as_a_whole_is_not_unfinished() -> None:
     run = fakes.failed(quiet_run(), "2-ray", "killed")
     assert PartialRun not in found(run)
     assert not any(isinstance(r, Lifecycle) and r.session == "2-ray" for r in run.records)
+
+
+def test_what_the_kernel_does_not_tell_is_no_caution() -> None:
+    untold = {"throttled_s": None, "throttled_periods": None, "swapped_bytes": None}
+    assert found(fakes.changed(quiet_run(), "1-ray", **untold)) == {}
+
+
+def test_shared_memory_that_suffices_is_no_caution() -> None:
+    assert found(in_a_container(1024, store_mib=512)) == {}
+
+
+def test_each_percentile_has_its_own_number_of_samples() -> None:
+    run = fakes.run(engines={"ray": fakes.FakeEngine(round_trips=150)})
+    few = [one for one in cautions(run, rows(run)) if isinstance(one, FewSamples)]
+    assert {one.percentile: one.needed for one in few} == {95: 200, 99: 1000}
+    assert few[0].samples == {"ray": 150}

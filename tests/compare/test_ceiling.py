@@ -8,8 +8,15 @@ import pytest
 from compare.ceiling import Ceiling
 from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import Resources
+from tests.compare.command_line import REPOSITORY
 
 RESOURCES = Resources(workers=2, threads_per_worker=1)
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain processes import what they run from here."""
+    monkeypatch.syspath_prepend(str(REPOSITORY))
 
 
 def triple(number: int) -> int:

@@ -57,10 +57,28 @@ def test_the_serial_engine_needs_no_reference_and_one_worker() -> None:
             replace(VALID, niceness=(0, 15)),
             "niceness read in the tasks: 0, 15; tuned means 0 for every engine",
         ),
+        (replace(VALID, oom_kills=2), "the kernel killed 2 processes for want of memory"),
+        (
+            replace(VALID, peak_memory_bytes=901 * 2**20, memory_room_bytes=1000 * 2**20),
+            "it used 901 of the 1,000 MiB of memory that there were",
+        ),
     ],
 )
 def test_each_broken_gate_is_named(broken: TaskRun, reason: str) -> None:
     assert reasons(broken) == (reason,)
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [
+        {"oom_kills": None},
+        {"memory_room_bytes": None},
+        {"peak_memory_bytes": None, "memory_room_bytes": 1},
+        {"peak_memory_bytes": 899, "memory_room_bytes": 1000},
+    ],
+)
+def test_memory_that_sufficed_or_was_not_told_is_no_fault(untold: dict[str, int | None]) -> None:
+    assert reasons(replace(VALID, **untold)) == ()  # type: ignore[arg-type]
 
 
 def test_outputs_that_cannot_be_checked_are_not_valid() -> None:

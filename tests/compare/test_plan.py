@@ -1,12 +1,15 @@
 """A plan is decided by its request and seed, and its blocks are complete."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compare.plan import Request, make_plan
+from compare.experiments import EXPERIMENTS
+from compare.experiments.base import Opening
+from compare.plan import Request, capabilities, make_plan
 from compare.presets import PRESETS
 from compare.records import CEILING, Plan, Workload
 from engines.interface import Config
@@ -21,12 +24,13 @@ def planned(  # noqa: PLR0913 - one for each part of the request that a test cha
     preset: str = "quick",
     missing: dict[str, str] | None = None,
     *,
+    experiments: Sequence[str] = ("overhead", "fractional"),
     workload: Workload | None = None,
     native_trace: bool = False,
 ) -> Plan:
     request = Request(
         engines=ENGINES,
-        experiments=("overhead", "fractional"),
+        experiments=experiments,
         preset=preset,
         blocks=blocks,
         workers=2,
@@ -49,6 +53,47 @@ def test_every_block_holds_every_engine_once_with_each_kind_of_session(
         shares = Counter(s.engine for s in sessions if s.label)
         assert whole == Counter((CEILING, *ENGINES))
         assert shares == Counter(("ray", "dask", "spark"))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(),
+    blocks=st.none() | st.integers(1, 6),
+    preset=st.sampled_from(list(PRESETS)),
+)
+def test_every_block_that_the_preset_says_holds_every_case_of_every_experiment(
+    seed: int, blocks: int | None, preset: str
+) -> None:
+    workload = fakes.workload()
+    plan = planned(seed, blocks, preset, experiments=tuple(EXPERIMENTS), workload=workload)
+    for block in range(1, plan.blocks + 1):
+        for engine in (CEILING, *ENGINES):
+            asked = [
+                repr(case)
+                for experiment in EXPERIMENTS.values()
+                if engine != CEILING or experiment.with_ceiling
+                if block <= (blocks or experiment.blocks(PRESETS[preset]))
+                for case in experiment.cases(PRESETS[preset], workload, plan.workers)
+            ]
+            held = [
+                repr(case)
+                for session in plan.sessions
+                if (session.block, session.engine) == (block, engine)
+                for case in session.cases
+            ]
+            assert Counter(held) == Counter(asked)
+
+
+def test_a_case_is_measured_in_a_session_that_is_opened_as_it_needs() -> None:
+    plan = planned(experiments=tuple(EXPERIMENTS), workload=fakes.workload())
+    for session in plan.sessions:
+        for case in session.cases:
+            experiment = EXPERIMENTS[case.experiment]
+            # What the engine cannot do is said in its main session.
+            can = experiment.needs(case) <= capabilities(session.engine)
+            asked = experiment.opening(case, plan.workers) if can else Opening(workers=plan.workers)
+            opened = (session.label, session.workers, session.smallest_share, session.traced)
+            assert opened == (asked.label, asked.workers, asked.smallest_share, asked.traced)
 
 
 @given(seed=st.integers(), blocks=st.integers(1, 6))

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from compare.experiments import EXPERIMENTS
 from compare.records import Run
 from compare.report import console_table, summary_json, summary_markdown
 from compare.statistics import rows
+from compare.studies import STUDIES
 from engines.interface import Setting
 from tests.compare import fakes
 
@@ -154,3 +156,22 @@ def test_a_setting_of_traced_sessions_alone_is_told_as_such() -> None:
     text = summary_markdown(run)
     assert "| eventLog | on | spark (traced) | its own record |" in text
     assert text.count("(traced)") == 1
+
+
+def test_every_experiment_has_a_section_with_a_line_for_every_engine() -> None:
+    plan = fakes.plan(experiments=tuple(EXPERIMENTS), blocks=2)
+    text = summary_markdown(fakes.run(plan))
+    for study in STUDIES.values():
+        section = text.split(f"## {study.title}\n")[1].split("\n## ")[0]
+        (table,) = tables(section)
+        told = {line.split(" | ")[0].strip("| ") for line in table[2:]}
+        assert told - {"ceiling"} == set(plan.engines), study.title
+
+
+def test_the_answer_speaks_of_no_control() -> None:
+    engines = ("serial", "multiprocessing", "ray", "ray-control")
+    quickest = {**fakes.ENGINES, "ray-control": fakes.FakeEngine(chunk_s=0.5, per_task_s=0.0001)}
+    run = fakes.run(fakes.plan(engines=engines), engines=quickest)
+    text = summary_markdown(run)
+    assert "ray-control" not in text.split("A number is")[0]
+    assert "| ray-control |" in text

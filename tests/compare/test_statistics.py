@@ -7,23 +7,6 @@ from compare.statistics import rows, throughput_ratio
 from tests.compare import fakes
 
 THROUGHPUT = {"throughput", "speedup", "engine_efficiency", "cpu_time"}
-OVERHEAD = {
-    "metg50",
-    "metg90",
-    "noop_throughput",
-    "per_task_cost",
-    "fixed_cost",
-    "fit_residual",
-    "round_trip_p50",
-    "round_trip_p95",
-    "round_trip_p99",
-}
-PARTS = {"submit", "run", "between", "tail", "return", "task_wait_p50", "task_return_p50"}
-FRACTIONAL = {
-    *("admitted", "peak_concurrency", "admission_accuracy", "ramp", "makespan", "cpu_use"),
-    *("processes", "native_threads", "memory"),
-}
-STARTUP = {"open", "first_result", "warm_up", "close"}
 
 
 def row(run: Run, engine: str, metric: str, **case: object) -> Row:
@@ -51,58 +34,6 @@ def verdict(run: Run, engine: str, metric: str, **case: object) -> str:
 
 def missing_dask() -> Run:
     return fakes.run(fakes.plan(missing={"dask": "it needs 'distributed'"}))
-
-
-@pytest.mark.parametrize(
-    "run",
-    [
-        fakes.run(),
-        missing_dask(),
-        fakes.interrupted(fakes.run(), 0),
-        fakes.interrupted(fakes.run(), 7),
-        fakes.failed(fakes.run(), "2-ray", "out of memory"),
-        fakes.run(fakes.plan(blocks=1)),
-    ],
-    ids=["whole", "missing", "not begun", "interrupted", "failed", "one block"],
-)
-def test_every_planned_row_is_present_once(run: Run) -> None:
-    everyone = {CEILING, *run.plan.engines}
-    plain = {
-        *(("throughput", metric) for metric in THROUGHPUT | PARTS),
-        *(("overhead", metric) for metric in OVERHEAD),
-        *(("startup", metric) for metric in STARTUP),
-        ("memory", "peak_memory"),
-    }
-    expected: set[tuple[object, ...]] = {
-        (experiment, engine, metric, None, None)
-        for engine in everyone
-        for experiment, metric in plain
-    }
-    expected |= {
-        ("fractional", engine, metric, cpus, phase)
-        for engine in everyone - {CEILING}
-        for metric in FRACTIONAL
-        for cpus in fakes.SHARES
-        for phase in ("cold", "warm")
-    }
-    expected |= {
-        ("fractional", engine, "capacity_after", cpus, "after")
-        for engine in everyone - {CEILING}
-        for cpus in fakes.SHARES
-    }
-    found = [
-        (one.experiment, one.engine, one.metric, one.case.get("cpus"), one.case.get("phase"))
-        for one in rows(run)
-    ]
-    assert len(found) == len(set(found))
-    assert set(found) == expected
-
-
-@pytest.mark.parametrize("run", [fakes.run(), missing_dask(), fakes.interrupted(fakes.run(), 7)])
-def test_a_row_has_a_number_or_says_why_not(run: Run) -> None:
-    for one in rows(run):
-        assert (one.value is None) == (one.n == 0)
-        assert one.value is not None or one.verdict
 
 
 def test_rows_are_in_the_order_of_the_plan_with_the_ceiling_first() -> None:

@@ -1,0 +1,181 @@
+"""Every planned row is published: for each engine, experiment, case and metric there is one."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from compare.experiments import EXPERIMENTS
+from compare.experiments.base import lacking
+from compare.plan import capabilities
+from compare.presets import PRESETS
+from compare.records import CEILING, Case, Plan, Row, Run, Scalar
+from compare.statistics import rows
+from tests.compare import fakes
+
+SHARES = {
+    *("admitted", "peak_concurrency", "admission_accuracy", "ramp", "makespan", "cpu_use"),
+    *("processes", "native_threads", "memory"),
+}
+METG = {"metg50", "metg90"}
+METRICS = {
+    "throughput": {
+        *("throughput", "speedup", "engine_efficiency", "cpu_time"),
+        *("submit", "run", "between", "tail", "return", "task_wait_p50", "task_return_p50"),
+    },
+    "overhead": {
+        *("noop_throughput", "per_task_cost", "fixed_cost", "fit_residual"),
+        *("round_trip_p50", "round_trip_p95", "round_trip_p99"),
+        *METG,
+    },
+    "submission": METG,
+    "fractional": SHARES,
+    "matrix": SHARES,
+    "lying": {"neighbour_alone", "slowdown_honest", "slowdown_lying"},
+    "hybrid": {"images_alone", "naps_alone", "together", "hybrid_gain"},
+    "granularity": {"throughput"},
+    "residency": {"per_image", "per_task", "per_worker", "residency_gain"},
+    "scaling": {"throughput", "scaling_efficiency"},
+    "imbalance": {"makespan", "imbalance"},
+    "payload": {"payload_per_task", "payload_rate"},
+    "timeline": {"makespan", "waits_at_once", "over_one_wait"},
+    "dependencies": METG,
+}
+"""By the experiment that they belong to."""
+STARTUP = {"open", "first_result", "warm_up", "close"}
+WITHOUT_CEILING = {"submission", "fractional", "matrix", "lying", "hybrid", "payload"} | {
+    "dependencies"
+}
+
+Place = tuple[str, str, str, frozenset[tuple[str, Scalar]]]
+"""Experiment, engine, metric and case of a row."""
+
+
+def everything(**changes: object) -> Plan:
+    return fakes.plan(**{"experiments": tuple(EXPERIMENTS), "workers": 4, "blocks": 2, **changes})
+
+
+def missing_dask() -> Run:
+    return fakes.run(everything(missing={"dask": "it needs 'distributed'"}))
+
+
+def expected(plan: Plan) -> Iterator[Place]:
+    budget: dict[str, Scalar] = {
+        "workers": plan.workers,
+        "threads": plan.threads_per_worker,
+        "config": plan.config.value,
+    }
+    assert plan.workload is not None
+    workload = plan.workload
+    batch = {
+        **budget,
+        "chunk": workload.chunk,
+        "model": workload.model,
+        "dtype": workload.dtype,
+        "n_images": len(workload.images),
+    }
+    for engine in (CEILING, *plan.engines):
+        for metric in STARTUP:
+            yield place("startup", engine, metric, budget)
+        yield place("memory", engine, "peak_memory", batch)
+        for name, metrics in METRICS.items():
+            if engine == CEILING and name in WITHOUT_CEILING:
+                continue
+            for metric in metrics:
+                for case in cases(plan, name):
+                    whole = batch if name == "throughput" else {**budget, **case}
+                    yield place(name, engine, metric, whole)
+            if metrics is SHARES:
+                for case in cases(plan, name, phases=("after",)):
+                    yield place(name, engine, "capacity_after", {**budget, **case})
+
+
+def cases(
+    plan: Plan, name: str, phases: tuple[str, ...] = ("cold", "warm")
+) -> Iterator[Mapping[str, Scalar]]:
+    """What tells the rows of an experiment apart."""
+    if name in ("throughput", "overhead"):
+        yield {}
+        return
+    for case in EXPERIMENTS[name].cases(PRESETS[plan.preset], plan.workload, plan.workers):
+        if METRICS[name] is not SHARES:
+            yield case.parameters
+            continue
+        asked = {key: case.parameters[key] for key in ("cpus", "slots") if key in case.parameters}
+        for phase in phases:
+            yield {**asked, "phase": phase}
+
+
+def place(experiment: str, engine: str, metric: str, case: Mapping[str, Scalar]) -> Place:
+    return experiment, engine, metric, frozenset(case.items())
+
+
+def place_of(row: Row) -> Place:
+    return place(row.experiment, row.engine, row.metric, row.case)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        fakes.run(everything()),
+        missing_dask(),
+        fakes.interrupted(fakes.run(everything()), 0),
+        fakes.interrupted(fakes.run(everything()), 7),
+        fakes.failed(fakes.run(everything()), "2-ray", "out of memory"),
+        fakes.run(everything(blocks=1)),
+        fakes.run(everything(engines=("serial", "multiprocessing", "ray", "ray-control"))),
+    ],
+    ids=["whole", "missing", "not begun", "interrupted", "failed", "one block", "control"],
+)
+def test_every_planned_row_is_present_once(run: Run) -> None:
+    assert METRICS.keys() == EXPERIMENTS.keys()
+    found = [place_of(row) for row in rows(run)]
+    assert len(found) == len(set(found))
+    assert set(found) == set(expected(run.plan))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        fakes.run(everything()),
+        missing_dask(),
+        fakes.interrupted(fakes.run(everything()), 7),
+        fakes.failed(fakes.run(everything()), "2-ray", "out of memory"),
+    ],
+    ids=["whole", "missing", "interrupted", "failed"],
+)
+def test_a_row_has_a_number_or_says_why_not(run: Run) -> None:
+    for row in rows(run):
+        assert (row.value is None) == (row.n == 0)
+        assert row.value is not None or row.verdict
+
+
+def test_a_run_in_which_all_went_well_lacks_no_number_without_a_good_reason() -> None:
+    good = ("not applicable: ", "rejected: ", "not given: needs 1000 samples")
+    for row in rows(fakes.run(everything())):
+        assert row.value is not None or (row.verdict or "").startswith(good), row
+
+
+def test_exactly_what_an_engine_cannot_do_is_not_applicable_with_the_reason() -> None:
+    run = fakes.run(everything())
+    found = rows(run)
+    for engine in run.plan.engines:
+        for name, experiment in EXPERIMENTS.items():
+            for case in experiment.cases(
+                PRESETS[run.plan.preset], run.plan.workload, run.plan.workers
+            ):
+                told = {row.verdict or "" for row in found if about(row, engine, case)}
+                reason = lacking(engine, capabilities(engine), experiment.needs(case))
+                assert told, (name, engine)
+                if reason is None:
+                    assert not any(verdict.startswith("not applicable") for verdict in told)
+                else:
+                    assert told == {f"not applicable: {reason}"}
+
+
+def about(row: Row, engine: str, case: Case) -> bool:
+    """Of the engine and the case; those of overhead are of both its cases."""
+    if (row.engine, row.experiment) != (engine, case.experiment):
+        return False
+    shares = ("cpus", "slots")
+    telling = shares if METRICS[row.experiment] is SHARES else row.case.keys()
+    return all(row.case.get(k) == v for k, v in case.parameters.items() if k in telling)

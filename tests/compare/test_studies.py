@@ -1,0 +1,91 @@
+"""What each experiment says of an engine whose costs are known."""
+
+import pytest
+
+from compare.experiments import EXPERIMENTS
+from compare.records import Run
+from compare.statistics import rows
+from tests.compare import fakes
+from tests.compare.fake_records import BYTES_PER_S, LOAD_S
+
+IMAGE_S, ADDED_S = 0.2, 0.0001
+RAY = fakes.FakeEngine(chunk_s=4 * IMAGE_S, per_task_s=ADDED_S, slowdown=2.5)
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    plan = fakes.plan(experiments=tuple(EXPERIMENTS), workers=4)
+    return fakes.run(plan, engines={**fakes.ENGINES, "ray": RAY}, noise=0.0)
+
+
+def told(run: Run, experiment: str, metric: str, **case: object) -> float:
+    (value,) = {
+        row.value
+        for row in rows(run)
+        if (row.experiment, row.engine, row.metric) == (experiment, "ray", metric)
+        and all(row.case[name] == value for name, value in case.items())
+    }
+    assert isinstance(value, float)
+    return value
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 8])
+def test_images_per_second_of_each_size_of_task(run: Run, chunk: int) -> None:
+    found = told(run, "granularity", "throughput", chunk=chunk)
+    assert found == pytest.approx(4 / (IMAGE_S + ADDED_S / chunk), rel=0.01)
+
+
+def test_a_model_that_is_loaded_again_costs_its_loading(run: Run) -> None:
+    assert told(run, "residency", "per_image") == pytest.approx(4 / (IMAGE_S + LOAD_S), rel=0.01)
+    assert told(run, "residency", "per_task") == pytest.approx(8 / (2 * IMAGE_S + LOAD_S), rel=0.01)
+    gain = told(run, "residency", "residency_gain")
+    assert gain == pytest.approx((IMAGE_S + LOAD_S) / IMAGE_S, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["strong", "weak"])
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_an_engine_that_costs_nothing_scales(run: Run, kind: str, workers: int) -> None:
+    case = {"kind": kind, "workers": workers}
+    assert told(run, "scaling", "throughput", **case) == pytest.approx(workers / IMAGE_S, rel=0.01)
+    assert told(run, "scaling", "scaling_efficiency", **case) == pytest.approx(1.0, rel=0.01)
+
+
+def test_a_neighbour_that_is_slowed_down_is_seen_to_be(run: Run) -> None:
+    assert told(run, "lying", "slowdown_honest") == pytest.approx(1.0)
+    assert told(run, "lying", "slowdown_lying") == pytest.approx(2.5)
+
+
+def test_naps_beside_images_take_no_time_of_their_own(run: Run) -> None:
+    # 16 images on 4 workers, then on the 3 that the naps leave: 6 waves instead of 4, as long as
+    # the naps; the second of both is submitted a tenth of a second after the first.
+    alone_s = 4 * (IMAGE_S + ADDED_S)
+    together_s = told(run, "hybrid", "together")
+    assert together_s == pytest.approx(1.5 * alone_s + 0.1, rel=0.01)
+    assert told(run, "hybrid", "hybrid_gain") == pytest.approx(2.5 * alone_s / together_s, rel=0.01)
+
+
+def test_unequal_tasks_taken_in_order_end_soon_after_the_best_possible(run: Run) -> None:
+    # List scheduling is at most 2 - 1/m longer (Graham 1966, Bell System Tech. J. 45:1563).
+    assert 1.0 <= told(run, "imbalance", "imbalance") <= 2 - 1 / 4
+
+
+@pytest.mark.parametrize("size", [1_000, 1_000_000, 64_000_000])
+def test_the_time_and_the_rate_of_a_payload(run: Run, size: int) -> None:
+    seconds = ADDED_S + size / BYTES_PER_S
+    case = {"direction": "in", "bytes": size}
+    assert told(run, "payload", "payload_per_task", **case) == pytest.approx(seconds)
+    assert told(run, "payload", "payload_rate", **case) == pytest.approx(size / 1e6 / seconds)
+
+
+def test_tasks_that_wait_together_take_as_long_as_one(run: Run) -> None:
+    assert told(run, "timeline", "over_one_wait", how="blocking") == pytest.approx(4, rel=0.01)
+    assert told(run, "timeline", "over_one_wait", how="awaited") == pytest.approx(1, rel=0.01)
+    assert told(run, "timeline", "waits_at_once", how="awaited") == 16
+
+
+@pytest.mark.parametrize(("pattern", "costs"), [("tree", 2), ("stencil", 3)])
+def test_metg_of_a_pattern_is_twice_its_cost_in_each_worker(
+    run: Run, pattern: str, costs: int
+) -> None:
+    found = told(run, "dependencies", "metg50", pattern=pattern)
+    assert found == pytest.approx(2 * costs * ADDED_S * 4, rel=0.05)

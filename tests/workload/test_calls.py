@@ -1,0 +1,75 @@
+"""Counts of kernel calls survive the process that made them."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.compare.command_line import REPOSITORY
+from workload import calls
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+
+
+def count_twice(case: str) -> None:
+    calls.count(case)
+    calls.count(case)
+
+
+def count_and_die(case: str) -> None:
+    calls.count(case)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def count_many(case: str) -> None:
+    for number in range(200):
+        calls.count(f"{case}/{number}")
+    calls.count(case)
+
+
+def ran(target: Callable[[str], None], case: str, *, forked: bool = False) -> int | None:
+    fork, spawn = multiprocessing.get_context("fork"), multiprocessing.get_context("spawn")
+    process = (fork if forked else spawn).Process(target=target, args=(case,))
+    process.start()
+    process.join()
+    return process.pid
+
+
+def test_the_calls_of_a_process_that_was_killed_are_counted() -> None:
+    with calls.kept():
+        killed, lived = ran(count_and_die, "one"), ran(count_twice, "one")
+        assert killed is not None
+        assert lived is not None
+        assert calls.counted(["one"]) == {calls.worker(killed): 1, calls.worker(lived): 2}
+        assert calls.counted(["another"]) == {}
+
+
+def test_the_newest_of_many_cases_are_kept() -> None:
+    with calls.kept():
+        pid = ran(count_many, "many")
+        assert pid is not None
+        newest = ["many", *(f"many/{number}" for number in range(150, 200))]
+        assert calls.counted(newest) == {calls.worker(pid): 51}
+
+
+def test_without_a_folder_calls_are_counted_all_the_same() -> None:
+    assert calls.counted(["alone"]) == {}
+    assert [calls.count("alone"), calls.count("alone")] == [1, 2]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_counts_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_cells", [])
+    monkeypatch.setattr(calls, "_calls", {})
+    monkeypatch.setattr(calls, "_cell_of", {})
+    with calls.kept():
+        calls.count("forked")
+        pid = ran(count_twice, "forked", forked=True)
+        assert pid is not None
+        told = {calls.worker(os.getpid()): 1, calls.worker(pid): 2}
+        assert calls.counted(["forked"]) == told
