@@ -234,13 +234,14 @@ class BelowCeiling:
 class BentLine:
     """The makespans of the no-ops do not lie on a line."""
 
-    engine: str
-    worst: float
+    worst: Mapping[str, float]
+    """The largest deviation as a share of the makespan there, by engine."""
 
     def __str__(self) -> str:
+        said = [f"{engine} {share:.0%}" for engine, share in self.worst.items()]
         return (
-            f"The no-ops of {self.engine} are up to {self.worst:.0%} off the line a + b·N: "
-            "take its per-task and fixed cost as rough, and its no-op throughput as measured."
+            f"No-ops lie off the line a + b·N, by up to {listed(said)}: take per-task and fixed "
+            "cost of these as rough, and their no-op throughput as measured."
         )
 
 

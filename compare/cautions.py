@@ -200,11 +200,14 @@ def _below_ceiling(observations: Observations, rows: tuple[Row, ...]) -> Iterato
 
 
 def _bent_lines(observations: Observations) -> Iterator[Caution]:
-    for engine in engines(observations.plan):
-        fitted = [line(block) for block in valid(observations.overhead(engine)).values()]
-        worst = max((one.worst for one in fitted if one is not None), default=0.0)
-        if worst > _BENT:
-            yield BentLine(engine=engine, worst=worst)
+    worst = {
+        engine: max((one.worst for one in fitted if one is not None), default=0.0)
+        for engine in engines(observations.plan)
+        if (fitted := [line(block) for block in valid(observations.overhead(engine)).values()])
+    }
+    bent = {engine: share for engine, share in worst.items() if share > _BENT}
+    if bent:
+        yield BentLine(worst=bent)
 
 
 def _few_samples(observations: Observations) -> Iterator[Caution]:

@@ -152,13 +152,17 @@ class Line:
 def fit_line(tasks: Sequence[int], makespans_s: Sequence[float]) -> Line | None:
     """Weighted least squares; ``None`` from fewer than three sizes, which leave no residual.
 
+    Of a size that was measured several times the median counts, as one.
+
     The weights are 1/makespan: the noise of a run grows with its length, so the relative
     deviations are what is minimised.  Unweighted, the largest N alone would decide, and its noise
     would bury ``a``, which the smallest N tells.
     """
-    if len(set(tasks)) < 3:  # noqa: PLR2004 - a line has two unknowns
+    every = sorted(set(tasks))
+    if len(every) < 3:  # noqa: PLR2004 - a line has two unknowns
         return None
-    sizes, seconds = np.asarray(tasks, dtype=float), np.asarray(makespans_s)
+    of_size = [[s for n, s in zip(tasks, makespans_s, strict=True) if n == size] for size in every]
+    sizes, seconds = np.asarray(every, dtype=float), np.asarray([np.median(s) for s in of_size])
     per_task_s, fixed_s = np.polyfit(sizes, seconds, deg=1, w=1 / seconds)
     deviations = seconds - (fixed_s + per_task_s * sizes)
     return Line(

@@ -5,11 +5,17 @@ tree is exactly what the comparison has to count.
 """
 
 import threading
+import time
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
 import psutil
+
+_WAIT_S = 0.25
+_MOST_WAITS = 20
+_IDLE_CORES = 0.15
+"""Busy cores of the whole host; the kernel counts in hundredths of a second."""
 
 
 def tree_cpu_s() -> float:
@@ -47,6 +53,19 @@ def host_cpu_s() -> tuple[float, float]:
     # Guest time is contained in user time already.
     busy = times.user + times.nice + times.system + times.irq + times.softirq
     return busy, times.steal
+
+
+def wait_until_idle() -> None:
+    """Until the host has next to nothing to do, at most some seconds.
+
+    What was measured before may not have settled: workers that start or end, a JVM that compiles.
+    """
+    for _ in range(_MOST_WAITS):
+        before_s, _ = host_cpu_s()
+        time.sleep(_WAIT_S)
+        after_s, _ = host_cpu_s()
+        if (after_s - before_s) / _WAIT_S < _IDLE_CORES:
+            return
 
 
 class TreeSampler(AbstractContextManager["TreeSampler"]):

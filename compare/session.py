@@ -22,7 +22,7 @@ from compare.experiments import EXPERIMENTS
 from compare.experiments.base import lacking
 from compare.experiments.images import image_tasks
 from compare.kernel import Counters, counters, memory_room_bytes
-from compare.meter import host_cpu_s, tree_cpu_s, tree_sizes
+from compare.meter import host_cpu_s, tree_cpu_s, tree_sizes, wait_until_idle
 from compare.plan import adapter_of
 from compare.processes import stop_on_signals
 from compare.records import (
@@ -43,7 +43,6 @@ from workload.task import run_packed
 
 Number = TypeVar("Number", int, float)
 
-_SETTLE_S = 0.2
 CLOSE_LIMIT_S = 8
 """How long a session may take to close its engine when it is told to stop."""
 
@@ -144,10 +143,10 @@ def _measured(bench: Bench, adapter: type[Engine], case: Case) -> Iterator[Recor
             yield from experiment.measure(bench, case)
             return
         # Right before and right after, while the engine has nothing to do.
-        time.sleep(_SETTLE_S)
+        wait_until_idle()
         before_s = bench.iteration_s = spin.iteration_s()
         yield from experiment.measure(bench, case)
-        time.sleep(_SETTLE_S)
+        wait_until_idle()
         after_s = spin.iteration_s()
         yield Calibration(**bench.head(), case=case, before_s=before_s, after_s=after_s)
     except EngineError as error:

@@ -17,6 +17,8 @@ from workload.task import run_packed
 _PILOT_TASKS = 50
 _FEWEST, _MOST = 80, 10_000
 _DECADES = (1, 10, 100, 1000)
+_REPEATED = {1: 9, 10: 5}
+"""The smallest take so little that one interruption, or one wait for a thread, is much of it."""
 _FRACTIONS = (1 / 4, 1 / 2, 1)
 """Of the largest number of no-ops: a + b·N needs several N, and b lives in the large ones."""
 _POINTS = 12
@@ -68,7 +70,7 @@ def _costs(bench: Bench, case: Case) -> Iterator[Measurement]:
     pilot = _no_ops(bench, case, _PILOT_TASKS)
     most = round(min(max(budget_s / pilot.makespan_s * _PILOT_TASKS, _FEWEST), _MOST))
     sizes = {*(n for n in _DECADES if n < most), *(round(most * f) for f in _FRACTIONS)}
-    shuffled = sorted(sizes)
+    shuffled = sorted(size for size in sizes for _ in range(_REPEATED.get(size, 1)))
     # Seeded and shuffled: a drift must not look like a dependence on N.
     random.Random(f"{bench.plan.seed}/{bench.session.id}").shuffle(shuffled)  # noqa: S311
     for size in shuffled:

@@ -177,7 +177,7 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
             ShortRun,
             "The batch inference took ray only 500 ms",
         ),
-        (bent_ray(), BentLine, "The no-ops of ray"),
+        (bent_ray(), BentLine, "off the line a + b·N, by up to ray"),
         (
             fakes.changed(quiet_run(), "1-ray", throttled_s=1.2, throttled_periods=31),
             CpuThrottled,
