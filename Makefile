@@ -1,5 +1,5 @@
 # Everything from a fresh checkout: `make compare` measures, `make test` tests.
-.PHONY: compare test check install clean
+.PHONY: compare test clusters check install clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,6 +9,11 @@ compare: install
 
 test: install
 	$(BIN)/python -m pytest $(ARGS)
+
+# Builds the image and tests the clusters of containers; needs Docker with Compose.
+clusters: install
+	docker compose --profile tools build --quiet
+	$(BIN)/python -m pytest tests/cluster tests/engines --on containers $(ARGS)
 
 # What CI checks before it runs the tests.
 check: install

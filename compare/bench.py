@@ -7,15 +7,27 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
+from compare.hosts import ALONE, DRIVER, hosts_of, sum_or_none
 from compare.kernel import oom_kills
 from compare.meter import TreeSampler, tree_cpu_s
-from compare.records import SERIAL, Case, EngineSpan, OwnTrace, Plan, Session, Span, TaskRun
+from compare.records import (
+    SERIAL,
+    Case,
+    EngineSpan,
+    NodeUse,
+    OwnTrace,
+    Plan,
+    Session,
+    Span,
+    TaskRun,
+)
 from engines.errors import EngineError
 from engines.interface import Engine
-from workload import calls
+from workload import calls, survey
 from workload.interface import PackedReport, PackedTask, Task, TaskReport
+from workload.survey import Place
 from workload.task import run_packed
 
 _WARM_UP_WAVES = 50
@@ -58,6 +70,7 @@ class Bench:
         self.plan = plan
         self.session = session
         self._memory_room_bytes = memory_room_bytes
+        self.hosts = ALONE
         self.iteration_s: float | None = None
         """Of the fixed-work kernel on an idle core, for the case that is measured now; ``None``
         where it needs none."""
@@ -72,7 +85,7 @@ class Bench:
 
     def label(self) -> str:
         """A new name for a batch of tasks; kernel calls are counted under it."""
-        return f"{self.session.id}/{next(self._runs)}"
+        return f"{self.plan.run_id}/{self.session.id}/{next(self._runs)}"
 
     def calibrated_s(self) -> float:
         """Of an iteration of the fixed-work kernel.
@@ -112,6 +125,7 @@ class Bench:
         killed_before = oom_kills()
         sampler = TreeSampler() if memory else contextlib.nullcontext()
         with sampler as sampled:
+            spent_before = self.hosts.spent()
             cpu_before_s = tree_cpu_s()
             submitted_s = time.monotonic()
             results = (
@@ -125,6 +139,7 @@ class Bench:
                 if not index % _TIMED_EVERY:
                     own_s.append(now() - received_s)
             cpu_s = tree_cpu_s() - cpu_before_s
+            nodes = self.hosts.used(spent_before, self.hosts.spent())
         killed = oom_kills()
         arrivals = [(index, TaskReport(*report), at_s) for index, report, at_s in seen]
         if not arrivals:
@@ -143,8 +158,9 @@ class Bench:
             submitted_s=submitted_s - self._opened_s,
             makespan_s=arrivals[-1][2] - submitted_s,
             first_result_s=arrivals[0][2] - submitted_s,
-            cpu_s=cpu_s,
-            peak_memory_bytes=sampled.peak_bytes if sampled else None,
+            # On a cluster the tree is the driver's alone, and its container's group has it, too.
+            cpu_s=sum_or_none(node.cpu_s for node in nodes) if nodes else cpu_s,
+            peak_memory_bytes=_peak_bytes(sampled, nodes),
             peak_processes=sampled.peak_processes if sampled else None,
             peak_threads=sampled.peak_threads if sampled else None,
             memory_room_bytes=self._memory_room_bytes,
@@ -154,6 +170,8 @@ class Bench:
             received=tuple(received[index] for index in range(len(tasks))),
             kernel_calls=sum(called.values()),
             set_ups=sum(report.set_up_s > 0 for report in reports),
+            hosts=tuple(sorted({report.worker.rpartition(":")[0] for report in reports})),
+            nodes=nodes,
             workers_seen=len({_worker(report) for report in reports}),
             threads=tuple(sorted({r.threads for r in reports if r.threads is not None})),
             niceness=tuple(sorted({report.niceness for report in reports})),
@@ -162,7 +180,7 @@ class Bench:
                 *([] if returned is None else _too_few_bytes(reports, returned)),
             ),
             outputs=None if items is None else _outputs(arrivals),
-            spans=_spans(arrivals, submitted_s) if spans else None,
+            spans=_spans(arrivals, submitted_s) if spans and self.hosts.one_clock else None,
         )
 
     def own_trace(self) -> OwnTrace:
@@ -178,31 +196,57 @@ class Bench:
             ),
         )
 
-    def warm_up(self, task: Task) -> None:
-        """Run waves of one task a worker until every worker has run one.
+    def warm_up(self, task: Task) -> tuple[Any, ...]:
+        """Run waves of one task a worker until every worker has run one; returns an output of each.
 
         Raises:
             EngineError: a task failed, or some worker never took one.
         """
         workers = self.engine.workers()
         packed = tuple(task._replace(case=self.label()))
-        seen: set[tuple[str, int]] = set()
+        seen: dict[tuple[str, int], Any] = {}
         for _ in range(_WARM_UP_WAVES):
             for _, told in self.engine.run(run_packed, [packed] * workers):
                 report = TaskReport(*told)
                 if report.error is not None:
                     raise EngineError(f"the warm-up task failed:\n{report.error}")
-                seen.add(_worker(report))
+                seen[_worker(report)] = report.output
             if len(seen) >= workers:
-                return
+                return tuple(seen.values())
         raise EngineError(
             f"only {len(seen)} of {workers} workers took a task in {_WARM_UP_WAVES} waves"
+        )
+
+    def find_hosts(self, address: str, paths: tuple[str, ...]) -> None:
+        """Learn which hosts a cluster has, and make sure that all of them can read these files.
+
+        Raises:
+            EngineError: some host cannot read some file.
+        """
+        places = [Place(*told) for told in self.warm_up(survey.task(self.label(), paths))]
+        for place in places:
+            if place.unreadable:
+                raise EngineError(
+                    f"{self.session.engine}: the node {place.host} cannot read "
+                    f"{place.unreadable[0]} ({len(place.unreadable)} of {len(paths)} files): mount "
+                    "its folder on every node at the same path, or send images with --ship bytes"
+                )
+        self.hosts = hosts_of(
+            address, {place.host for place in places}, {place.boot_id for place in places}
         )
 
 
 def refine(case: Case, **parameters: str | float) -> Case:
     """The case with parameters that were decided while measuring."""
     return dataclasses.replace(case, parameters={**case.parameters, **parameters})
+
+
+def _peak_bytes(sampled: TreeSampler | None, nodes: Sequence[NodeUse]) -> int | None:
+    """The largest that was sampled of this host, and what the other hosts had at the end."""
+    if sampled is None:
+        return None
+    others = sum_or_none(node.memory_bytes for node in nodes if node.role != DRIVER)
+    return None if others is None else sampled.peak_bytes + round(others)
 
 
 def _too_few_bytes(reports: Sequence[TaskReport], wanted: int) -> list[str]:

@@ -40,6 +40,32 @@ class OneBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostLost:
+    """A host of the cluster was gone when a batch of tasks had ended."""
+
+    engine: str
+    block: int
+    host: str
+    tasks: int
+    again: int
+    """Kernel calls more than there are tasks; too few where the workers of that host had no folder
+    to leave their counts in."""
+    makespan_s: float
+    usual_s: float | None
+    """Of the same batch in blocks without a loss."""
+
+    def __str__(self) -> str:
+        against = (
+            "" if self.usual_s is None else f", against {seconds(self.usual_s)} without a loss"
+        )
+        return (
+            f"{self.engine} lost the host {self.host} in block {self.block} and finished: of "
+            f"{plural(self.tasks, 'task')}, {self.again} ran twice, and all took "
+            f"{seconds(self.makespan_s)}{against}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineMissing:
     """Asked for, but it cannot run here."""
 

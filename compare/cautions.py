@@ -94,7 +94,7 @@ def _failures(run: Run) -> Iterator[Caution]:
                 engine=record.engine,
                 block=record.block,
                 experiment=None if record.case is None else record.case.experiment,
-                reason=record.reason,
+                reason=record.reason.splitlines()[0],
             )
 
 

@@ -27,6 +27,13 @@ class Dtype(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+class Ship(StrEnum):
+    """How images reach the workers."""
+
+    PATHS = "paths"
+    BYTES = "bytes"
+
+
 _presets = "; ".join(
     f"{name}: {preset.blocks} block{'s' * (preset.blocks > 1)} of {preset.n_images} images"
     for name, preset in PRESETS.items()
@@ -55,7 +62,12 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
         PresetName, typer.Option(help=f"How much to measure. {_presets}.")
     ] = PresetName.STANDARD,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Workers of each engine.  [default: one a core]")
+        int | None,
+        typer.Option(
+            min=1,
+            envvar="ENGINE_COMPARE_WORKERS",
+            help="Workers of each engine.  [default: one a core]",
+        ),
     ] = None,
     threads_per_worker: Annotated[
         int, typer.Option(min=1, help="Native threads (OpenMP, BLAS) of each worker.")
@@ -96,9 +108,9 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
             "set them, every setting listed in the report with its reason."
         ),
     ] = Config.TUNED,
-    out: Annotated[Path, typer.Option(help="Folder for the results of all runs.")] = Path(
-        "results"
-    ),
+    out: Annotated[
+        Path, typer.Option(envvar="ENGINE_COMPARE_OUT", help="Folder for the results of all runs.")
+    ] = Path("results"),
     seed: Annotated[int, typer.Option(help="Decides the order of the sessions.")] = 0,
     native_trace: Annotated[  # noqa: FBT002 - a flag
         bool,
@@ -121,6 +133,31 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
             help="Measure this engine twice, as two: what differs between the two is noise.",
         ),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            envvar="ENGINE_COMPARE_ON",
+            help="compose: start a cluster of containers for each session; or ENGINE=ADDRESS for "
+            "clusters that run, such as ray=head:6379,dask=tls://scheduler:8786,"
+            "spark=spark://master:7077, with as many cores as --workers says.  "
+            "[default: private clusters on this host]",
+        ),
+    ] = None,
+    ship: Annotated[
+        Ship,
+        typer.Option(
+            help="How images reach the workers: as paths that every host can read, or as bytes "
+            "inside the tasks."
+        ),
+    ] = Ship.PATHS,
+    link_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE",
+            help="With --on compose: what each container may send, such as 100mbit.",
+        ),
+    ] = None,
     dry_run: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--dry-run", help="Print the plan and measure nothing.")
     ] = False,
@@ -137,6 +174,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
       python -m compare --engines all --experiments all    everything, about 40 minutes
       python -m compare --engines ray --experiments throughput --dtype bfloat16
       python -m compare --model google/vit-base-patch16-224 --images photos/ --chunk 15
+      python -m compare --on compose --preset quick        on clusters of containers
     """
     if context.invoked_subcommand is not None:
         return 0
@@ -166,6 +204,9 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
         seed=seed,
         native_trace=native_trace,
         control=control,
+        on=on,
+        ship=ship.value,
+        link_rate=link_rate,
         dry_run=dry_run,
     )
     return resume_run(resume, flags, given) if resume is not None else start_run(flags)

@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +14,13 @@ from rich.console import Console
 
 from compare import differences, environment, plots, report, statistics, trace
 from compare.cautions import cautions
+from compare.composed import Composed, ComposeError, check_docker
 from compare.errors import UsageError
 from compare.estimate import image_s as estimated_image_s
 from compare.experiments import EXPERIMENTS
 from compare.experiments.fractional import Fractional, resource_of
 from compare.plan import expected_s
-from compare.prepare import Flags, check_writable, prepare
+from compare.prepare import COMPOSE, Flags, check_writable, prepare
 from compare.processes import stop_on_signals
 from compare.progress import Progress
 from compare.records import (
@@ -34,7 +35,15 @@ from compare.records import (
     TaskRun,
     original_of,
 )
-from compare.runner import BusyError, alone_on_this_machine, remaining, run_session
+from compare.runner import (
+    BusyError,
+    Way,
+    alone_on_this_machine,
+    failed,
+    remaining,
+    run_session,
+    start_here,
+)
 from compare.store import RunFolder, StoreError
 from compare.wording import plural
 
@@ -53,6 +62,8 @@ def _say(sentence: str, style: str | None = None) -> None:
 def start_run(flags: Flags) -> int:
     """A new run; returns the exit code."""
     stop_on_signals()
+    if flags.on == COMPOSE:
+        check_docker()
     plan = prepare(flags)
     image_s = estimated_image_s(plan.workload)
     _print_plan(plan, image_s)
@@ -108,6 +119,8 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     interrupted = False
     try:
         _run_all(folder, plan, sessions, image_s)
+    except ComposeError as error:
+        raise UsageError(str(error)) from error
     except KeyboardInterrupt:
         interrupted = True
         _say("\nStopped. Writing the report from what was measured.")
@@ -128,6 +141,24 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
 
 def _run_all(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> None:
     """One line before and one after each session, and nothing while it is measured."""
+    composed = Composed(plan, folder) if plan.composed else None
+    try:
+        if composed is not None:
+            _say("Building the image of the nodes, some minutes the first time")
+            composed.build()
+        _run_each(folder, plan, sessions, image_s, composed)
+    finally:
+        if composed is not None:
+            composed.close()
+
+
+def _run_each(
+    folder: RunFolder,
+    plan: Plan,
+    sessions: list[Session],
+    image_s: float,
+    composed: Composed | None,
+) -> None:
     progress = Progress((session, expected_s(plan, session, image_s)) for session in sessions)
     for session in sessions:
         _say(
@@ -135,9 +166,23 @@ def _run_all(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
             f"{session.engine}: {_contents(session)}; {_duration(progress.left_s())} left"
         )
         started_s = time.monotonic()
-        records = run_session(plan, session, folder, image_s)
+        if composed is None:
+            records = run_session(plan, session, folder, image_s, Way(start_here))
+        else:
+            records = _in_containers(composed, plan, session, folder, image_s)
         progress.finished(session, time.monotonic() - started_s)
         _say(f"    {_outcome(session, records)}")
+
+
+def _in_containers(
+    composed: Composed, plan: Plan, session: Session, folder: RunFolder, image_s: float
+) -> list[Record]:
+    try:
+        with composed.cluster(session) as cluster_start_s:
+            way = Way(composed.start, cluster_start_s)
+            return run_session(plan, session, folder, image_s, way)
+    except ComposeError as error:
+        return [failed(session, folder, str(error))]
 
 
 def _contents(session: Session) -> str:
@@ -189,7 +234,10 @@ def _duration(seconds: float) -> str:
 def _print_plan(plan: Plan, image_s: float) -> None:
     for engine, reason in plan.missing.items():
         _say(f"{engine} will not be measured: {reason}", style="yellow")
-    if plan.workers > environment.cores():
+    if plan.clusters:
+        told = "containers" if plan.composed else ", ".join(plan.clusters.values())
+        _say(f"On clusters of {plan.workers} workers: {told}.")
+    if plan.workers > environment.cores() and (plan.composed or not plan.clusters):
         _say(
             f"{plan.workers} workers on {environment.cores()} cores: they will wait for each other",
             style="yellow",
@@ -267,6 +315,9 @@ def _check_fits(run: Run, run_dir: Path, flags: Flags, given: AbstractSet[str]) 
         "seed": plan.seed,
         "control": next((original_of(e) for e in plan.engines if original_of(e) != e), None),
         "native_trace": plan.native_trace,
+        "on": COMPOSE if plan.composed else _listed(plan.clusters),
+        "link_rate": plan.link_rate,
+        "ship": "bytes" if plan.shipped else "paths",
         "model": workload.model if workload else None,
         "dtype": workload.dtype if workload else None,
         "chunk": workload.chunk if workload else None,
@@ -290,6 +341,10 @@ def _check_fits(run: Run, run_dir: Path, flags: Flags, given: AbstractSet[str]) 
     gone = [path for path in (workload.images if workload else ()) if not Path(path).is_file()]
     if gone:
         raise UsageError(f"{gone[0]} of {run_dir} is gone; restore it, or start a new run")
+
+
+def _listed(clusters: Mapping[str, str]) -> str | None:
+    return ",".join(f"{engine}={address}" for engine, address in clusters.items()) or None
 
 
 def _same(name: str, asked: object, stored: object) -> bool:

@@ -1,8 +1,9 @@
 """What a reader must know of the machine before quoting a number."""
 
+import statistics
 from collections.abc import Iterator
 
-from compare.caution_kinds import Caution
+from compare.caution_kinds import Caution, HostLost
 from compare.machine_kinds import (
     CpuStolen,
     CpuThrottled,
@@ -14,7 +15,7 @@ from compare.machine_kinds import (
 )
 from compare.metrics import images_per_s
 from compare.observations import Observations, timed, valid
-from compare.records import SERIAL, Lifecycle, Run
+from compare.records import SERIAL, Lifecycle, Run, TaskRun
 
 _DRIFT = 0.05
 _OUTSIDE_LOAD = 0.05
@@ -34,6 +35,34 @@ def machine_cautions(run: Run, observations: Observations) -> Iterator[Caution]:
     yield from _cores(run)
     yield from _memory(run)
     yield from _drift(observations)
+    yield from _lost_hosts(run)
+
+
+def _lost_hosts(run: Run) -> Iterator[Caution]:
+    """Hosts of clusters that were there before a batch of tasks and not after it."""
+    runs = [record for record in run.records if isinstance(record, TaskRun) and record.nodes]
+    for record in runs:
+        lost = _lost(record)
+        if not lost:
+            continue
+        usual = [
+            other.makespan_s
+            for other in runs
+            if (other.engine, other.case) == (record.engine, record.case) and not _lost(other)
+        ]
+        yield HostLost(
+            engine=record.engine,
+            block=record.block,
+            host=lost[0],
+            tasks=record.tasks,
+            again=record.kernel_calls - record.tasks,
+            makespan_s=record.makespan_s,
+            usual_s=statistics.median(usual) if usual else None,
+        )
+
+
+def _lost(run: TaskRun) -> list[str]:
+    return [node.host for node in run.nodes if node.lost]
 
 
 def lifecycles(run: Run) -> list[Lifecycle]:

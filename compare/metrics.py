@@ -81,7 +81,7 @@ def images_per_s(run: TaskRun) -> float:
     return run.items / run.makespan_s
 
 
-def _cpu_s(run: TaskRun) -> float:
+def _cpu_s(run: TaskRun) -> float | None:
     return run.cpu_s
 
 
@@ -101,7 +101,14 @@ SCALING_EFFICIENCY = Quantity(
 )
 """Throughput with p workers over p times that with one in the same block: T1/(p·Tp) for the same
 work (strong), T1/Tp for as much work a worker (weak)."""
-CPU_TIME = metric("cpu_time", "s", Better.LOWER, _cpu_s, estimate=center)
+CPU_TIME = metric(
+    "cpu_time",
+    "s",
+    Better.LOWER,
+    _cpu_s,
+    estimate=center,
+    lacking="a host of the cluster does not tell",
+)
 PEAK_MEMORY = metric(
     "peak_memory", "bytes", Better.LOWER, _peak_memory_bytes, lacking="memory was not sampled"
 )
@@ -283,8 +290,9 @@ def fractional_metrics(plan: Plan, share: float) -> tuple[Metric[TaskRun], ...]:
             "cpu_use",
             "share of the cores",
             Better.LOWER,
-            lambda run: run.cpu_s / (run.makespan_s * plan.workers),
+            lambda run: None if run.cpu_s is None else run.cpu_s / (run.makespan_s * plan.workers),
             estimate=center,
+            lacking="a host of the cluster does not tell",
         ),
         metric("processes", "processes", Better.LOWER, _processes, estimate=median),
         metric("native_threads", "threads", Better.LOWER, _threads, estimate=median),

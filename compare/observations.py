@@ -295,7 +295,7 @@ def _absence(records: list[Record]) -> Absence:
         if isinstance(record, Rejected):
             return Absence(why=Why.REJECTED, reason=record.words)
         if isinstance(record, Failure):
-            return Absence(why=Why.FAILED, reason=record.reason)
+            return Absence(why=Why.FAILED, reason=record.reason.splitlines()[0])
     return Absence(why=Why.PENDING, reason="the run was interrupted before")
 
 

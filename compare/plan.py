@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from compare.ceiling import Ceiling
 from compare.experiments import EXPERIMENTS
@@ -20,6 +20,8 @@ BASELINES = (SERIAL, "multiprocessing")
 # model loaded, everything closed.  Seen on a 2-core server; only the estimate depends on it.
 _SESSION_S = 5.0
 _MODEL_S = 4.5
+_CLUSTER_S = 25.0
+"""More for containers that are brought up and taken down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,11 @@ class Request:
     config: Config
     seed: int
     native_trace: bool = False
+    clusters: Mapping[str, str] = field(default_factory=dict)
+    """Addresses, by engine."""
+    composed: bool = False
+    link_rate: str | None = None
+    shipped: bool = False
 
 
 def make_plan(
@@ -77,6 +84,10 @@ def make_plan(
         ),
         missing=dict(missing),
         native_trace=request.native_trace,
+        clusters=dict(request.clusters),
+        composed=request.composed,
+        link_rate=request.link_rate,
+        shipped=request.shipped,
     )
 
 
@@ -157,6 +168,7 @@ def expected_s(plan: Plan, session: Session, image_s: float) -> float:
     classifies = any(experiment.classifies for experiment in experiments)
     return (
         _SESSION_S
+        + (_CLUSTER_S if plan.composed else 0.0)
         + (_MODEL_S if classifies else 0.0)
         + sum(
             experiment.expected_s(plan, case, workers, image_s)

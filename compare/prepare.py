@@ -4,6 +4,7 @@ Raises ``UsageError`` with one sentence that names the thing, the cause and the 
 """
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterable
@@ -17,11 +18,19 @@ from compare.plan import BASELINES, Request, make_plan
 from compare.presets import PRESETS
 from compare.records import CEILING, SERIAL, Plan, Workload, control_of
 from engines.errors import EngineMissingError, UnknownEngineError
-from engines.interface import Config
+from engines.interface import Capability, Config
 from engines.registry import engine_names, load_engine, require
 from workload import images
 from workload.errors import WorkloadError
 from workload.model import VIT_DIGITS, resolve
+
+COMPOSE = "compose"
+IN_NETWORK = {
+    "ray": "ray-head:6379",
+    "dask": "tls://dask-scheduler:8786",
+    "spark": "spark://spark-master:7077",
+}
+"""Addresses of the clusters of docker-compose.yml, in their network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,9 @@ class Flags:
     seed: int
     native_trace: bool
     control: str | None
+    on: str | None
+    ship: str
+    link_rate: str | None
     dry_run: bool
 
 
@@ -64,6 +76,7 @@ def prepare(flags: Flags) -> Plan:
         engines = _with_control(engines, flags.control)
         if flags.control in missing:
             missing[control_of(flags.control)] = missing[flags.control]
+    clusters = _clusters(flags.on, engines)
     experiments = _experiments(flags.experiments)
     check_writable(flags.out)
     needed = any(EXPERIMENTS[name].needs_images for name in experiments)
@@ -78,6 +91,10 @@ def prepare(flags: Flags) -> Plan:
         config=flags.config,
         seed=flags.seed,
         native_trace=flags.native_trace,
+        clusters=clusters,
+        composed=flags.on == COMPOSE,
+        link_rate=_link_rate(flags),
+        shipped=flags.ship == "bytes",
     )
     return make_plan(request, _run_id(flags.out), workload, missing)
 
@@ -113,6 +130,44 @@ def _engines(text: str) -> tuple[tuple[str, ...], dict[str, str]]:
         except EngineMissingError as error:
             missing[name] = str(error)
     return engines, missing
+
+
+def _clusters(on: str | None, engines: tuple[str, ...]) -> dict[str, str]:
+    """Where each engine that spans hosts finds its cluster; empty on this host alone."""
+    if on is None:
+        return {}
+    spanning = [
+        name for name in engines if Capability.SPANS_HOSTS in load_engine(name).capabilities
+    ]
+    if on == COMPOSE:
+        return {name: IN_NETWORK[name] for name in spanning if name in IN_NETWORK}
+    told = {}
+    for part in _listed(on, "--on"):
+        name, equals, address = part.partition("=")
+        if not equals or name not in engine_names():
+            raise UsageError(
+                f"--on {part}: say 'compose', or ENGINE=ADDRESS for each engine, such as "
+                "ray=head:6379,dask=tls://scheduler:8786,spark=spark://master:7077"
+            )
+        told[name] = address
+    for name in spanning:
+        if name not in told:
+            raise UsageError(
+                f"--on names no cluster for {name}: add {name}=ADDRESS, or leave {name} out; an "
+                "engine on this host alone is not compared with others on a cluster"
+            )
+    return {name: told[name] for name in spanning}
+
+
+def _link_rate(flags: Flags) -> str | None:
+    rate = flags.link_rate
+    if rate is None:
+        return None
+    if flags.on != COMPOSE:
+        raise UsageError("--link-rate limits the links between containers: add --on compose")
+    if not re.fullmatch(r"[1-9]\d*[kmg]bit", rate):
+        raise UsageError(f"--link-rate {rate}: say a number and kbit, mbit or gbit, as in 100mbit")
+    return rate
 
 
 def _with_control(engines: tuple[str, ...], name: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from engines.interface import Config, Setting
@@ -57,6 +57,22 @@ class EngineSpan(NamedTuple):
     """In the engine's own words."""
     start_s: float
     end_s: float
+
+
+class NodeUse(NamedTuple):
+    """What one host of a cluster spent meanwhile.  ``None`` where it does not tell."""
+
+    host: str
+    role: str
+    """``head``, ``worker`` or ``driver``."""
+    cpu_s: float | None
+    memory_bytes: int | None
+    """At the end, without what the kernel keeps of files."""
+    received_bytes: int | None
+    """Over the network, from other hosts."""
+    sent_bytes: int | None
+    lost: bool = False
+    """It was there before, and not afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +144,14 @@ class Plan:
     """Engines asked for that cannot run here, with the reason; they get a row all the same."""
     native_trace: bool = False
     """After the blocks, each engine that keeps a record of its own is asked for it."""
+    clusters: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of clusters, by the engine that runs on them; the others run on this host."""
+    composed: bool = False
+    """The clusters are made of containers, brought up for each session and taken down."""
+    link_rate: str | None = None
+    """What each container may send, in the form of ``tc``; ``None``: as fast as it can."""
+    shipped: bool = False
+    """Images reach the workers inside the tasks; else as paths that every host can read."""
     schema: int = SCHEMA
 
 
@@ -156,9 +180,9 @@ class TaskRun(_Record):
     makespan_s: float
     first_result_s: float
     """From submission to the first result in the driver."""
-    cpu_s: float
+    cpu_s: float | None
     """User and system seconds of the session's process and all its descendants: the engine's
-    daemons, its JVM and its workers."""
+    daemons, its JVM and its workers; of all hosts of a cluster, ``None`` if one does not tell."""
     peak_memory_bytes: int | None
     """Largest sum of the PSS of the same processes at one sample; ``None`` when not sampled."""
     peak_processes: int | None
@@ -179,6 +203,10 @@ class TaskRun(_Record):
     twice."""
     set_ups: int
     """Tasks that made their kernel (loaded the model) while the clock ran."""
+    hosts: tuple[str, ...]
+    """Those that ran tasks."""
+    nodes: tuple[NodeUse, ...]
+    """What each host of the cluster spent; empty on this host alone."""
     workers_seen: int
     """Distinct threads, in whatever process, that ran a task."""
     threads: tuple[int, ...]
@@ -256,6 +284,12 @@ class Lifecycle(_Record):
     does not tell."""
     wall_s: float
     """Duration of the session."""
+    nodes: tuple[NodeUse, ...] = ()
+    """What each host of the cluster spent from when it was joined; empty on this host alone."""
+    one_clock: bool = True
+    """All hosts have the same kernel, and so the same clock."""
+    cluster_start_s: float | None = None
+    """Until all containers of the cluster were up; ``None`` where they were not started for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

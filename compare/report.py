@@ -14,6 +14,7 @@ from rich.table import Table as RichTable
 from compare.cautions import cautions
 from compare.experiments.fractional import CPUS, SLOTS, WARM
 from compare.headline import headline
+from compare.nodes import cluster_sentences, head_table, spending_table
 from compare.observations import Observations
 from compare.records import CEILING, Lifecycle, Plan, Row, Run, TaskRun
 from compare.statistics import controls
@@ -77,6 +78,9 @@ def summary_markdown(run: Run) -> str:
         fractional=share_table(rows, CPUS),
         slots=share_table(rows, SLOTS),
         studies=list(study_sections(run, rows)),
+        cluster=cluster_sentences(run),
+        spending=spending_table(run),
+        heads=head_table(run),
         startup=table_of(rows, "startup", STARTUP),
         memory=table_of(rows, "memory", MEMORY),
         cautions=[str(caution) for caution in cautions(run, rows)],

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple, TypeAlias
 
 from compare.bench import head
 from compare.plan import expected_s
@@ -67,7 +67,23 @@ def remaining(plan: Plan, folder: RunFolder) -> list[Session]:
     return [session for session in plan.sessions if session.id not in finished]
 
 
-def run_session(plan: Plan, session: Session, folder: RunFolder, image_s: float) -> list[Record]:
+Start: TypeAlias = Callable[
+    [Plan, Session, RunFolder, IO[bytes]], tuple[subprocess.Popen[bytes], IO[bytes]]
+]
+"""How a session begins: its process, whose log goes to the file, and the lines it writes."""
+
+
+class Way(NamedTuple):
+    """Where and how a session runs."""
+
+    start: Start
+    cluster_start_s: float | None = None
+    """Until the cluster that was started for it was up."""
+
+
+def run_session(
+    plan: Plan, session: Session, folder: RunFolder, image_s: float, way: Way
+) -> list[Record]:
     """Run one session to its end and store its records as they come.
 
     Nothing of it is alive when this returns or raises, also by ``KeyboardInterrupt``.
@@ -80,7 +96,7 @@ def run_session(plan: Plan, session: Session, folder: RunFolder, image_s: float)
     limit_s = 120 + 10 * expected_s(plan, session, image_s)
     records: list[Record] = []
     with log_path.open("wb") as log:
-        process, lines = _start(plan, session, folder, log)
+        process, lines = way.start(plan, session, folder, log)
         timer = threading.Timer(limit_s, process.kill)
         timer.start()
         try:
@@ -90,7 +106,11 @@ def run_session(plan: Plan, session: Session, folder: RunFolder, image_s: float)
                     continue
                 if isinstance(record, Lifecycle):
                     process.wait()
-                    record = dataclasses.replace(record, leftovers=_end_leftovers())
+                    record = dataclasses.replace(
+                        record,
+                        leftovers=_end_leftovers(),
+                        cluster_start_s=way.cluster_start_s,
+                    )
                 folder.append(record)
                 records.append(record)
             process.wait()
@@ -104,17 +124,21 @@ def run_session(plan: Plan, session: Session, folder: RunFolder, image_s: float)
                 process.stdin.close()
             _end_leftovers()
     if session.id not in finished_sessions(records):
-        reason = _reason(process.returncode, log_path, limit_s)
-        failure = Failure(**head(session), case=None, reason=reason)
-        folder.append(failure)
-        records.append(failure)
+        records.append(failed(session, folder, _reason(process.returncode, log_path, limit_s)))
     return records
 
 
-def _start(
+def failed(session: Session, folder: RunFolder, reason: str) -> Failure:
+    """Store that nothing came of a session."""
+    failure = Failure(**head(session), case=None, reason=reason)
+    folder.append(failure)
+    return failure
+
+
+def start_here(
     plan: Plan, session: Session, folder: RunFolder, log: IO[bytes]
 ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-    """The session's process and the lines it writes."""
+    """On this host."""
     read_fd, write_fd = os.pipe()
     command = [sys.executable, "-m", "compare.session"]
     process = subprocess.Popen(
@@ -122,7 +146,7 @@ def _start(
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
-        env=_environment(plan, session),
+        env=environment(plan, session),
         pass_fds=(write_fd,),
         # Ctrl-C in the terminal reaches the runner alone, which then stops the session in order.
         start_new_session=True,
@@ -131,7 +155,7 @@ def _start(
     return process, os.fdopen(read_fd, "rb")
 
 
-def _environment(plan: Plan, session: Session) -> dict[str, str]:
+def environment(plan: Plan, session: Session) -> dict[str, str]:
     """The user's environment with the budget of the plan in place of what it says of one."""
     foreign = ("OMP_", "KMP_", "MKL_", "GOMP_", "MALLOC_", "OPENBLAS_NUM_THREADS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}

@@ -3,8 +3,8 @@
     python -m compare.session RUN_FOLDER SESSION_ID RECORDS_FD
 
 Started by the runner, in a process of its own since a framework can be opened only once in one.
-Records go to the file descriptor, one a line; the runner keeps standard input open, and when it
-closes (the runner died) the session ends, too.
+Records go to the file descriptor, one a line (1 in a container, where there is no other way out);
+the runner keeps standard input open, and when it closes (the runner died) the session ends, too.
 """
 
 import os
@@ -15,12 +15,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import IO, TypedDict, TypeVar
 
 from compare.bench import Bench, head
 from compare.experiments import EXPERIMENTS
 from compare.experiments.base import lacking
 from compare.experiments.images import image_tasks
+from compare.hosts import refuse_other_versions
 from compare.kernel import Counters, counters, memory_room_bytes
 from compare.meter import host_cpu_s, tree_cpu_s, tree_sizes, wait_until_idle
 from compare.plan import adapter_of
@@ -34,6 +35,7 @@ from compare.records import (
     Plan,
     Record,
     Session,
+    original_of,
 )
 from compare.store import RunFolder, encode
 from engines.errors import EngineError
@@ -55,6 +57,8 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     """
     adapter = adapter_of(session.engine)
     resources = resources_of(plan, session)
+    if resources.cluster is not None:
+        refuse_other_versions(resources.cluster, [one.distribution for one in adapter.requirements])
     used_bytes, _, _ = tree_sizes()
     room_bytes = memory_room_bytes(used_bytes)
     counted_before = counters()
@@ -64,6 +68,9 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         open_s = time.monotonic() - wall_from_s
         bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
         first_result_s = _first_result_s(bench)
+        if resources.cluster is not None:
+            bench.find_hosts(resources.cluster, _files(plan))
+        spent_before = bench.hosts.spent()
         warm_up_s = None
         if any(_classifies(case, adapter) for case in session.cases):
             warm_up_s = _warm_up_s(bench)
@@ -77,6 +84,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         own_cpu_s = tree_cpu_s()
         busy_after_s, steal_after_s = host_cpu_s()
         counted_after = counters()
+        nodes = bench.hosts.used(spent_before, bench.hosts.spent())
         closing_s = time.monotonic()
     ended_s = time.monotonic()
     emit(
@@ -93,6 +101,8 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
             own_cpu_s=own_cpu_s,
             steal_s=steal_after_s - steal_before_s,
             wall_s=closing_s - wall_from_s,
+            nodes=nodes,
+            one_clock=bench.hosts.one_clock,
             **_grown(counted_before, counted_after),
         )
     )
@@ -124,7 +134,16 @@ def resources_of(plan: Plan, session: Session) -> Resources:
         smallest_share=session.smallest_share,
         config=plan.config,
         traced=session.traced,
+        cluster=plan.clusters.get(original_of(session.engine)),
     )
+
+
+def _files(plan: Plan) -> tuple[str, ...]:
+    """What the workers of every host have to read."""
+    if plan.workload is None:
+        return ()
+    model = sorted(map(str, Path(plan.workload.model_folder).iterdir()))
+    return (*model, *(() if plan.shipped else plan.workload.images))
 
 
 def _classifies(case: Case, adapter: type[Engine]) -> bool:
@@ -183,7 +202,7 @@ def main() -> None:
     threading.Thread(target=_stop_with_the_runner, daemon=True).start()
     plan = RunFolder(Path(folder)).read_plan()
     session = next(session for session in plan.sessions if session.id == session_id)
-    with os.fdopen(int(records_fd), "wb") as records:
+    with _alone(int(records_fd)) as records:
 
         def emit(record: Record) -> None:
             records.write(encode(record))
@@ -197,6 +216,14 @@ def main() -> None:
             traceback.print_exc()
             emit(Failure(**head(session), case=None, reason=_told(error)))
             sys.exit(1)
+
+
+def _alone(records_fd: int) -> IO[bytes]:
+    """The way out for records, with nothing else on it: what frameworks print goes to the log."""
+    if records_fd == sys.stdout.fileno():
+        records_fd = os.dup(records_fd)
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return os.fdopen(records_fd, "wb")
 
 
 def _told(error: Exception) -> str:

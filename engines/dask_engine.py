@@ -4,12 +4,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, cycle
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from engines.awaiter import Awaiter
-from engines.dask_settings import RECORD, cluster_arguments, counted, held, variables
+from engines.daemons import wait_for_workers
+from engines.dask_settings import (
+    FOLDER_OF_ITS_OWN,
+    RECORD,
+    cluster_arguments,
+    counted,
+    held,
+    variables,
+)
 from engines.environment import (
     Framework,
     arguments,
@@ -33,6 +42,7 @@ from engines.interface import (
 )
 
 _START_TIMEOUT_S = 60
+_JOIN_TIMEOUT_S = 20
 _STOP_TIMEOUT_S = 5
 
 
@@ -51,6 +61,7 @@ class DaskEngine(Engine):
             Capability.AWAITS,
             Capability.GRAPHS,
             Capability.TRACES,
+            Capability.SPANS_HOSTS,
         }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
@@ -69,32 +80,24 @@ class DaskEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        environment = budget(resources) + variables(resources)
-        cluster_settings = cluster_arguments(resources)
         recorded = (RECORD,) if resources.traced else ()
-        forget("DASK_")
         with private_folder() as folder:
+            environment = (*budget(resources), FOLDER_OF_ITS_OWN, *variables(resources))
+            if resources.cluster is None:
+                forget("DASK_")
             export(environment, folder)
             share_import_path()
             import dask.config
-            import distributed
 
             # Read again without the files that the host or its user may have for other clusters.
             dask.config.refresh(paths=[])
-            asked = arguments(cluster_settings, folder)
-            try:
-                cluster = distributed.LocalCluster(**asked)
-            except (RuntimeError, OSError, TimeoutError) as error:
-                raise EngineStartError(f"dask did not start: {error}") from error
-            client = distributed.Client(cluster)
-            try:
-                client.wait_for_workers(asked["n_workers"], timeout=_START_TIMEOUT_S)
+            with _client(resources, folder) as (client, settings):
                 if resources.traced:
                     client.get_task_stream()
-                yield cls(client, resources, environment + cluster_settings + recorded)
-            finally:
-                client.close(timeout=_STOP_TIMEOUT_S)
-                cluster.close(timeout=_STOP_TIMEOUT_S)
+                engine = cls(client, resources, environment + settings + recorded)
+                if resources.cluster is not None:
+                    wait_for_workers(engine, resources)
+                yield engine
 
     @override
     def run(
@@ -194,7 +197,7 @@ class DaskEngine(Engine):
         if self._resources.smallest_share == 1.0 and resource == "cpu" and amount == 1.0:
             return None
         share = {resource: counted(amount, self._resources)}
-        if amount > held(self._resources):
+        if amount > 1 or not held(self._resources):
             self._refuse_if_it_waits_for_ever(share)
         return share
 
@@ -224,7 +227,11 @@ class DaskEngine(Engine):
 
     @override
     def workers(self) -> int:
-        return len(self._client.scheduler_info()["workers"])
+        workers = self._client.scheduler_info()["workers"]
+        # One process holds all cores of its host where tasks ask for shares of them.
+        whole = counted(1, self._resources)
+        cores = (one["resources"].get("cpu", 0) / whole for one in workers.values())
+        return sum(max(1, round(held_there)) for held_there in cores)
 
     @override
     def settings(self) -> tuple[Setting, ...]:
@@ -237,3 +244,67 @@ async def _state(key: str, dask_scheduler: Framework) -> str:
         await asyncio.sleep(0.01)
     state: str = dask_scheduler.tasks[key].state
     return state
+
+
+@contextmanager
+def _client(resources: Resources, folder: Path) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
+    """A client of the cluster that was asked for, and the settings that were made for it."""
+    from distributed import Client
+
+    if resources.cluster is None:
+        with _private_cluster(resources, folder) as (cluster, settings):
+            client = Client(cluster)
+            try:
+                client.wait_for_workers(len(cluster.workers), timeout=_START_TIMEOUT_S)
+                yield client, settings
+            finally:
+                client.close(timeout=_STOP_TIMEOUT_S)
+        return
+    try:
+        client = Client(resources.cluster, timeout=_JOIN_TIMEOUT_S)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EngineStartError(f"dask: cannot join {resources.cluster}: {error}") from error
+    try:
+        _refuse_other_versions(client.get_versions(), resources.cluster)
+        yield client, ()
+    finally:
+        client.close(timeout=_STOP_TIMEOUT_S)
+
+
+@contextmanager
+def _private_cluster(
+    resources: Resources, folder: Path
+) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
+    from distributed import LocalCluster
+
+    settings = cluster_arguments(resources)
+    try:
+        cluster = LocalCluster(**arguments(settings, folder))
+    except (RuntimeError, OSError, TimeoutError) as error:
+        raise EngineStartError(f"dask did not start: {error}") from error
+    try:
+        yield cluster, settings
+    finally:
+        cluster.close(timeout=_STOP_TIMEOUT_S)
+
+
+_MUST_BE_EQUAL = ("python", "dask", "distributed", "cloudpickle", "msgpack", "tornado")
+
+
+def _refuse_other_versions(told: dict[str, Any], address: str) -> None:
+    """Dask itself goes on with a warning, and fails later in other words."""
+    ours = _versions(told["client"])
+    for node, theirs in (("scheduler", told["scheduler"]), *told["workers"].items()):
+        for name, version in _versions(theirs).items():
+            if version != ours[name]:
+                raise EngineStartError(
+                    f"dask: the {node} at {address} has {name} {version}, and this program has "
+                    f"{ours[name]}: use the same image, or install the same version"
+                )
+
+
+def _versions(told: dict[str, Any]) -> dict[str, str]:
+    packages = {"python": told["host"]["python"], **told["packages"]}
+    # Code that is sent is byte code, which only its own minor version of Python runs.
+    found = {name: str(packages[name]) for name in _MUST_BE_EQUAL}
+    return found | {"python": ".".join(found["python"].split(".")[:2])}

@@ -15,16 +15,17 @@ RECORD = Setting(
 )
 
 
+FOLDER_OF_ITS_OWN = Setting(
+    name="DASK_TEMPORARY_DIRECTORY", value=FOLDER, reason="private, and removed on exit"
+)
+
+
 def variables(resources: Resources) -> tuple[Setting, ...]:
     """Dask's configuration, as environment variables so that the workers see it too."""
-    folder = Setting(
-        name="DASK_TEMPORARY_DIRECTORY", value=FOLDER, reason="private, and removed on exit"
-    )
     if resources.config is Config.SHIPPED:
-        return (folder,)
+        return ()
+    # The scheduler keeps its queue; see docs/decisions/0008-dask-keeps-its-queue.md.
     return (
-        folder,
-        # The scheduler keeps its queue; see docs/decisions/0008-dask-keeps-its-queue.md.
         Setting(
             name="DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED",
             value="False",
@@ -44,6 +45,12 @@ def held(resources: Resources) -> int:
     return 0 if resources.smallest_share == 1.0 else resources.workers
 
 
+def threads(resources: Resources) -> int:
+    """Tasks that a worker process runs at once."""
+    # floor(cores / share) of the decimals that were written, not of their binary neighbours.
+    return math.floor(max(held(resources), 1) / resources.smallest_share + 1e-9)
+
+
 def counted(amount: float, resources: Resources) -> float:
     """An amount as Dask counts it; it adds and compares without rounding.
 
@@ -56,8 +63,6 @@ def counted(amount: float, resources: Resources) -> float:
 def cluster_arguments(resources: Resources) -> tuple[Setting, ...]:
     """Arguments of ``LocalCluster``; each value is a Python literal."""
     most = held(resources)
-    # floor(cores / share) of the decimals that were written, not of their binary neighbours.
-    threads = math.floor(max(most, 1) / resources.smallest_share + 1e-9)
     settings = [
         Setting(
             name="n_workers",
@@ -68,7 +73,7 @@ def cluster_arguments(resources: Resources) -> tuple[Setting, ...]:
         ),
         Setting(
             name="threads_per_worker",
-            value=str(threads),
+            value=str(threads(resources)),
             reason="tasks that a worker runs at once: its cores in the smallest share asked for",
         ),
         Setting(name="host", value="'127.0.0.1'", reason="nothing listens beyond loopback"),

@@ -26,6 +26,7 @@ class Capability(enum.Enum):
     AWAITS = "awaits many coroutines in one worker"
     GRAPHS = "starts a task with the results of the tasks that it needs"
     TRACES = "keeps a record of its own of who ran what when"
+    SPANS_HOSTS = "runs on the cores of several hosts"
 
 
 class Config(enum.StrEnum):
@@ -51,6 +52,9 @@ class Resources:
     config: Config = Config.TUNED
     traced: bool = False
     """The engine keeps its own record of who ran what when; see ``Engine.own_trace``."""
+    cluster: str | None = None
+    """Address, in the framework's own form, of a cluster that runs already and has so many workers
+    in all.  ``None``: a private one on this host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +125,11 @@ class Engine(ABC):
         Private whatever the environment says: a cluster that runs already is neither joined nor
         disturbed.  On exit, also by an exception, the engine is told to stop.
 
+        With ``resources.cluster``, join that one, with the credentials that the framework finds in
+        the environment, and leave it on exit.
+
         Raises:
-            EngineStartError: it did not come up.
+            EngineStartError: it did not come up, or cannot be joined.
         """
 
     @abstractmethod

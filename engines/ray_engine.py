@@ -4,15 +4,15 @@ import math
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import cycle
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from engines.awaiter import Awaiter
+from engines.daemons import wait_for_workers
 from engines.environment import (
-    FOLDER,
     Framework,
     arguments,
     budget,
@@ -24,7 +24,6 @@ from engines.environment import (
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
-    Config,
     Engine,
     Graph,
     Input,
@@ -34,6 +33,8 @@ from engines.interface import (
     Resources,
     Setting,
 )
+from engines.ray_cluster import driver_node
+from engines.ray_settings import init_arguments, join_arguments, private, tuned_node
 
 
 class RayEngine(Engine):
@@ -50,6 +51,7 @@ class RayEngine(Engine):
             Capability.AWAITS,
             Capability.GRAPHS,
             Capability.TRACES,
+            Capability.SPANS_HOSTS,
         }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
@@ -66,24 +68,37 @@ class RayEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        variables = budget(resources) + _variables(resources)
-        init = _init_arguments(resources)
-        forget("RAY_")
         with private_folder() as folder:
+            if resources.cluster is None:
+                variables = budget(resources) + private() + tuned_node(resources)
+                init = init_arguments(resources)
+                forget("RAY_")
+                (folder / "token").write_text(secrets.token_hex(32))
+                node: AbstractContextManager[None] = nullcontext()
+                address = "local"
+            else:
+                variables = budget(resources)
+                init = join_arguments(resources)
+                forget("RAY_ADDRESS", "RAY_NAMESPACE")
+                address = resources.cluster
+                node = driver_node(address, folder)
             export(variables, folder)
             share_import_path()
-            (folder / "token").write_text(secrets.token_hex(32))
             import ray
 
-            try:
-                ray.init("local", **arguments(init, folder))
-            except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
-                ray.shutdown()
-                raise EngineStartError(f"ray did not start: {error}") from error
-            try:
-                yield cls(ray, variables + init)
-            finally:
-                ray.shutdown()
+            with node:
+                try:
+                    ray.init(address, **arguments(init, folder))
+                except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+                    ray.shutdown()
+                    raise EngineStartError(f"ray did not start: {error}") from error
+                try:
+                    engine = cls(ray, variables + init)
+                    if resources.cluster is not None:
+                        wait_for_workers(engine, resources)
+                    yield engine
+                finally:
+                    ray.shutdown()
 
     @override
     def run(
@@ -101,7 +116,7 @@ class RayEngine(Engine):
             return function(value)
 
         resource, share = ("CPU", cpus) if slots is None else ("slot", slots)
-        if share > self._ray.cluster_resources().get(resource, 0):
+        if share > max(node["Resources"].get(resource, 0) for node in self._nodes()):
             raise CpusRejectedError(
                 f"ray: infeasible: no node has {share:g} of {resource}, and the tasks would wait "
                 "for ever"
@@ -200,7 +215,10 @@ class RayEngine(Engine):
 
     @override
     def workers(self) -> int:
-        return int(self._ray.cluster_resources()["CPU"])
+        return int(sum(node["Resources"].get("CPU", 0) for node in self._nodes()))
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        return [node for node in self._ray.nodes() if node["Alive"]]
 
     @override
     def settings(self) -> tuple[Setting, ...]:
@@ -211,91 +229,3 @@ def _demand(cpus: float, slots: float | None) -> dict[str, Any]:
     if slots is None:
         return {"num_cpus": cpus}
     return {"num_cpus": 0, "resources": {"slot": slots}}
-
-
-def _variables(resources: Resources) -> tuple[Setting, ...]:
-    """Ray's own settings, read by its daemons from the environment."""
-    settings = [
-        Setting(
-            name="RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
-            value="0",
-            reason="all servers listen on loopback, as where Ray is not meant to span hosts",
-        ),
-        Setting(
-            name="RAY_AUTH_MODE",
-            value="token",
-            reason="the default for a new cluster, said so that Ray does not mention it",
-        ),
-        Setting(
-            name="RAY_AUTH_TOKEN_PATH",
-            value=f"{FOLDER}/token",
-            reason="the default is a file in the home folder, shared by all clusters",
-        ),
-        Setting(
-            name="RAY_USAGE_STATS_ENABLED",
-            value="0",
-            reason="a measurement does not report to a server",
-        ),
-    ]
-    if resources.config is Config.TUNED:
-        slots = str(math.floor(resources.workers / resources.smallest_share + 1e-9))
-        settings += [
-            Setting(
-                name="RAY_worker_niceness",
-                value="0",
-                reason="the default of 15 lets everything else on the host go first",
-            ),
-        ]
-        if resources.smallest_share < 1:
-            settings += [
-                Setting(
-                    name="RAY_num_workers_soft_limit",
-                    value=slots,
-                    reason="by default workers beyond one a core are stopped after an idle second "
-                    "and started again for the next small tasks",
-                ),
-                Setting(
-                    name="RAY_max_pending_lease_requests_per_scheduling_category",
-                    value=slots,
-                    reason="by default 10 workers are asked for at a time, however small the tasks",
-                ),
-            ]
-    return tuple(settings)
-
-
-def _init_arguments(resources: Resources) -> tuple[Setting, ...]:
-    """Arguments of ``ray.init``; each value is a Python literal."""
-    settings = [
-        Setting(name="num_cpus", value=str(resources.workers), reason="one task for each worker"),
-        Setting(name="_temp_dir", value="'{folder}'", reason="private, and removed on exit"),
-        Setting(
-            name="logging_level", value="'ERROR'", reason="standard output belongs to the program"
-        ),
-    ]
-    if resources.smallest_share < 1:
-        settings.append(
-            Setting(
-                name="resources",
-                value=f"{{'slot': {resources.workers}}}",
-                reason="one for each worker, for tasks that ask for a share of it",
-            )
-        )
-    if resources.config is Config.TUNED:
-        settings += [
-            Setting(
-                name="include_dashboard",
-                value="False",
-                reason="its processes take time from the workers",
-            ),
-            Setting(
-                name="log_to_driver",
-                value="False",
-                reason="workers' output need not be read and sent on",
-            ),
-            Setting(
-                name="object_store_memory",
-                value=str(512 * 2**20),
-                reason="tasks pass no large objects; the default takes 30% of the memory",
-            ),
-        ]
-    return tuple(settings)

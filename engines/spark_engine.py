@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import json
+import os
 import secrets
 import subprocess
 import time
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
+from engines.daemons import wait_for_workers
 from engines.environment import (
     Framework,
     budget,
@@ -38,6 +40,7 @@ from engines.interface import (
     Setting,
 )
 from engines.spark_settings import (
+    DEFAULTS,
     EVENTS,
     FREEZE,
     LOGGING,
@@ -69,6 +72,7 @@ class SparkEngine(Engine):
             Capability.BULK,
             Capability.GRAPHS,
             Capability.TRACES,
+            Capability.SPANS_HOSTS,
         }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
@@ -94,24 +98,30 @@ class SparkEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        environment = budget(resources) + variables()
         conf = properties(resources)
+        environment = budget(resources) + variables(resources)
         tuned = (FREEZE,) if resources.config is Config.TUNED else ()
         settings = environment + conf + tuned
+        credentials = _credentials() if resources.cluster is not None else ""
         forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")
         forget("JDK_JAVA_OPTIONS", "CLASSPATH")
         with private_folder() as folder:
             export(environment, folder)
             share_import_path()
             (folder / "log4j2.properties").write_text(LOGGING)
+            # In a file, since properties on a command line can be read by everyone.
+            (folder / DEFAULTS).write_text(credentials)
             for part in ("bin", "jars"):
-                (folder / part).symlink_to(_home() / part)
+                (folder / part).symlink_to(home() / part)
             (folder / SLOTS_SCRIPT).write_text(slots_script(resources.workers))
             (folder / SLOTS_SCRIPT).chmod(0o700)
             (folder / EVENTS).mkdir()
             with _context(conf, folder) as context:
                 engine = cls(context, folder, resources, settings)
-                engine._wait_for_executors()
+                if resources.cluster is None:
+                    engine._wait_for_executors()
+                else:
+                    wait_for_workers(engine, resources)
                 yield engine
 
     def _wait_for_executors(self) -> None:
@@ -276,11 +286,11 @@ def _profile(cpus: float, slots: float | None) -> Framework:
 
 
 def _results(job: Callable[[], Iterable[tuple[int, Any]]]) -> Iterator[tuple[int, Any]]:
-    from py4j.protocol import Py4JJavaError
+    from py4j.protocol import Py4JError
 
     try:
         results = job()
-    except Py4JJavaError as error:
+    except Py4JError as error:
         raise WorkerLostError(f"spark: {_reason(error)}") from error
     yield from results
 
@@ -297,10 +307,27 @@ def _readers(graph: Graph[Any]) -> list[list[list[int]]]:
 
 def _reason(error: Exception) -> str:
     """Spark's own words without the stack of its Java machine."""
-    return str(getattr(error, "java_exception", error)).splitlines()[0]
+    try:
+        return str(getattr(error, "java_exception", error)).splitlines()[0]
+    except OSError:
+        # The words are in the Java machine.
+        return "its Java machine has ended"
 
 
-def _home() -> Path:
+def _credentials() -> str:
+    """What the user's own configuration says of how to prove who one is, if it does."""
+    configured = os.environ.get("SPARK_CONF_DIR")
+    path = Path(configured or ".") / DEFAULTS
+    if configured is None or not path.is_file():
+        return ""
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise EngineStartError(f"spark: cannot read {path}: {error.strerror}") from error
+
+
+def home() -> Path:
+    """Where the Spark is that comes with PySpark."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise EngineStartError("spark did not start: pyspark is not installed")

@@ -25,6 +25,9 @@ SLOTS_SCRIPT = "slots.sh"
 EVENTS = "events"
 """In the private folder: where Spark keeps its record."""
 
+DEFAULTS = "spark-defaults.conf"
+"""In a folder of configuration: properties that need not be on a command line."""
+
 FREEZE = Setting(
     name="gc.freeze",
     value="in a worker, after a task that imported modules",
@@ -39,9 +42,9 @@ def slots_script(workers: int) -> str:
     return f"#!/bin/sh\necho '{json.dumps(told)}'\n"
 
 
-def variables() -> tuple[Setting, ...]:
+def variables(resources: Resources) -> tuple[Setting, ...]:
     """Read by Spark's scripts and by its workers from the environment."""
-    return (
+    settings = [
         Setting(
             name="SPARK_HOME",
             value=FOLDER,
@@ -53,52 +56,39 @@ def variables() -> tuple[Setting, ...]:
             value=FOLDER,
             reason="no configuration for other clusters; errors only in the log",
         ),
-        Setting(name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"),
         Setting(
             name="PYSPARK_PYTHON",
             value=PYTHON,
             reason="workers with the driver's packages; the default is any python3",
         ),
-    )
+    ]
+    if not _others_connect(resources):
+        settings.append(
+            Setting(
+                name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"
+            )
+        )
+    return tuple(settings)
+
+
+def _others_connect(resources: Resources) -> bool:
+    """Executors on other hosts have to reach the driver."""
+    return resources.cluster is not None and "127.0.0.1" not in resources.cluster
 
 
 def properties(resources: Resources) -> tuple[Setting, ...]:
     """Of the ``SparkConf``."""
-    shares = resources.smallest_share < 1
-    master = (
-        f"local-cluster[1,{resources.workers},2048]" if shares else f"local[{resources.workers}]"
-    )
     settings = [
-        Setting(
-            name="spark.master",
-            value=master,
-            reason="one executor with a core for each worker, apart from the driver, since only "
-            "then may tasks of one application ask for different shares of a core"
-            if shares
-            else "a core for each worker",
-        ),
+        *_master(resources),
         Setting(name="spark.app.name", value="engine-compare", reason="a name is required"),
-        Setting(
-            name="spark.driver.bindAddress",
-            value="127.0.0.1",
-            reason="nothing listens beyond loopback",
-        ),
-        Setting(
-            name="spark.driver.host",
-            value="127.0.0.1",
-            reason="does not depend on how the host's name resolves",
-        ),
+        *([] if _others_connect(resources) else _LOOPBACK),
         Setting(name="spark.local.dir", value=FOLDER, reason="private, and removed on exit"),
         Setting(
             name="spark.driver.extraJavaOptions",
             value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
             reason="nothing is left in the host's folder for temporary files",
         ),
-        Setting(
-            name="spark.executor.extraJavaOptions",
-            value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
-            reason="the same for the executor of a local cluster",
-        ),
+        *([_EXECUTOR_FOLDER] if resources.cluster is None else []),
         Setting(name="spark.ui.showConsoleProgress", value="false", reason="no bar on the console"),
         Setting(
             name="spark.executorEnv.OMP_NUM_THREADS",
@@ -106,12 +96,18 @@ def properties(resources: Resources) -> tuple[Setting, ...]:
             reason="Spark otherwise sets it to the cores of a task",
         ),
     ]
-    if shares:
+    if resources.smallest_share < 1:
         settings += _slots(resources)
     if resources.traced:
         settings += _RECORD
     if resources.config is Config.TUNED:
         settings += [
+            Setting(
+                name="spark.driver.memory",
+                value="4g",
+                reason="arguments and results pass through the driver, and two of 64 MB at once "
+                "can be too many for the default of 1 GB",
+            ),
             Setting(
                 name="spark.ui.enabled",
                 value="false",
@@ -126,17 +122,81 @@ def properties(resources: Resources) -> tuple[Setting, ...]:
     return tuple(settings)
 
 
-def _slots(resources: Resources) -> tuple[Setting, ...]:
-    reason = "one for each worker, for tasks that ask for a share of it"
-    slots = str(resources.workers)
+def _master(resources: Resources) -> tuple[Setting, ...]:
+    if resources.cluster is not None:
+        return (
+            Setting(name="spark.master", value=resources.cluster, reason="the cluster to join"),
+            Setting(
+                name="spark.cores.max",
+                value=str(resources.workers),
+                reason="as many cores as every engine has",
+            ),
+        )
+    shares = resources.smallest_share < 1
     return (
-        Setting(name="spark.worker.resource.slot.amount", value=slots, reason=reason),
+        Setting(
+            name="spark.master",
+            value=f"local-cluster[1,{resources.workers},2048]"
+            if shares
+            else f"local[{resources.workers}]",
+            reason="one executor with a core for each worker, apart from the driver, since only "
+            "then may tasks of one application ask for different shares of a core"
+            if shares
+            else "a core for each worker",
+        ),
+    )
+
+
+_LOOPBACK = (
+    Setting(
+        name="spark.driver.bindAddress",
+        value="127.0.0.1",
+        reason="nothing listens beyond loopback",
+    ),
+    Setting(
+        name="spark.driver.host",
+        value="127.0.0.1",
+        reason="does not depend on how the host's name resolves",
+    ),
+)
+_EXECUTOR_FOLDER = Setting(
+    name="spark.executor.extraJavaOptions",
+    value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
+    reason="the same for the executor of a local cluster",
+)
+
+
+def _slots(resources: Resources) -> tuple[Setting, ...]:
+    if resources.cluster is not None:
+        return (
+            Setting(
+                name="spark.executor.resource.slot.amount",
+                value="1",
+                reason="of the slots of a worker, for tasks that ask for a share of it",
+            ),
+        )
+    return (
+        *worker_slots(resources.workers, FOLDER),
+        Setting(
+            name="spark.executor.resource.slot.amount",
+            value=str(resources.workers),
+            reason=_SLOTS,
+        ),
+    )
+
+
+_SLOTS = "one for each worker, for tasks that ask for a share of it"
+
+
+def worker_slots(cores: int, folder: str) -> tuple[Setting, ...]:
+    """Properties of a Spark worker whose slots a script in that folder tells."""
+    return (
+        Setting(name="spark.worker.resource.slot.amount", value=str(cores), reason=_SLOTS),
         Setting(
             name="spark.worker.resource.slot.discoveryScript",
-            value=f"{FOLDER}/{SLOTS_SCRIPT}",
+            value=f"{folder}/{SLOTS_SCRIPT}",
             reason="Spark asks a program which slots there are",
         ),
-        Setting(name="spark.executor.resource.slot.amount", value=slots, reason=reason),
     )
 
 

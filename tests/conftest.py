@@ -5,7 +5,9 @@ from itertools import chain
 import pytest
 
 from engines.errors import EngineMissingError
+from engines.interface import Capability
 from engines.registry import engine_names, load_engine, require
+from tests.engines.placement import CONTAINERS, DAEMONS, HERE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,20 +18,47 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAMES",
         help="run the engines' contract for these only, and fail where one is not installed",
     )
+    parser.addoption(
+        "--on",
+        action="append",
+        default=[],
+        choices=[HERE, DAEMONS, CONTAINERS],
+        help="where the engines run: in the tests' own processes, on daemons of this host, or on "
+        "the containers of docker-compose.yml  [default: here and daemons]",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "placed(*where): where the engines run; else everywhere")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes ``engine_name`` runs once for each engine."""
+    """A test that takes ``engine_name`` runs once for each engine and each place for engines."""
     if "engine_name" not in metafunc.fixturenames:
         return
     chosen = metafunc.config.getoption("--engines")
     asked = list(chain.from_iterable(names.split(",") for names in chosen))
-    metafunc.parametrize("engine_name", asked or [_installed(name) for name in engine_names()])
+    marker = metafunc.definition.get_closest_marker("placed")
+    places = metafunc.config.getoption("--on") or [HERE, DAEMONS]
+    metafunc.parametrize(
+        "engine_name",
+        [
+            _placed(name, place) if asked else _installed(name, place)
+            for place in places
+            if marker is None or place in marker.args
+            for name in asked or engine_names()
+            if place == HERE or Capability.SPANS_HOSTS in load_engine(name).capabilities
+        ],
+    )
 
 
-def _installed(name: str) -> object:
+def _placed(name: str, place: str) -> str:
+    return name if place == HERE else f"{name} on {place}"
+
+
+def _installed(name: str, place: str) -> object:
     try:
         require(load_engine(name))
     except EngineMissingError as missing:
-        return pytest.param(name, marks=pytest.mark.skip(reason=str(missing)))
-    return name
+        return pytest.param(_placed(name, place), marks=pytest.mark.skip(reason=str(missing)))
+    return _placed(name, place)

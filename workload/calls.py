@@ -53,7 +53,13 @@ def worker(pid: int) -> str:
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Let all processes that are started meanwhile keep their counts in a folder."""
+    """Let all processes that are started meanwhile keep their counts in a folder.
+
+    One that the environment names already is shared with the workers of a cluster, and stays.
+    """
+    if FOLDER in os.environ:
+        yield
+        return
     with tempfile.TemporaryDirectory(prefix="ec-calls-", ignore_cleanup_errors=True) as folder:
         os.environ[FOLDER] = folder
         try:
@@ -73,7 +79,7 @@ def counted(cases: Iterable[str]) -> dict[str, int]:
         cells = array("Q", path.read_bytes())
         calls = sum(n for key, n in zip(cells[::2], cells[1::2], strict=True) if key in keys)
         if calls:
-            found[worker(int(path.name))] = calls
+            found[path.name] = calls
     return found
 
 
@@ -95,7 +101,7 @@ def _opened() -> _Cells:
     folder = os.environ.get(FOLDER)
     try:
         if folder is not None:
-            with (Path(folder) / str(os.getpid())).open("wb+") as file:
+            with (Path(folder) / worker(os.getpid())).open("wb+") as file:
                 file.truncate(size)
                 return memoryview(mmap.mmap(file.fileno(), size)).cast("Q")
     except OSError:

@@ -5,6 +5,7 @@ Only paths leave this module for a worker, which decodes the files itself.
 
 import functools
 import importlib.util
+import io
 import os
 import random
 import tempfile
@@ -45,18 +46,21 @@ class ScannedImages:
     """``"path in the folder: reason"`` for each file that is no image, or a broken one."""
 
 
-def decode(path: str) -> Image.Image:
-    """The JPEG or PNG at ``path`` as upright RGB, whatever mode it is stored in.
+def decode(file: str | bytes) -> Image.Image:
+    """The JPEG or PNG at a path, or in bytes, as upright RGB, whatever mode it is stored in.
 
     Raises:
         BrokenImageError: it is no such image, or a broken one; names the file.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(
+            io.BytesIO(file) if isinstance(file, bytes) else file, formats=_FORMATS
+        ) as image:
             return _upright_rgb(image)
     # A broken file makes Pillow raise nearly anything, from SyntaxError to struct.error.
     except Exception as error:
-        raise BrokenImageError(path, _reason(error)) from error
+        name = f"an image of {len(file)} bytes" if isinstance(file, bytes) else file
+        raise BrokenImageError(name, _reason(error)) from error
 
 
 def scan(folder: Path) -> ScannedImages:

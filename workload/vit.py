@@ -4,6 +4,7 @@ A task is a chunk of images and one call of the model on all of them as a batch.
 module imports neither torch nor transformers; ``load`` does, once in each worker.
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from workload.images import decode
@@ -16,7 +17,8 @@ Settings: TypeAlias = tuple[str, str, int]
 
 
 def load(folder: str, dtype: str, threads: int) -> Kernel:
-    """A kernel that takes a tuple of image paths and returns a tuple of their labels.
+    """A kernel that takes a tuple of images, each a path or the bytes of a file, and returns a
+    tuple of their labels.
 
     Raises:
         RuntimeError: torch has already worked in this process with another number of
@@ -54,8 +56,8 @@ def load(folder: str, dtype: str, threads: int) -> Kernel:
         pack(model)
     labels = model.config.id2label
 
-    def classify(paths: tuple[str, ...]) -> tuple[str, ...]:
-        images = [decode(path) for path in paths]
+    def classify(files: tuple[str | bytes, ...]) -> tuple[str, ...]:
+        images = [decode(file) for file in files]
         inputs = processor(images, return_tensors="pt")
         pixels = inputs["pixel_values"].to(model.dtype)  # (B, 3, H, W)
         with torch.inference_mode():
@@ -65,9 +67,9 @@ def load(folder: str, dtype: str, threads: int) -> Kernel:
     return classify
 
 
-def tasks(case: str, settings: Settings, images: tuple[str, ...], chunk: int) -> list[Task]:
+def tasks(case: str, settings: Settings, images: Sequence[str | bytes], chunk: int) -> list[Task]:
     """The images in tasks of ``chunk`` each, in their order; the last may hold fewer."""
     return [
-        Task("vit", settings, case, images[start : start + chunk])
+        Task("vit", settings, case, tuple(images[start : start + chunk]))
         for start in range(0, len(images), chunk)
     ]

@@ -1,5 +1,9 @@
 """The images of a plan as tasks, the same chunks for every engine."""
 
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
 from compare.records import Plan
 from workload import vit
 from workload.interface import Task
@@ -11,8 +15,16 @@ def image_tasks(
     """The first ``count`` images (all of them) in chunks (of the plan)."""
     if plan.workload is None:
         raise ValueError("this plan classifies no images")
-    images = plan.workload.images[:count]
+    images: Sequence[str | bytes] = plan.workload.images[:count]
+    if plan.shipped:
+        images = [_bytes_of(path) for path in plan.workload.images[:count]]
     return vit.tasks(label, settings(plan), images, chunk or plan.workload.chunk)
+
+
+@functools.cache
+def _bytes_of(path: str) -> bytes:
+    """Read once, so that the disk is no part of a run."""
+    return Path(path).read_bytes()
 
 
 def settings(plan: Plan) -> vit.Settings:

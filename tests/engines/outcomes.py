@@ -1,6 +1,7 @@
 """Runs a scenario in a process of its own and looks at what it leaves behind."""
 
 import ctypes
+import dataclasses
 import functools
 import json
 import os
@@ -9,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import psutil
 
 from engines.environment import thread_environment
 from engines.interface import Config, Resources
+from tests.engines.placement import CONTAINERS, DAEMONS, containers, daemons, placed
 
 REPOSITORY = Path(__file__).parents[2]
 WORKERS = 2
@@ -79,6 +81,15 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
         config=config,
         traced=traced,
     )
+    place = placed(engine)
+    if place.where == DAEMONS:
+        with daemons(place.engine, resources) as cluster:
+            joined = replace(resources, cluster=cluster.address)
+            return _on_cluster(_command(scenario, place.engine, joined), cluster.environment)
+    if place.where == CONTAINERS:
+        with containers(place.engine, resources) as cluster:
+            joined = replace(resources, cluster=cluster.address)
+            return _on_cluster(cluster.inside(_command(scenario, place.engine, joined)), {})
     # The tests' own process may have helpers, such as a resource tracker of multiprocessing.
     others = frozenset(psutil.Process().children(recursive=True))
     with _started(scenario, engine, resources, dict(environment), others) as (session, temporary):
@@ -96,13 +107,49 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
         lines = (first + out).splitlines()
         return Outcome(
             code=session.returncode,
-            said=tuple(json.loads(line) for line in lines if line.startswith(('{"', '"'))),
-            printed=tuple(line for line in lines if not line.startswith(('{"', '"'))),
+            said=_said(lines),
+            printed=_printed(lines),
             errors=errors,
             ended_in_s=ended_s - told_s,
             alive=alive,
             files=tuple(sorted(path.name for path in temporary.iterdir())),
         )
+
+
+def _on_cluster(command: Sequence[str], environment: Mapping[str, str]) -> Outcome:
+    """What it leaves behind there is the cluster's; nothing is looked for."""
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=2 * START_LIMIT_S,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    return Outcome(
+        code=done.returncode,
+        said=_said(lines),
+        printed=_printed(lines),
+        errors=done.stderr,
+        ended_in_s=0.0,
+        alive=(),
+        files=(),
+    )
+
+
+def _said(lines: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(json.loads(line) for line in lines if line.startswith(('{"', '"')))
+
+
+def _printed(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if not line.startswith(('{"', '"')))
+
+
+def _command(scenario: str, engine: str, resources: Resources) -> list[str]:
+    asked = dataclasses.asdict(resources) | {"config": resources.config.value}
+    return [sys.executable, "-m", "tests.engines.scenarios", scenario, engine, json.dumps(asked)]
 
 
 @contextmanager
@@ -114,17 +161,10 @@ def _started(
     others: frozenset[psutil.Process],
 ) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     _adopt_orphans()
-    asked = {
-        "workers": resources.workers,
-        "threads_per_worker": resources.threads_per_worker,
-        "smallest_share": resources.smallest_share,
-        "config": resources.config.value,
-        "traced": resources.traced,
-    }
     # A short path: Unix sockets are made below it.
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         session = subprocess.Popen(
-            [sys.executable, "-m", "tests.engines.scenarios", scenario, engine, json.dumps(asked)],
+            _command(scenario, engine, resources),
             cwd=REPOSITORY,
             env={**os.environ, "TMPDIR": folder, **environment, **thread_environment(resources)},
             stdout=subprocess.PIPE,

@@ -241,7 +241,7 @@ def _wave(
     return {"peak": peak(naps), "makespan_s": time.monotonic() - started_s}
 
 
-def peak(naps: Iterable[tuple[float, float, int]]) -> int:
+def peak(naps: Iterable[tuple[float, float, object]]) -> int:
     """How many naps went on at the same moment."""
     spans = [(started_s, ended_s) for started_s, ended_s, _ in naps]
     return max(sum(a <= moment < b for a, b in spans) for moment, _ in spans)

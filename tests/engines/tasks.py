@@ -8,13 +8,15 @@ import threading
 import time
 from typing import NamedTuple
 
+from workload.calls import worker
+
 
 class Nap(NamedTuple):
     """When and where a nap was taken; monotonic seconds, which processes of a host share."""
 
     started_s: float
     ended_s: float
-    pid: int
+    process: str
 
 
 class Sum(NamedTuple):
@@ -23,7 +25,7 @@ class Sum(NamedTuple):
     total: int
     started_s: float
     ended_s: float
-    pid: int
+    process: str
     call: int
     """1 for the first call in this process, 2 for the second, …"""
 
@@ -31,7 +33,7 @@ class Sum(NamedTuple):
 class Place(NamedTuple):
     """What a task finds around it."""
 
-    pid: int
+    process: str
     torch_threads: int
     niceness: int
     environment: dict[str, str]
@@ -40,14 +42,14 @@ class Place(NamedTuple):
 def nap(seconds: float) -> Nap:
     started_s = time.monotonic()
     time.sleep(seconds)
-    return Nap(started_s, time.monotonic(), os.getpid())
+    return Nap(started_s, time.monotonic(), worker(os.getpid()))
 
 
-async def nap_awaited(seconds: float) -> tuple[float, float, tuple[int, int]]:
+async def nap_awaited(seconds: float) -> tuple[float, float, tuple[str, int]]:
     """A nap, and the thread that took it."""
     started_s = time.monotonic()
     await asyncio.sleep(seconds)
-    return started_s, time.monotonic(), (os.getpid(), threading.get_native_id())
+    return started_s, time.monotonic(), (worker(os.getpid()), threading.get_native_id())
 
 
 _calls = itertools.count(1)
@@ -60,7 +62,7 @@ def add_up(value: int, needed: tuple[Sum, ...]) -> Sum:
     assert isinstance(needed, tuple)
     time.sleep(0.01)
     total = value + sum(Sum(*one).total for one in needed)
-    return Sum(total, started_s, time.monotonic(), os.getpid(), call)
+    return Sum(total, started_s, time.monotonic(), worker(os.getpid()), call)
 
 
 def look_around(_: object) -> Place:
@@ -69,7 +71,7 @@ def look_around(_: object) -> Place:
     # Long enough for the other workers to take a task, too.
     time.sleep(0.3)
     return Place(
-        os.getpid(),
+        worker(os.getpid()),
         torch.get_num_threads(),
         os.getpriority(os.PRIO_PROCESS, 0),
         dict(os.environ),
@@ -80,9 +82,9 @@ def double(value: int) -> int:
     return 2 * value
 
 
-def who(_: object) -> tuple[int, int, int]:
+def who(_: object) -> tuple[str, int, int]:
     """A new identity for each call, so that a call cannot be replaced by the result of another."""
-    return os.getpid(), threading.get_native_id(), time.monotonic_ns()
+    return worker(os.getpid()), threading.get_native_id(), time.monotonic_ns()
 
 
 def kill_worker(_: object) -> None:

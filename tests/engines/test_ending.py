@@ -7,6 +7,9 @@ import pytest
 from engines.interface import Capability
 from engines.registry import load_engine
 from tests.engines.outcomes import GONE_LIMIT_S, outcome
+from tests.engines.placement import HERE
+
+pytestmark = pytest.mark.placed(HERE)
 
 CLOSE_LIMIT_S = 10
 

@@ -13,6 +13,7 @@ from engines.environment import thread_environment
 from engines.interface import Capability, Config, Resources
 from engines.registry import load_engine
 from tests.engines.outcomes import THREADS, WORKERS, outcome
+from tests.engines.placement import CONTAINERS, HERE, placed
 from tests.engines.scenarios import SUMS, peak
 from tests.engines.tasks import double
 
@@ -23,7 +24,7 @@ LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 def claims(engine_name: str, capability: Capability) -> bool:
-    return capability in load_engine(engine_name).capabilities
+    return capability in load_engine(placed(engine_name).engine).capabilities
 
 
 def workers(engine_name: str) -> int:
@@ -75,8 +76,8 @@ def test_says_that_it_has_the_workers_asked_for(engine_name: str) -> None:
 
 
 def test_runs_tasks_in_as_many_processes_as_it_says(engine_name: str) -> None:
-    pids = {place["pid"] for place in promised(engine_name)["places"]}
-    assert len(pids) == workers(engine_name)
+    processes = {place["process"] for place in promised(engine_name)["places"]}
+    assert len(processes) == workers(engine_name)
 
 
 def test_gives_workers_the_threads_and_the_allocator_asked_for(engine_name: str) -> None:
@@ -110,6 +111,8 @@ def test_gives_a_reason_for_every_setting(engine_name: str) -> None:
     assert all(name and value and reason for name, value, reason in settings)
 
 
+# A node of a Ray cluster listens on all interfaces and asks for its token.
+@pytest.mark.placed(HERE)
 def test_listens_on_loopback_only(engine_name: str) -> None:
     assert set(promised(engine_name)["listens_on"]) <= LOOPBACK
 
@@ -118,6 +121,7 @@ def test_prints_nothing(engine_name: str) -> None:
     assert outcome("promises", engine_name).printed == ()
 
 
+@pytest.mark.placed(HERE)
 def test_is_private_whatever_the_environment_says(engine_name: str, hostile: Hostile) -> None:
     seen = outcome("private", engine_name, config=Config.SHIPPED, environment=hostile).seen
     assert sorted(seen["doubled"]) == [[i, double(i)] for i in range(20)]
@@ -161,6 +165,7 @@ def hostile(tmp_path: Path) -> Iterator[Hostile]:
         listener.close()
 
 
+@pytest.mark.placed(HERE, CONTAINERS)
 @pytest.mark.timeout(300)
 def test_keeps_its_claim_on_shares_of_a_core(engine_name: str) -> None:
     if not claims(engine_name, Capability.FRACTIONAL_CPUS):
@@ -175,6 +180,7 @@ def test_keeps_its_claim_on_shares_of_a_core(engine_name: str) -> None:
     assert seen["refused"]
 
 
+@pytest.mark.placed(HERE, CONTAINERS)
 @pytest.mark.timeout(300)
 def test_admits_no_more_than_fit_for_unusual_shares_or_says_why_not(engine_name: str) -> None:
     if not claims(engine_name, Capability.FRACTIONAL_CPUS):
@@ -185,6 +191,7 @@ def test_admits_no_more_than_fit_for_unusual_shares_or_says_why_not(engine_name:
     assert all(isinstance(told, str) for told in seen["too_much"])
 
 
+@pytest.mark.placed(HERE, CONTAINERS)
 @pytest.mark.timeout(300)
 def test_keeps_its_claim_on_shares_of_a_slot(engine_name: str) -> None:
     if not claims(engine_name, Capability.SLOTS):
@@ -193,6 +200,7 @@ def test_keeps_its_claim_on_shares_of_a_slot(engine_name: str) -> None:
     assert outcome("mixes", engine_name, smallest_share=0.1).seen["tenths"] == 20
 
 
+@pytest.mark.placed(HERE, CONTAINERS)
 @pytest.mark.timeout(300)
 def test_shares_its_workers_between_runs_of_two_threads(engine_name: str) -> None:
     if not claims(engine_name, Capability.FRACTIONAL_CPUS):
@@ -205,14 +213,15 @@ def test_shares_its_workers_between_runs_of_two_threads(engine_name: str) -> Non
     )
 
 
+@pytest.mark.placed(HERE)
 def test_dask_admits_one_too_few_where_it_adds_floats(engine_name: str) -> None:
     if engine_name != "dask":
         pytest.skip("the others count shares in decimals or in whole numbers")
     shipped, tuned = (
         outcome("floats", engine_name, smallest_share=0.1, config=config).seen for config in Config
     )
-    assert (shipped["workers"], shipped["peak"]) == (1, 19)
-    assert (tuned["workers"], tuned["peak"]) == (1, 20)
+    assert (shipped["workers"], shipped["peak"]) == (WORKERS, 19)
+    assert (tuned["workers"], tuned["peak"]) == (WORKERS, 20)
     assert shipped["more_than_a_core"] == tuned["more_than_a_core"] == 1
     assert "no-worker" in tuned["more_than_all_cores"]
 
@@ -249,14 +258,14 @@ def test_runs_graphs_exactly_when_it_says_so(engine_name: str) -> None:
         return
     done = dict(sums)
     assert len(sums) == len(done) == sum(len(layer) for layer in SUMS)
-    calls: dict[int, int] = {}
+    calls: dict[str, int] = {}
     first, before = 0, 0
     for layer in SUMS:
         for place, node in enumerate(layer):
             one, needed = done[first + place], [done[before + need] for need in node.needs]
             assert one["total"] == node.value + sum(other["total"] for other in needed)
             assert all(other["ended_s"] <= one["started_s"] for other in needed)
-            calls[one["pid"]] = max(one["call"], calls.get(one["pid"], 0))
+            calls[one["process"]] = max(one["call"], calls.get(one["process"], 0))
         first, before = first + len(layer), first
     assert sum(calls.values()) == len(done)
 
@@ -283,6 +292,7 @@ def test_runs_on_after_every_form(engine_name: str) -> None:
     assert sorted(forms(engine_name)["after"]) == [[0, 0], [1, 2], [2, 4]]
 
 
+@pytest.mark.placed(HERE, CONTAINERS)
 @pytest.mark.timeout(120)
 def test_reports_the_loss_of_a_worker_that_it_cannot_replace(engine_name: str) -> None:
     if not claims(engine_name, Capability.PARALLEL):

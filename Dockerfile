@@ -1,0 +1,42 @@
+# One image for every node of every cluster, and for the comparison itself.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS build
+WORKDIR /build
+RUN python -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
+# Wheels for a build without a network: docker build --build-context wheels=FOLDER.
+COPY pyproject.toml requirements.lock README.md LICENSE ./
+# The CPU build of torch has a version of its own; the plain one brings gigabytes of CUDA.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    torch=$(grep '^torch==' requirements.lock) \
+    && { pip install --quiet "$torch+cpu" \
+         || pip install --quiet "$torch+cpu" --extra-index-url https://download.pytorch.org/whl/cpu; }
+# The packages of the lock, of them only those that running needs.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    mkdir compare deploy engines workload \
+    && pip install --quiet --constraint requirements.lock '.[ray,dask,spark]' \
+    && pip uninstall --quiet --yes engine-compare
+COPY . .
+RUN pip install --quiet --no-deps . \
+    && cd /opt/venv/lib/python3*/site-packages \
+    # Only what nothing here imports: torch's own tests, headers and build tools, Ray for Java.
+    && rm -rf torch/test torch/include torch/share torch/bin/protoc* torch/lib/*.a ray/jars \
+    # The root is read-only when it runs, so bytecode is made now; its hash, not its date, is kept.
+    && { python -m compileall -q -j 0 --invalidation-mode unchecked-hash . || true; }
+
+FROM ${BASE_IMAGE}
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
+    --mount=type=cache,target=/var/lib/apt,sharing=locked \
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+    iproute2 openjdk-17-jre-headless >/dev/null
+# Spark needs an entry in /etc/passwd.  Volumes take their owner from the folders made here.
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin compare \
+    && install -d -o compare -g compare -m 0700 /run/compare \
+    && install -d -o compare -g compare /data /results /calls
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp \
+    ENGINE_COMPARE_CACHE=/data
+USER 10001:10001
+WORKDIR /tmp
+CMD ["python", "-m", "compare", "--help"]

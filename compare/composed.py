@@ -1,0 +1,230 @@
+"""Clusters of containers: each brought up for one session, and taken down when it has ended."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from compare.errors import UsageError
+from compare.prepare import cache_folder
+from compare.records import SERIAL, Plan, Session, original_of
+from compare.session import resources_of
+from compare.store import RunFolder
+from engines.environment import thread_environment
+
+FILE = "docker-compose.yml"
+_ALONE = "multiprocessing-cluster"
+"""The service for what runs on one host: with as many cores as all nodes have together."""
+_SERVICES = {
+    "ray": ("ray-head", "ray-worker"),
+    "dask": ("dask-scheduler", "dask-worker"),
+    "spark": ("spark-master", "spark-worker"),
+}
+_PORTS = ("RAY_DASHBOARD_PORT", "DASK_DASHBOARD_PORT", "SPARK_DASHBOARD_PORT")
+_BURST, _LATENCY = "256kbit", "200ms"
+"""Of the token bucket: what may be sent at once, and how long a packet may wait for its turn."""
+_UP_LIMIT_S = 180
+_TELLS_LINES = 8
+
+
+class ComposeError(Exception):
+    """Docker Compose did not do what it was asked; with its own last words."""
+
+
+class Composed:
+    """Starts the sessions of one run in containers."""
+
+    def __init__(self, plan: Plan, folder: RunFolder) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._project = f"engine-compare-{plan.run_id}"
+        self._override = folder.path / "compose.json"
+        self._override.write_text(json.dumps(self._mounts(), indent=1))
+
+    def _mounts(self) -> dict[str, object]:
+        """What the plan names lies at the same path in every container."""
+        workload = self._plan.workload
+        folders = {cache_folder().resolve(), self._folder.path.resolve()}
+        if workload is not None:
+            folders |= {Path(workload.model_folder), *(Path(one).parent for one in workload.images)}
+        tops = [one for one in folders if not folders & set(one.parents)]
+        mounts = [f"{one}:{one}:ro" for one in sorted(tops)]
+        services = [_ALONE, "compare", *(name for pair in _SERVICES.values() for name in pair)]
+        return {"services": {name: {"volumes": mounts} for name in services}}
+
+    def build(self) -> None:
+        """Make the image anew where something in it has changed: nodes run the code that is here.
+
+        Raises:
+            ComposeError: it cannot be built.
+        """
+        self._compose("build", "--quiet", "keys", environment=dict(os.environ), limit_s=None)
+
+    @contextmanager
+    def cluster(self, session: Session) -> Iterator[float | None]:
+        """Nodes for the session, if its engine runs on any; hands over how long they took.
+
+        Raises:
+            ComposeError: they did not come up.
+        """
+        engine = original_of(session.engine)
+        if engine not in self._plan.clusters:
+            yield None
+            return
+        started_s = time.monotonic()
+        environment = self._environment(session)
+        try:
+            self._compose("up", "--detach", "--wait", f"{engine}-cluster", environment=environment)
+            start_s = time.monotonic() - started_s
+            for container in self._containers():
+                self._limit_link(container)
+            yield start_s
+        finally:
+            self._compose("down", "--timeout", "2", environment=environment)
+
+    def _containers(self, service: str | None = None) -> list[str]:
+        """Ids of those that run."""
+        labels = [f"project={self._project}", *([f"service={service}"] if service else [])]
+        filters = [f"--filter=label=com.docker.compose.{label}" for label in labels]
+        listed = subprocess.run(
+            ["docker", "ps", "--quiet", *filters], capture_output=True, text=True, check=True
+        )
+        return listed.stdout.split()
+
+    def _limit_link(self, container: str) -> None:
+        """A token bucket on what it sends, set from outside: it has no right to one itself."""
+        rate = self._plan.link_rate
+        if rate is None:
+            return
+        done = subprocess.run(
+            [
+                *("docker", "run", "--rm", "--user=0", "--cap-drop=ALL", "--cap-add=NET_ADMIN"),
+                *(f"--network=container:{container}", "--read-only", image()),
+                *("tc", "qdisc", "replace", "dev", "eth0", "root", "tbf"),
+                *("rate", rate, "burst", _BURST, "latency", _LATENCY),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ComposeError(
+                f"--link-rate {rate}: this kernel cannot limit the link of a container "
+                f"({done.stderr.strip()}); leave it out"
+            )
+
+    def start(
+        self, plan: Plan, session: Session, folder: RunFolder, log: IO[bytes]
+    ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+        """A session in a container of the cluster's network, or of one with all cores."""
+        service = "compare" if original_of(session.engine) in plan.clusters else _ALONE
+        budget = thread_environment(resources_of(plan, session))
+        process = subprocess.Popen(
+            [
+                *self._command("run", "--rm", "--no-TTY", "--no-deps", "--entrypoint", "python"),
+                *(f"--env={name}={value}" for name, value in budget.items()),
+                service,
+                *("-m", "compare.session", str(folder.path.resolve()), session.id, "1"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=self._environment(session),
+            start_new_session=True,
+        )
+        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        if plan.link_rate is not None and service != _ALONE:
+            self._limit_link(self._driver(service, process))
+        return process, process.stdout
+
+    def _driver(self, service: str, process: subprocess.Popen[bytes]) -> str:
+        """The container of a session, once it runs; long before its engine is open."""
+        while process.poll() is None:
+            found = self._containers(service)
+            if found:
+                return found[0]
+            time.sleep(0.05)
+        raise ComposeError("the container of the session ended before it could be limited")
+
+    def close(self) -> None:
+        """Remove what the run made: containers, network and secrets."""
+        subprocess.run(
+            self._command("--profile", "tools", "down", "--volumes", "--timeout", "2"),
+            env=os.environ | {"COMPOSE_IGNORE_ORPHANS": "1"},
+            capture_output=True,
+            check=False,
+        )
+
+    def _command(self, *arguments: str) -> list[str]:
+        files = ["--file", str(compose_file()), "--file", str(self._override)]
+        return ["docker", "compose", "--project-name", self._project, *files, *arguments]
+
+    def _environment(self, session: Session) -> dict[str, str]:
+        plan = self._plan
+        sizes = {f"{engine.upper()}_WORKERS": str(session.workers) for engine in _SERVICES} | {
+            "NODE_CORES": "1",
+            "NODE_THREADS": str(plan.threads_per_worker),
+            "NODE_SMALLEST_SHARE": str(session.smallest_share),
+            "NODE_CONFIG": plan.config.value,
+            "ALL_CORES": str(1 if session.engine == SERIAL else session.workers),
+        }
+        # Any free port: a cluster that the user has up keeps the usual ones.
+        return os.environ | sizes | dict.fromkeys(_PORTS, "0")
+
+    def _compose(
+        self, *arguments: str, environment: dict[str, str], limit_s: float | None = _UP_LIMIT_S
+    ) -> None:
+        try:
+            done = subprocess.run(
+                self._command(*arguments),
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=limit_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ComposeError(
+                f"docker compose {arguments[0]} took more than {limit_s:.0f} s"
+            ) from error
+        if done.returncode:
+            last = done.stderr.strip().splitlines()[-_TELLS_LINES:]
+            raise ComposeError(f"docker compose {arguments[0]} failed: " + "\n".join(last))
+
+
+def image() -> str:
+    """The name of the image of all nodes."""
+    return f"engine-compare:{os.environ.get('ENGINE_COMPARE_TAG', 'dev')}"
+
+
+def compose_file() -> Path:
+    """The description of the clusters, in the folder above this package or the current one.
+
+    Raises:
+        UsageError: it is in neither.
+    """
+    for folder in (Path(__file__).parents[1], Path.cwd()):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise UsageError(f"--on compose needs {FILE} of the repository: run it in a clone")
+
+
+def check_docker() -> None:
+    """Whether containers can be started at all.
+
+    Raises:
+        UsageError: they cannot; says what is missing.
+    """
+    if shutil.which("docker") is None:
+        raise UsageError("--on compose needs Docker with Compose, and there is no program 'docker'")
+    for command, missing in (
+        (["docker", "info"], "the Docker engine does not answer: start it, or join its group"),
+        (["docker", "compose", "version"], "Docker has no Compose: install docker-compose-plugin"),
+    ):
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            raise UsageError(f"--on compose: {missing}")

@@ -1,0 +1,107 @@
+"""The hosts of a cluster that a session has joined: which there are, and what they spend."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from compare.records import NodeUse
+from deploy import spending
+from deploy.spending import Spending
+from engines.errors import EngineStartError
+
+HEAD, WORKER, DRIVER = "head", "worker", "driver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosts:
+    """Names by role, as the hosts' own kernels tell them."""
+
+    roles: Mapping[str, str]
+    """``head``, ``worker`` or ``driver``, by what the host is reached by."""
+    one_clock: bool
+    """Times of any two of them may be subtracted."""
+
+    def spent(self) -> dict[str, Spending | None]:
+        """So far."""
+        return {
+            host: spending.own() if role == DRIVER else spending.of(host)
+            for host, role in self.roles.items()
+        }
+
+    def used(
+        self, before: Mapping[str, Spending | None], after: Mapping[str, Spending | None]
+    ) -> tuple[NodeUse, ...]:
+        """From one moment to another."""
+        return tuple(
+            _use(before[host], after[host], host, role) for host, role in self.roles.items()
+        )
+
+
+ALONE = Hosts(roles={}, one_clock=True)
+"""This host and no other: the process tree tells what is spent."""
+
+
+def hosts_of(address: str, workers: Iterable[str], boot_ids: Iterable[str]) -> Hosts:
+    """Of a cluster whose head has that address and whose workers have seen these kernels."""
+    driver = spending.own()
+    roles = {host: WORKER for host in workers if host != driver.host}
+    head = head_of(address)
+    told = spending.of(head)
+    # A head that runs workers, too, is counted once.
+    if (told.host if told else head) not in roles | {driver.host: DRIVER}:
+        roles = {head: HEAD} | roles
+    return Hosts(roles=roles | {driver.host: DRIVER}, one_clock=set(boot_ids) <= {driver.boot_id})
+
+
+def refuse_other_versions(address: str, distributions: Iterable[str]) -> None:
+    """Say it by name before a framework says it in its own way, or not at all.
+
+    Where the head does not tell its versions, the framework has to find out by itself.
+
+    Raises:
+        EngineStartError: the head of the cluster has another Python, or one of these packages in
+            another version.
+    """
+    head = head_of(address)
+    told = spending.of(head)
+    if told is None:
+        return
+    ours = spending.own().versions
+    for name in ("python", *distributions):
+        here, there = ours.get(name, "none"), told.versions.get(name, "none")
+        if _compatible(name, here) != _compatible(name, there):
+            raise EngineStartError(
+                f"the cluster at {address} has {name} {there}, and this program has {here}: "
+                "use the same image for both, or install the same version"
+            )
+
+
+def _compatible(name: str, version: str) -> str:
+    # Code that is sent is byte code, which only its own minor version of Python runs.
+    return ".".join(version.split(".")[:2]) if name == "python" else version
+
+
+def head_of(address: str) -> str:
+    """The host in an address of any framework's form."""
+    return address.rpartition("://")[2].rpartition(":")[0]
+
+
+def sum_or_none(numbers: Iterable[float | None]) -> float | None:
+    """``None`` where one of them is not known: a part is no sum."""
+    known = list(numbers)
+    return None if None in known else math.fsum(filter(None, known))
+
+
+def _use(before: Spending | None, after: Spending | None, host: str, role: str) -> NodeUse:
+    if before is None or after is None:
+        lost = before is not None
+        return NodeUse(host, role, None, None, None, None, lost)
+    cpu_s = None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s
+    return NodeUse(
+        host,
+        role,
+        cpu_s,
+        after.memory_bytes,
+        after.received_bytes - before.received_bytes,
+        after.sent_bytes - before.sent_bytes,
+    )

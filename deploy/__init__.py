@@ -1,0 +1,1 @@
+"""What starts clusters of several hosts, and what tells that they are up."""

@@ -1,0 +1,35 @@
+"""Tries to have a task run by a cluster, with whatever credentials the environment has.
+
+    python -m tests.cluster.uninvited ENGINE
+
+The last line says ``ran 42`` or ``refused``.
+"""
+
+import sys
+import traceback
+
+from compare.prepare import IN_NETWORK
+from engines.errors import EngineError
+from engines.interface import Resources
+from engines.registry import load_engine
+
+
+def answer(_: object) -> int:
+    return 42
+
+
+def main() -> None:
+    engine = sys.argv[1]
+    resources = Resources(workers=2, threads_per_worker=1, cluster=IN_NETWORK[engine])
+    try:
+        with load_engine(engine).open(resources) as opened:
+            ((_, told),) = opened.run(answer, [0])
+    except EngineError:
+        traceback.print_exc()
+        sys.stdout.write("refused\n")
+    else:
+        sys.stdout.write(f"ran {told}\n")
+
+
+if __name__ == "__main__":
+    main()

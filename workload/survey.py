@@ -1,0 +1,39 @@
+"""A task that tells where it runs and which files it cannot see there."""
+
+import os
+import platform
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+from workload.interface import Kernel, Task
+
+
+class Place(NamedTuple):
+    """Where a task ran."""
+
+    host: str
+    boot_id: str
+    """Of the kernel: hosts with the same one have the same clock."""
+    python: str
+    unreadable: tuple[str, ...]
+
+
+def load() -> Kernel:
+    """A kernel that takes a tuple of paths."""
+    return look
+
+
+def task(case: str, paths: tuple[str, ...]) -> Task:
+    """Look for these files and folders."""
+    return Task("survey", (), case, paths)
+
+
+def look(paths: tuple[str, ...]) -> Place:
+    """The place, and those of the paths that cannot be read there."""
+    return Place(
+        host=socket.gethostname(),
+        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        python=platform.python_version(),
+        unreadable=tuple(path for path in paths if not os.access(path, os.R_OK)),
+    )
