@@ -17,13 +17,22 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     mkdir compare deploy engines workload \
     && pip install --quiet --constraint requirements.lock '.[ray,dask,spark]' \
     && pip uninstall --quiet --yes engine-compare
+# Only what nothing here imports: tests, headers, build tools, Ray for Java and for games.
+RUN cd /opt/venv/lib/python3*/site-packages \
+    && rm -rf torch/test torch/include torch/share torch/lib/*.a ray/jars ray/rllib \
+       pyspark/examples pyspark/data pip pip-* \
+    && find torch/bin -type f ! -name torch_shm_manager -delete \
+    && find transformers/models -mindepth 1 -maxdepth 1 -type d ! -name vit ! -name auto ! -name encoder_decoder \
+       ! -name timm_wrapper -exec rm -rf {} + \
+    && find . -depth -type d \( -name tests -o -name test \) -exec rm -rf {} +
 COPY . .
-RUN pip install --quiet --no-deps . \
+# The root is read-only when it runs, so bytecode is made now: of the daemons all, of the other
+# packages what is imported.
+RUN python -m venv /opt/pip && /opt/pip/bin/pip --python /opt/venv/bin/python install --quiet --no-deps . \
+    && cd /tmp && python -m deploy.imports \
     && cd /opt/venv/lib/python3*/site-packages \
-    # Only what nothing here imports: torch's own tests, headers and build tools, Ray for Java.
-    && rm -rf torch/test torch/include torch/share torch/bin/protoc* torch/lib/*.a ray/jars \
-    # The root is read-only when it runs, so bytecode is made now; its hash, not its date, is kept.
-    && { python -m compileall -q -j 0 --invalidation-mode unchecked-hash . || true; }
+    && python -m compileall -q -j 0 ray/_private ray/dashboard ray/autoscaler ray/scripts ray/util \
+       distributed pyspark/core pyspark/resource compare deploy engines workload
 
 FROM ${BASE_IMAGE}
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \

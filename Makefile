@@ -13,7 +13,8 @@ test: install
 # Builds the image and tests the clusters of containers; needs Docker with Compose.
 clusters: install
 	docker compose --profile tools build --quiet
-	$(BIN)/python -m pytest tests/cluster tests/engines --on containers $(ARGS)
+	$(BIN)/python -m pytest tests/cluster tests/engines --on containers \
+	    -p no:randomly $(ARGS)
 
 # What CI checks before it runs the tests.
 check: install

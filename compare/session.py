@@ -21,7 +21,7 @@ from compare.bench import Bench, head
 from compare.experiments import EXPERIMENTS
 from compare.experiments.base import lacking
 from compare.experiments.images import image_tasks
-from compare.hosts import refuse_other_versions
+from compare.hosts import DRIVER, refuse_other_versions
 from compare.kernel import Counters, counters, memory_room_bytes
 from compare.meter import host_cpu_s, tree_cpu_s, tree_sizes, wait_until_idle
 from compare.plan import adapter_of
@@ -62,6 +62,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     used_bytes, _, _ = tree_sizes()
     room_bytes = memory_room_bytes(used_bytes)
     counted_before = counters()
+    own_before_s = 0.0
     wall_from_s = time.monotonic()
     busy_before_s, steal_before_s = host_cpu_s()
     with calls.kept(), adapter.open(resources) as engine:
@@ -70,6 +71,9 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         first_result_s = _first_result_s(bench)
         if resources.cluster is not None:
             bench.find_hosts(resources.cluster, _files(plan))
+            # What its nodes spent before they were known would look like other programs' work.
+            busy_before_s, steal_before_s = host_cpu_s()
+            own_before_s = tree_cpu_s()
         spent_before = bench.hosts.spent()
         warm_up_s = None
         if any(_classifies(case, adapter) for case in session.cases):
@@ -81,10 +85,12 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
             emit(bench.own_trace())
         engine_workers = engine.workers()
         settings = engine.settings()
-        own_cpu_s = tree_cpu_s()
+        own_cpu_s = tree_cpu_s() - own_before_s
         busy_after_s, steal_after_s = host_cpu_s()
         counted_after = counters()
         nodes = bench.hosts.used(spent_before, bench.hosts.spent())
+        if bench.hosts.one_clock:  # on the cores of this machine
+            own_cpu_s += sum(node.cpu_s or 0.0 for node in nodes if node.role != DRIVER)
         closing_s = time.monotonic()
     ended_s = time.monotonic()
     emit(

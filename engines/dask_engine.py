@@ -262,7 +262,8 @@ def _client(resources: Resources, folder: Path) -> Iterator[tuple[Framework, tup
         return
     try:
         client = Client(resources.cluster, timeout=_JOIN_TIMEOUT_S)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        # TypeError: an address with tls:// and no certificate to show.
         raise EngineStartError(f"dask: cannot join {resources.cluster}: {error}") from error
     try:
         _refuse_other_versions(client.get_versions(), resources.cluster)

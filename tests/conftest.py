@@ -7,7 +7,7 @@ import pytest
 from engines.errors import EngineMissingError
 from engines.interface import Capability
 from engines.registry import engine_names, load_engine, require
-from tests.engines.placement import CONTAINERS, DAEMONS, HERE
+from tests.engines.placement import CONTAINERS, DAEMONS, HERE, release_containers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "placed(*where): where the engines run; else everywhere")
 
 
+def pytest_sessionfinish() -> None:
+    release_containers()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes ``engine_name`` runs once for each engine and each place for engines."""
     if "engine_name" not in metafunc.fixturenames:
@@ -49,6 +53,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for name in asked or engine_names()
             if place == HERE or Capability.SPANS_HOSTS in load_engine(name).capabilities
         ],
+        # The tests of one cluster of containers follow each other.
+        scope="module" if places == [CONTAINERS] else None,
     )
 
 

@@ -3,10 +3,13 @@
 import os
 import platform
 import socket
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 from workload.interface import Kernel, Task
+
+_STAY_S = 0.2
 
 
 class Place(NamedTuple):
@@ -31,6 +34,8 @@ def task(case: str, paths: tuple[str, ...]) -> Task:
 
 def look(paths: tuple[str, ...]) -> Place:
     """The place, and those of the paths that cannot be read there."""
+    # Long enough that the other workers have to take the next ones.
+    time.sleep(_STAY_S)
     return Place(
         host=socket.gethostname(),
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),

@@ -22,6 +22,8 @@ IMAGES, NAPS = "images", "naps"
 IMAGES_TOGETHER, NAPS_TOGETHER = "images together", "naps together"
 PARTS = (IMAGES, NAPS, IMAGES_TOGETHER, NAPS_TOGETHER)
 _SHARE = 0.1
+_WAVES = 4
+"""Images for each worker, at least: with fewer, whole waves hide what the naps take."""
 _NAPS = 4
 _NAP_OF_IMAGES = 1.5
 """A nap lasts so much longer than the images alone.  While the naps hold a part of one core, one
@@ -40,7 +42,7 @@ class Hybrid(Experiment):
     def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
         if workload is None:
             raise ValueError("hybrid needs a workload")
-        count = min(preset.some_images, len(workload.images))
+        count = min(max(preset.some_images, _WAVES * workers), len(workload.images))
         parameters = {"images": count, "chunk": 1, "naps": _NAPS, "cpus": _SHARE}
         return (Case(experiment=self.name, parameters=parameters),)
 

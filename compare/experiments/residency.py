@@ -29,7 +29,8 @@ class Residency(Experiment):
     def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
         if workload is None:
             raise ValueError("residency needs a workload")
-        count = min(preset.reloading_images, len(workload.images))
+        # A task at least for each worker.
+        count = min(max(preset.reloading_images, _CHUNK * workers), len(workload.images))
         return (Case(experiment=self.name, parameters={"images": count, "chunk": _CHUNK}),)
 
     @override

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.test_containers import PROJECT, REPOSITORY, containers, docker, up
+from tests.cluster.test_containers import PROJECT, REPOSITORY, Kept, containers, docker, up
 from tests.engines.placement import CONTAINERS
 
-__all__ = ["up"]
+__all__ = ["up"]  # a fixture
 
 pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.timeout(400)]
 
@@ -31,9 +31,8 @@ def kill_a_worker(engine: str, running: threading.Event) -> None:
     docker("kill", worker)
 
 
-@pytest.mark.usefixtures("up")
 def test_every_task_is_done_once_in_the_results_and_the_report_tells_of_the_loss(
-    engine_name: str,
+    engine_name: str, up: Kept
 ) -> None:
     engine = engine_name.partition(" ")[0]
     tests = f"{REPOSITORY}/tests:/opt/contract/tests:ro"
@@ -70,6 +69,7 @@ def test_every_task_is_done_once_in_the_results_and_the_report_tells_of_the_loss
         killer.join()
         assert process.stderr is not None
         assert process.wait() == 0, process.stderr.read()
+    up.take_down()  # it is one node short
     told: dict[str, Any] = json.loads(lines[-1])
     assert told["received"] == [1] * TASKS
     assert told["lost"] == 1

@@ -1,14 +1,17 @@
 """Tries to have a task run by a cluster, with whatever credentials the environment has.
 
-    python -m tests.cluster.uninvited ENGINE
+    python -m tests.cluster.uninvited ENGINE [bare]
 
+``bare`` forgets them first.
 The last line says ``ran 42`` or ``refused``.
 """
 
+import os
 import sys
 import traceback
 
 from compare.prepare import IN_NETWORK
+from engines.environment import forget
 from engines.errors import EngineError
 from engines.interface import Resources
 from engines.registry import load_engine
@@ -20,6 +23,9 @@ def answer(_: object) -> int:
 
 def main() -> None:
     engine = sys.argv[1]
+    if "bare" in sys.argv:
+        forget("RAY_AUTH", "DASK_DISTRIBUTED__COMM", "SPARK_CONF_DIR")
+        os.environ["RAY_AUTH_MODE"] = "disabled"
     resources = Resources(workers=2, threads_per_worker=1, cluster=IN_NETWORK[engine])
     try:
         with load_engine(engine).open(resources) as opened:

@@ -305,6 +305,8 @@ class _Measured:
             "set_ups": 0,
             "received": (1,) * tasks,
             "kernel_calls": tasks,
+            "hosts": ("host",),
+            "nodes": (),
             "workers_seen": 1,
             "threads": (),
             "niceness": (0,),

@@ -87,9 +87,10 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
             joined = replace(resources, cluster=cluster.address)
             return _on_cluster(_command(scenario, place.engine, joined), cluster.environment)
     if place.where == CONTAINERS:
-        with containers(place.engine, resources) as cluster:
-            joined = replace(resources, cluster=cluster.address)
-            return _on_cluster(cluster.inside(_command(scenario, place.engine, joined)), {})
+        cluster_of_containers = containers(place.engine, resources)
+        joined = replace(resources, cluster=cluster_of_containers.address)
+        command = cluster_of_containers.inside(_command(scenario, place.engine, joined))
+        return _on_cluster(command, cluster_of_containers.environment)
     # The tests' own process may have helpers, such as a resource tracker of multiprocessing.
     others = frozenset(psutil.Process().children(recursive=True))
     with _started(scenario, engine, resources, dict(environment), others) as (session, temporary):

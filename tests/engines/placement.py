@@ -21,7 +21,7 @@ from deploy import keys
 from engines import dask_cluster, ray_cluster, spark_cluster
 from engines.daemons import LOOPBACK, Daemon, Node
 from engines.environment import thread_environment
-from engines.interface import Resources
+from engines.interface import Config, Resources
 
 HERE, DAEMONS, CONTAINERS = "here", "daemons", "containers"
 _UP_LIMIT_S = 60
@@ -71,9 +71,30 @@ def compose(project: str) -> list[str]:
     return ["docker", "compose", "--project-name", project, "--profile", "tools", *told]
 
 
+_kept: dict[tuple[str, float, Config], tuple[Containers, ExitStack]] = {}
+
+
+def containers(engine: str, resources: Resources) -> Containers:
+    """The cluster of docker-compose.yml for these resources; one at a time, until another is
+    asked for.
+    """
+    key = (engine, resources.smallest_share, resources.config)
+    if key not in _kept:
+        release_containers()
+        stack = ExitStack()
+        _kept[key] = (stack.enter_context(_containers(engine, resources)), stack)
+    return _kept[key][0]
+
+
+def release_containers() -> None:
+    """Take down the one that is up."""
+    while _kept:
+        _, (_, stack) = _kept.popitem()
+        stack.close()
+
+
 @contextmanager
-def containers(engine: str, resources: Resources) -> Iterator[Containers]:
-    """The cluster of docker-compose.yml for these resources."""
+def _containers(engine: str, resources: Resources) -> Iterator[Containers]:
     project = f"contract-{engine}"
     environment = os.environ | {
         "NODE_SMALLEST_SHARE": str(resources.smallest_share),

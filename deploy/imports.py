@@ -1,0 +1,39 @@
+"""Imports what nodes and drivers import, so that their bytecode is in the image.
+
+python -m deploy.imports
+"""
+
+import importlib
+import tempfile
+from pathlib import Path
+
+_MODULES = (
+    *("compare.cli", "compare.command", "compare.session", "deploy.node", "deploy.ready"),
+    *(
+        "ray",
+        "ray.scripts.scripts",
+        "ray.dashboard.dashboard",
+        "ray._private.workers.default_worker",
+    ),
+    *("distributed", "distributed.cli.dask_scheduler", "distributed.cli.dask_worker", "bokeh"),
+    *("pyspark", "pyspark.worker", "pyspark.daemon", "pyspark.resource"),
+    *("sklearn.datasets", "skimage.io", "matplotlib.backends.backend_svg", "cryptography.x509"),
+)
+
+
+def main() -> None:
+    """Import them, and load a model as a worker does."""
+    for name in _MODULES:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:  # a part that this version, or this build, does not have
+            print(f"{name}: {error}")  # noqa: T201 - read in the log of the build
+    from workload import vit
+    from workload.model import VIT_DIGITS, resolve
+
+    with tempfile.TemporaryDirectory() as cache:
+        vit.load(resolve(VIT_DIGITS, Path(cache)).folder, "bfloat16", 1)
+
+
+if __name__ == "__main__":
+    main()
