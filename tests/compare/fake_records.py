@@ -2,7 +2,7 @@
 # ruff: noqa: ANN401 - fields of records, passed on by name
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from compare.bench import refine
@@ -225,8 +225,13 @@ class _Measured:
 
     def timeline(self, case: Case) -> Iterator[Record]:
         tasks, seconds = int(case.parameters["tasks"]), float(case.parameters["seconds"])
-        awaited = case.parameters["how"] == AWAITED
-        yield self._slept(case, [seconds] * tasks, tasks if awaited else self._workers)
+        if case.parameters["how"] != AWAITED:
+            yield self._slept(case, [seconds] * tasks, self._workers)
+            return
+        # All at once, and no more workers than there are.
+        run = self._slept(case, [seconds] * tasks, tasks)
+        spans = tuple(span._replace(worker=span.worker % self._workers) for span in run.spans or ())
+        yield replace(run, spans=spans, workers_seen=self._workers)
 
     def _sweep(self, case: Case, waits: int = 1) -> Iterator[Record]:
         engine, workers = self._engine, self._workers
