@@ -258,7 +258,8 @@ def _rejection(run: Callable[[], object]) -> str | None:
 def _listens_on(process: psutil.Process) -> list[str]:
     try:
         connections = process.net_connections("inet")
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        # Ended; or, for a user who is not root, changing into another program right now.
         return []
     return [c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN]
 
