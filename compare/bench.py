@@ -209,7 +209,8 @@ class Bench:
             for _, told in self.engine.run(run_packed, [packed] * workers):
                 report = TaskReport(*told)
                 if report.error is not None:
-                    raise EngineError(f"the warm-up task failed:\n{report.error}")
+                    last = report.error.strip().splitlines()[-1]
+                    raise EngineError(f"the warm-up task failed: {last}\n{report.error}")
                 seen[_worker(report)] = report.output
             if len(seen) >= workers:
                 return tuple(seen.values())

@@ -5,13 +5,13 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from compare.errors import UsageError
-from compare.prepare import cache_folder
 from compare.records import SERIAL, Plan, Session, original_of
 from compare.session import resources_of
 from compare.store import RunFolder
@@ -28,6 +28,7 @@ _SERVICES = {
 _PORTS = ("RAY_DASHBOARD_PORT", "DASK_DASHBOARD_PORT", "SPARK_DASHBOARD_PORT")
 _BURST, _LATENCY = "256kbit", "200ms"
 """Of the token bucket: what may be sent at once, and how long a packet may wait for its turn."""
+_PLAN_INSIDE = "/mnt/plan"
 _UP_LIMIT_S = 180
 _TELLS_LINES = 8
 
@@ -44,18 +45,30 @@ class Composed:
         self._folder = folder
         self._project = f"engine-compare-{plan.run_id}"
         self._override = folder.path / "compose.json"
-        self._override.write_text(json.dumps(self._mounts(), indent=1))
+        self._inside = folder.path / "inside"
+        self._prepare()
 
-    def _mounts(self) -> dict[str, object]:
-        """What the plan names lies at the same path in every container."""
+    def _prepare(self) -> None:
+        """Mount what the plan names, and write the plan with the paths that it has inside."""
         workload = self._plan.workload
-        folders = {cache_folder().resolve(), self._folder.path.resolve()}
+        places: dict[str, str] = {}
         if workload is not None:
-            folders |= {Path(workload.model_folder), *(Path(one).parent for one in workload.images)}
-        tops = [one for one in folders if not folders & set(one.parents)]
-        mounts = [f"{one}:{one}:ro" for one in sorted(tops)]
+            folders = {Path(workload.model_folder), *(Path(one).parent for one in workload.images)}
+            tops = sorted(str(one) for one in folders if not folders & set(one.parents))
+            # Not at their own paths: the folders above those may be closed to the nodes' user.
+            places = {top: f"/mnt/{number}" for number, top in enumerate(tops)}
+            workload = replace(
+                workload,
+                model_folder=_moved(workload.model_folder, places),
+                images=tuple(_moved(one, places) for one in workload.images),
+            )
+        self._inside.mkdir(exist_ok=True)
+        RunFolder(self._inside).write_plan(replace(self._plan, workload=workload))
+        mounts = [f"{top}:{place}:ro" for top, place in places.items()]
+        mounts.append(f"{self._inside.resolve()}:{_PLAN_INSIDE}:ro")
         services = [_ALONE, "compare", *(name for pair in _SERVICES.values() for name in pair)]
-        return {"services": {name: {"volumes": mounts} for name in services}}
+        told = {"services": {name: {"volumes": mounts} for name in services}}
+        self._override.write_text(json.dumps(told, indent=1))
 
     def build(self) -> None:
         """Make the image anew where something in it has changed: nodes run the code that is here.
@@ -119,7 +132,7 @@ class Composed:
             )
 
     def start(
-        self, plan: Plan, session: Session, folder: RunFolder, log: IO[bytes]
+        self, plan: Plan, session: Session, _: RunFolder, log: IO[bytes]
     ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         """A session in a container of the cluster's network, or of one with all cores."""
         service = "compare" if original_of(session.engine) in plan.clusters else _ALONE
@@ -129,7 +142,7 @@ class Composed:
                 *self._command("run", "--rm", "--no-TTY", "--no-deps", "--entrypoint", "python"),
                 *(f"--env={name}={value}" for name, value in budget.items()),
                 service,
-                *("-m", "compare.session", str(folder.path.resolve()), session.id, "1"),
+                *("-m", "compare.session", _PLAN_INSIDE, session.id, "1"),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -200,6 +213,14 @@ class Composed:
 def image() -> str:
     """The name of the image of all nodes."""
     return f"engine-compare:{os.environ.get('ENGINE_COMPARE_TAG', 'dev')}"
+
+
+def _moved(path: str, places: Mapping[str, str]) -> str:
+    """Where a path lies inside."""
+    for top, place in places.items():
+        if Path(path) == Path(top) or Path(top) in Path(path).parents:
+            return str(Path(place) / Path(path).relative_to(top))
+    raise ValueError(f"{path} is in none of {', '.join(places)}")
 
 
 def compose_file() -> Path:

@@ -39,13 +39,17 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True)
-            self._plan.write_bytes(_PLAN.dump_json(plan, indent=1))
+            self.write_plan(plan)
             self._environment.write_bytes(_MAPPING.dump_json(dict(environment), indent=1))
             self._records.touch()
         except OSError as error:
             raise StoreError(
                 f"cannot write results to {self.path}: {error.strerror}; choose another --out"
             ) from error
+
+    def write_plan(self, plan: Plan) -> None:
+        """The plan alone."""
+        self._plan.write_bytes(_PLAN.dump_json(plan, indent=1))
 
     def append(self, record: Record) -> None:
         """Add one record; it is in the hands of the operating system when this returns."""

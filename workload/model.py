@@ -6,6 +6,7 @@ Nothing is loaded here, and torch is imported only to make the weights of ``vit-
 
 import difflib
 import json
+import os
 import re
 import tempfile
 from dataclasses import dataclass
@@ -160,11 +161,13 @@ def _download(name: str) -> Path:
 def _random_vit_base(cache: Path) -> Path:
     folder = cache / "vit-base-random-1"
     if folder.is_dir():  # and complete, because it appears by a rename only
+        _let_others_read(folder)
         return folder
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".vit-base-") as scratch:
         made = Path(scratch) / folder.name
         _save_random_vit(made)
+        _let_others_read(made)
         try:
             made.rename(folder)
         except OSError:
@@ -172,6 +175,13 @@ def _random_vit_base(cache: Path) -> Path:
             if not folder.is_dir():
                 raise
     return folder
+
+
+def _let_others_read(folder: Path) -> None:
+    """The nodes of a cluster may be other users; safetensors writes for the owner alone."""
+    for path in folder.iterdir():
+        if path.stat().st_uid == os.geteuid():
+            path.chmod(0o644)
 
 
 def _save_random_vit(folder: Path) -> None:
