@@ -5,7 +5,6 @@ FROM ${BASE_IMAGE} AS build
 WORKDIR /build
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
-# Wheels for a build without a network: docker build --build-context wheels=FOLDER.
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 # The CPU build of torch has a version of its own; the plain one brings gigabytes of CUDA.
 RUN --mount=type=cache,target=/root/.cache/pip \

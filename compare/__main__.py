@@ -13,7 +13,8 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
-        sys.exit(_said(error.format_message()))
+        # The words before a type's own are pydantic's.
+        sys.exit(_said(error.format_message().replace("Value error, ", "")))
     except UsageError as error:
         sys.exit(_said(str(error)))
     except (KeyboardInterrupt, typer.Abort):

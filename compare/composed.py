@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -16,16 +17,11 @@ from compare.records import SERIAL, Plan, Session, original_of
 from compare.session import resources_of
 from compare.store import RunFolder
 from engines.environment import thread_environment
+from engines.registry import clusters
 
 FILE = "docker-compose.yml"
 _ALONE = "multiprocessing-cluster"
 """The service for what runs on one host: with as many cores as all nodes have together."""
-_SERVICES = {
-    "ray": ("ray-head", "ray-worker"),
-    "dask": ("dask-scheduler", "dask-worker"),
-    "spark": ("spark-master", "spark-worker"),
-}
-_PORTS = ("RAY_DASHBOARD_PORT", "DASK_DASHBOARD_PORT", "SPARK_DASHBOARD_PORT")
 _BURST, _LATENCY = "256kbit", "200ms"
 """Of the token bucket: what may be sent at once, and how long a packet may wait for its turn."""
 _PLAN_INSIDE = "/mnt/plan"
@@ -66,7 +62,8 @@ class Composed:
         RunFolder(self._inside).write_plan(replace(self._plan, workload=workload))
         mounts = [f"{top}:{place}:ro" for top, place in places.items()]
         mounts.append(f"{self._inside.resolve()}:{_PLAN_INSIDE}:ro")
-        services = [_ALONE, "compare", *(name for pair in _SERVICES.values() for name in pair)]
+        roles = [(one.head_role, one.worker_role) for one in clusters().values()]
+        services = [_ALONE, "compare", *chain.from_iterable(roles)]
         told = {"services": {name: {"volumes": mounts} for name in services}}
         self._override.write_text(json.dumps(told, indent=1))
 
@@ -179,7 +176,8 @@ class Composed:
 
     def _environment(self, session: Session) -> dict[str, str]:
         plan = self._plan
-        sizes = {f"{engine.upper()}_WORKERS": str(session.workers) for engine in _SERVICES} | {
+        engines = [name.upper() for name in clusters()]
+        sizes = {f"{engine}_WORKERS": str(session.workers) for engine in engines} | {
             "NODE_CORES": "1",
             "NODE_THREADS": str(plan.threads_per_worker),
             "NODE_SMALLEST_SHARE": str(session.smallest_share),
@@ -187,7 +185,8 @@ class Composed:
             "ALL_CORES": str(1 if session.engine == SERIAL else session.workers),
         }
         # Any free port: a cluster that the user has up keeps the usual ones.
-        return os.environ | sizes | dict.fromkeys(_PORTS, "0")
+        ports = dict.fromkeys((f"{engine}_DASHBOARD_PORT" for engine in engines), "0")
+        return os.environ | sizes | ports
 
     def _compose(
         self, *arguments: str, environment: dict[str, str], limit_s: float | None = _UP_LIMIT_S

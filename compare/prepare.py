@@ -18,19 +18,13 @@ from compare.plan import BASELINES, Request, make_plan
 from compare.presets import PRESETS
 from compare.records import CEILING, SERIAL, Plan, Workload, control_of
 from engines.errors import EngineMissingError, UnknownEngineError
-from engines.interface import Capability, Config
-from engines.registry import engine_names, load_engine, require
+from engines.interface import Config
+from engines.registry import clusters, engine_names, load_engine, require
 from workload import images
 from workload.errors import WorkloadError
 from workload.model import VIT_DIGITS, resolve
 
 COMPOSE = "compose"
-IN_NETWORK = {
-    "ray": "ray-head:6379",
-    "dask": "tls://dask-scheduler:8786",
-    "spark": "spark://spark-master:7077",
-}
-"""Addresses of the clusters of docker-compose.yml, in their network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,11 +130,9 @@ def _clusters(on: str | None, engines: tuple[str, ...]) -> dict[str, str]:
     """Where each engine that spans hosts finds its cluster; empty on this host alone."""
     if on is None:
         return {}
-    spanning = [
-        name for name in engines if Capability.SPANS_HOSTS in load_engine(name).capabilities
-    ]
+    spanning = {name: cluster for name, cluster in clusters().items() if name in engines}
     if on == COMPOSE:
-        return {name: IN_NETWORK[name] for name in spanning if name in IN_NETWORK}
+        return {name: cluster.address() for name, cluster in spanning.items()}
     told = {}
     for part in _listed(on, "--on"):
         name, equals, address = part.partition("=")

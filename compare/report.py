@@ -12,9 +12,9 @@ from rich.box import SIMPLE
 from rich.table import Table as RichTable
 
 from compare.cautions import cautions
+from compare.cluster_tables import cluster_sentences, head_table, spending_table
 from compare.experiments.fractional import CPUS, SLOTS, WARM
 from compare.headline import headline
-from compare.nodes import cluster_sentences, head_table, spending_table
 from compare.observations import Observations
 from compare.records import CEILING, Lifecycle, Plan, Row, Run, TaskRun
 from compare.statistics import controls

@@ -2,9 +2,9 @@
 
     python -m deploy.node ROLE [--head ADDRESS]
 
-ROLE is ``ray-head``, ``ray-worker``, ``dask-scheduler``, ``dask-worker``, ``spark-master`` or
-``spark-worker``.  Size and form come from the environment: ``NODE_CORES``, ``NODE_THREADS``,
-``NODE_SMALLEST_SHARE``, ``NODE_CONFIG``, ``NODE_HOST``.  Credentials do, too: see ``deploy.keys``.
+ROLE is that of a head or a worker in some engine's ``Cluster``, such as ``ray-head``.  Size and
+form come from the environment: ``NODE_CORES``, ``NODE_THREADS``, ``NODE_SMALLEST_SHARE``,
+``NODE_CONFIG``, ``NODE_HOST``.  Credentials do, too: see ``deploy.keys``.
 """
 
 import os
@@ -12,26 +12,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 import typer
 
 from deploy import spending
-from engines import dask_cluster, ray_cluster, spark_cluster
-from engines.daemons import Daemon, Node
+from engines.cluster import Daemon, Node
 from engines.environment import share_import_path
 from engines.interface import Config
-
-
-def heads() -> dict[str, Callable[[Node], Daemon]]:
-    """By role."""
-    return {
-        "ray-head": ray_cluster.head,
-        "dask-scheduler": dask_cluster.head,
-        "spark-master": spark_cluster.head,
-    }
+from engines.registry import clusters
 
 
 def daemon(role: str, node: Node, head: str | None, folder: Path) -> Daemon:
@@ -40,17 +30,16 @@ def daemon(role: str, node: Node, head: str | None, folder: Path) -> Daemon:
     Raises:
         ValueError: there is no such role, or a worker is not told its head.
     """
-    if role in heads():
-        return heads()[role](node)
-    if head is None:
-        raise ValueError(f"{role} needs --head ADDRESS, unless it is one of {', '.join(heads())}")
-    if role == "ray-worker":
-        return ray_cluster.worker(node, head)
-    if role == "dask-worker":
-        return dask_cluster.worker(node, head)
-    if role == "spark-worker":
-        return spark_cluster.worker(node, head, folder=folder)
-    raise ValueError(f"no role called {role!r}")
+    found = clusters().values()
+    for cluster in found:
+        if role == cluster.head_role:
+            return cluster.head(node, cluster.port, cluster.page)
+        if role == cluster.worker_role:
+            if head is None:
+                raise ValueError(f"{role} needs --head ADDRESS")
+            return cluster.worker(node, head, cluster.worker_page, folder)
+    roles = ", ".join(f"{one.head_role}, {one.worker_role}" for one in found)
+    raise ValueError(f"no role called {role!r}; known: {roles}")
 
 
 def node_of(variables: dict[str, str]) -> Node:

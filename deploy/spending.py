@@ -17,6 +17,8 @@ from pathlib import Path
 from pydantic import BaseModel
 from typing_extensions import override
 
+from engines.registry import engine_names, load_engine
+
 PORT = 9108
 _TIMEOUT_S = 5.0
 
@@ -146,7 +148,9 @@ def _pairs(name: str) -> dict[str, int]:
 @functools.cache
 def _versions() -> dict[str, str]:
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in ("ray", "distributed", "pyspark", "torch"):
+    adapters = [load_engine(name) for name in engine_names()]
+    needed = [one.distribution for adapter in adapters for one in adapter.requirements]
+    for name in (*needed, "torch"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

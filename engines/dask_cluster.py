@@ -1,18 +1,18 @@
 """Dask on several hosts: what starts a scheduler and a worker."""
 
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from engines.daemons import LOOPBACK, Daemon, Node
+from engines.cluster import LOOPBACK, Cluster, Daemon, Node
 from engines.dask_settings import counted, held, threads, variables
 from engines.environment import budget
 
-PORT = 8786
-PAGE = 8787
-_WORKER_PAGE = 8788
 _DASK = (sys.executable, "-m", "dask")
 
 
-def head(node: Node, port: int = PORT, page: int = PAGE) -> Daemon:
+def _head(node: Node, port: int, page: int) -> Daemon:
     """The scheduler."""
     return Daemon(
         command=(
@@ -27,7 +27,7 @@ def head(node: Node, port: int = PORT, page: int = PAGE) -> Daemon:
     )
 
 
-def worker(node: Node, head: str, page: int = _WORKER_PAGE) -> Daemon:
+def _worker(node: Node, head: str, page: int, _: Path) -> Daemon:
     """A process for each core, or one with all of them for tasks that ask for shares."""
     resources = node.resources
     cores = held(resources)
@@ -48,3 +48,21 @@ def worker(node: Node, head: str, page: int = _WORKER_PAGE) -> Daemon:
         settings=(*budget(resources), *variables(resources)),
         alive=f"http://{LOOPBACK}:{page}/health",
     )
+
+
+def _nodes(told: Mapping[str, Any]) -> int:
+    return len({worker["host"] for worker in told["workers"].values()})
+
+
+CLUSTER = Cluster(
+    head_role="dask-scheduler",
+    worker_role="dask-worker",
+    scheme="tls://",
+    port=8786,
+    page=8787,
+    worker_page=8788,
+    head=_head,
+    worker=_worker,
+    nodes_path="/json/identity.json",
+    nodes=_nodes,
+)

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 from typing_extensions import override
 
 from engines.awaiter import Awaiter
-from engines.daemons import wait_for_workers
+from engines.cluster import Cluster, wait_for_workers
+from engines.dask_cluster import CLUSTER
 from engines.dask_settings import (
     FOLDER_OF_ITS_OWN,
     RECORD,
@@ -68,6 +69,7 @@ class DaskEngine(Engine):
         Requirement(distribution="distributed", module="distributed"),
     )
     extra: ClassVar[str | None] = "dask"
+    cluster: ClassVar[Cluster | None] = CLUSTER
 
     def __init__(
         self, client: Framework, resources: Resources, settings: tuple[Setting, ...]

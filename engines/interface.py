@@ -5,7 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from engines.cluster import Cluster
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
@@ -116,6 +119,8 @@ class Engine(ABC):
     extra: ClassVar[str | None] = None
     """The extra of this project that installs the requirements: ``pip install '.[extra]'``."""
     needs_java: ClassVar[bool] = False
+    cluster: ClassVar["Cluster | None"] = None
+    """How it spans hosts; of engines with ``Capability.SPANS_HOSTS``, and of no others."""
 
     @classmethod
     @abstractmethod

@@ -3,26 +3,24 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from engines.daemons import LOOPBACK, Daemon, Node
+from engines.cluster import LOOPBACK, Cluster, Daemon, Node
 from engines.environment import budget
 from engines.errors import EngineStartError
 from engines.interface import Setting
 from engines.ray_settings import USAGE, tuned_node
 
-PORT = 6379
-PAGE = 8265
-_AGENT_PAGE = 52365
 _START = (sys.executable, "-m", "ray.scripts.scripts", "start")
 _STORE_BYTES = 256 * 2**20
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 10
 
 
-def head(node: Node, port: int = PORT, page: int = PAGE) -> Daemon:
+def _head(node: Node, port: int, page: int) -> Daemon:
     """Control store, dashboard and no cores: tasks run on workers alone, as on other engines."""
     return Daemon(
         command=(
@@ -39,7 +37,7 @@ def head(node: Node, port: int = PORT, page: int = PAGE) -> Daemon:
     )
 
 
-def worker(node: Node, head: str, page: int = _AGENT_PAGE) -> Daemon:
+def _worker(node: Node, head: str, page: int, _: Path) -> Daemon:
     """Cores, and as many slots."""
     return Daemon(
         command=(
@@ -62,6 +60,28 @@ def _common(node: Node) -> tuple[str, ...]:
         "--disable-usage-stats",
         "--block",
     )
+
+
+def _nodes(told: Mapping[str, Any]) -> int:
+    raylets = [node["raylet"] for node in told["data"]["summary"]]
+    return sum(
+        raylet.get("state") == "ALIVE" and not raylet.get("isHeadNode", False) for raylet in raylets
+    )
+
+
+CLUSTER = Cluster(
+    head_role="ray-head",
+    worker_role="ray-worker",
+    scheme="",
+    port=6379,
+    page=8265,
+    worker_page=52365,
+    head=_head,
+    worker=_worker,
+    nodes_path="/nodes?view=summary",
+    nodes=_nodes,
+    token_variable="RAY_AUTH_TOKEN_PATH",  # noqa: S106 - a name
+)
 
 
 def _variables(node: Node) -> tuple[Setting, ...]:

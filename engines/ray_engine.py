@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from typing_extensions import override
 
 from engines.awaiter import Awaiter
-from engines.daemons import wait_for_workers
+from engines.cluster import Cluster, wait_for_workers
 from engines.environment import (
     Framework,
     arguments,
@@ -33,7 +33,7 @@ from engines.interface import (
     Resources,
     Setting,
 )
-from engines.ray_cluster import driver_node
+from engines.ray_cluster import CLUSTER, driver_node
 from engines.ray_settings import init_arguments, join_arguments, private, tuned_node
 
 
@@ -58,6 +58,7 @@ class RayEngine(Engine):
         Requirement(distribution="ray", module="ray"),
     )
     extra: ClassVar[str | None] = "ray"
+    cluster: ClassVar[Cluster | None] = CLUSTER
 
     def __init__(self, ray: Framework, settings: tuple[Setting, ...]) -> None:
         self._ray = ray

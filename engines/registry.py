@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from engines.cluster import Cluster
 from engines.errors import EngineMissingError, UnknownEngineError
 from engines.interface import Engine
 
@@ -51,6 +52,12 @@ def load_engine(name: str) -> type[Engine]:
     module, _, attribute = path.partition(":")
     adapter: type[Engine] = getattr(importlib.import_module(module), attribute)
     return adapter
+
+
+def clusters() -> dict[str, Cluster]:
+    """How those engines that span hosts do so, by engine."""
+    adapters = {name: load_engine(name) for name in engine_names()}
+    return {name: one.cluster for name, one in adapters.items() if one.cluster is not None}
 
 
 def require(adapter: type[Engine]) -> None:

@@ -1,20 +1,18 @@
 """Spark on several hosts: what starts a master and a worker of a standalone cluster."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from engines.daemons import Daemon, Node
+from engines.cluster import Cluster, Daemon, Node
 from engines.environment import budget
 from engines.interface import Setting
-from engines.spark_engine import home
-from engines.spark_settings import SLOTS_SCRIPT, slots_script, worker_slots
+from engines.spark_settings import SLOTS_SCRIPT, home, slots_script, worker_slots
 
-PORT = 7077
-PAGE = 8080
-_WORKER_PAGE = 8081
 _EXECUTOR_MIB = 1024
 
 
-def head(node: Node, port: int = PORT, page: int = PAGE) -> Daemon:
+def _head(node: Node, port: int, page: int) -> Daemon:
     """The master."""
     return Daemon(
         command=(
@@ -28,7 +26,7 @@ def head(node: Node, port: int = PORT, page: int = PAGE) -> Daemon:
     )
 
 
-def worker(node: Node, head: str, page: int = _WORKER_PAGE, *, folder: Path) -> Daemon:
+def _worker(node: Node, head: str, page: int, folder: Path) -> Daemon:
     """Cores, and as many slots, which a script in the folder tells."""
     script = folder / SLOTS_SCRIPT
     script.write_text(slots_script(node.cores))
@@ -63,3 +61,21 @@ _DAEMON = (
 
 def _class(name: str) -> tuple[str, str]:
     return str(home() / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}"
+
+
+def _nodes(told: Mapping[str, Any]) -> int:
+    return int(told["aliveworkers"])
+
+
+CLUSTER = Cluster(
+    head_role="spark-master",
+    worker_role="spark-worker",
+    scheme="spark://",
+    port=7077,
+    page=8080,
+    worker_page=8081,
+    head=_head,
+    worker=_worker,
+    nodes_path="/json/",
+    nodes=_nodes,
+)

@@ -1,7 +1,6 @@
 """Spark: one job of as many partitions as there are inputs, in local mode."""
 
 import functools
-import importlib.util
 import json
 import os
 import secrets
@@ -16,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines.daemons import wait_for_workers
+from engines.cluster import Cluster, wait_for_workers
 from engines.environment import (
     Framework,
     budget,
@@ -39,12 +38,14 @@ from engines.interface import (
     Resources,
     Setting,
 )
+from engines.spark_cluster import CLUSTER
 from engines.spark_settings import (
     DEFAULTS,
     EVENTS,
     FREEZE,
     LOGGING,
     SLOTS_SCRIPT,
+    home,
     properties,
     slots_script,
     variables,
@@ -79,6 +80,7 @@ class SparkEngine(Engine):
         Requirement(distribution="pyspark", module="pyspark"),
     )
     extra: ClassVar[str | None] = "spark"
+    cluster: ClassVar[Cluster | None] = CLUSTER
     needs_java: ClassVar[bool] = True
 
     def __init__(
@@ -324,11 +326,3 @@ def _credentials() -> str:
         return path.read_text()
     except OSError as error:
         raise EngineStartError(f"spark: cannot read {path}: {error.strerror}") from error
-
-
-def home() -> Path:
-    """Where the Spark is that comes with PySpark."""
-    spec = importlib.util.find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise EngineStartError("spark did not start: pyspark is not installed")
-    return Path(spec.origin).parent

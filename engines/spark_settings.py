@@ -1,8 +1,11 @@
 """How Spark is set up: variables, properties and files, each setting with its reason."""
 
+import importlib.util
 import json
+from pathlib import Path
 
 from engines.environment import FOLDER, PYTHON
+from engines.errors import EngineStartError
 from engines.interface import Config, Resources, Setting
 
 # The second logger is the one whose level PySpark otherwise sets, with a banner.
@@ -218,3 +221,11 @@ _RECORD = (
     ),
     Setting(name="spark.eventLog.compress", value="false", reason="the same"),
 )
+
+
+def home() -> Path:
+    """Where the Spark is that comes with PySpark."""
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise EngineStartError("spark did not start: pyspark is not installed")
+    return Path(spec.origin).parent

@@ -5,9 +5,9 @@ from itertools import chain
 import pytest
 
 from engines.errors import EngineMissingError
-from engines.interface import Capability
-from engines.registry import engine_names, load_engine, require
-from tests.engines.placement import CONTAINERS, DAEMONS, HERE, release_containers
+from engines.registry import clusters, engine_names, load_engine, require
+from tests.engines.containers import release_containers
+from tests.engines.placement import CONTAINERS, DAEMONS, HERE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,7 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for place in places
             if marker is None or place in marker.args
             for name in asked or engine_names()
-            if place == HERE or Capability.SPANS_HOSTS in load_engine(name).capabilities
+            if place == HERE or name in clusters()
         ],
         # The tests of one cluster of containers follow each other.
         scope="module" if places == [CONTAINERS] else None,

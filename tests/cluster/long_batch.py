@@ -11,10 +11,9 @@ import sys
 from compare.bench import Bench
 from compare.machine_cautions import machine_cautions
 from compare.observations import Observations
-from compare.prepare import IN_NETWORK
 from compare.records import Case, Run
 from compare.session import resources_of
-from engines.registry import load_engine
+from engines.registry import clusters, load_engine
 from tests.compare import fakes
 from workload import calls, sleep
 
@@ -23,7 +22,7 @@ _NAP_S = 1.0
 
 def main() -> None:
     engine, tasks = sys.argv[1], int(sys.argv[2])
-    address = IN_NETWORK[engine]
+    address = clusters()[engine].address()
     plan = fakes.plan(
         engines=("serial", "multiprocessing", engine),
         experiments=("timeline",),

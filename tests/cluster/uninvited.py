@@ -10,11 +10,10 @@ import os
 import sys
 import traceback
 
-from compare.prepare import IN_NETWORK
 from engines.environment import forget
 from engines.errors import EngineError
 from engines.interface import Resources
-from engines.registry import load_engine
+from engines.registry import clusters, load_engine
 
 
 def answer(_: object) -> int:
@@ -26,7 +25,7 @@ def main() -> None:
     if "bare" in sys.argv:
         forget("RAY_AUTH", "DASK_DISTRIBUTED__COMM", "SPARK_CONF_DIR")
         os.environ["RAY_AUTH_MODE"] = "disabled"
-    resources = Resources(workers=2, threads_per_worker=1, cluster=IN_NETWORK[engine])
+    resources = Resources(workers=2, threads_per_worker=1, cluster=clusters()[engine].address())
     try:
         with load_engine(engine).open(resources) as opened:
             ((_, told),) = opened.run(answer, [0])

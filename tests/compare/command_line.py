@@ -34,10 +34,13 @@ def compare(
 
 
 def small_run(
-    out: Path, *arguments: object, limit_s: float = 150
+    out: Path,
+    *arguments: object,
+    environment: dict[str, str] | None = None,
+    limit_s: float = 150,
 ) -> subprocess.CompletedProcess[str]:
     """A run of seconds: the small trained model on a few held-out digits."""
-    return compare(*_SMALL, "--out", out, *arguments, limit_s=limit_s)
+    return compare(*_SMALL, "--out", out, *arguments, environment=environment, limit_s=limit_s)
 
 
 @contextmanager

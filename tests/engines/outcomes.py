@@ -20,7 +20,8 @@ import psutil
 
 from engines.environment import thread_environment
 from engines.interface import Config, Resources
-from tests.engines.placement import CONTAINERS, DAEMONS, containers, daemons, placed
+from tests.engines.containers import containers
+from tests.engines.placement import CONTAINERS, DAEMONS, daemons, placed
 
 REPOSITORY = Path(__file__).parents[2]
 WORKERS = 2

@@ -11,17 +11,16 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from compare.prepare import IN_NETWORK
 from deploy import keys
-from engines import dask_cluster, ray_cluster, spark_cluster
-from engines.daemons import LOOPBACK, Daemon, Node
+from engines.cluster import LOOPBACK, Daemon, Node
 from engines.environment import thread_environment
-from engines.interface import Config, Resources
+from engines.interface import Resources
+from engines.registry import clusters
 
 HERE, DAEMONS, CONTAINERS = "here", "daemons", "containers"
 _UP_LIMIT_S = 60
@@ -40,90 +39,15 @@ def placed(name: str) -> Placed:
     return Placed(engine, where or HERE)
 
 
-class Cluster(NamedTuple):
+class Joined(NamedTuple):
     """One that runs: how a driver joins it."""
 
     address: str
     environment: dict[str, str]
 
 
-class Containers(NamedTuple):
-    """The same, of containers."""
-
-    address: str
-    project: str
-    environment: dict[str, str]
-
-    def inside(self, command: Sequence[str]) -> list[str]:
-        """A command of this Python, to be run in the network of the cluster."""
-        _, *arguments = command
-        run = ["run", "--rm", "--no-TTY", "--no-deps", "--entrypoint", "python", "compare"]
-        return [*compose(self.project), *run, *arguments]
-
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-def compose(project: str) -> list[str]:
-    """Docker Compose with the tests' own mounts."""
-    files = ["docker-compose.yml", "tests/cluster/compose.yml"]
-    told = [part for name in files for part in ("--file", str(REPOSITORY / name))]
-    return ["docker", "compose", "--project-name", project, "--profile", "tools", *told]
-
-
-_kept: dict[tuple[str, float, Config], tuple[Containers, ExitStack]] = {}
-
-
-def containers(engine: str, resources: Resources) -> Containers:
-    """The cluster of docker-compose.yml for these resources; one at a time, until another is
-    asked for.
-    """
-    key = (engine, resources.smallest_share, resources.config)
-    if key not in _kept:
-        release_containers()
-        stack = ExitStack()
-        _kept[key] = (stack.enter_context(_containers(engine, resources)), stack)
-    return _kept[key][0]
-
-
-def release_containers() -> None:
-    """Take down the one that is up."""
-    while _kept:
-        _, (_, stack) = _kept.popitem()
-        stack.close()
-
-
 @contextmanager
-def _containers(engine: str, resources: Resources) -> Iterator[Containers]:
-    project = f"contract-{engine}"
-    environment = os.environ | {
-        "NODE_SMALLEST_SHARE": str(resources.smallest_share),
-        "NODE_THREADS": str(resources.threads_per_worker),
-        "NODE_CONFIG": resources.config.value,
-        f"{engine.upper()}_WORKERS": str(resources.workers),
-        **dict.fromkeys(("RAY_DASHBOARD_PORT", "DASK_DASHBOARD_PORT", "SPARK_DASHBOARD_PORT"), "0"),
-    }
-
-    def run(*arguments: str) -> None:
-        done = subprocess.run(
-            [*compose(project), *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=3 * _UP_LIMIT_S,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-
-    try:
-        run("up", "--detach", "--wait", f"{engine}-cluster")
-        yield Containers(IN_NETWORK[engine], project, environment)
-    finally:
-        run("down", "--volumes", "--timeout", "2")
-
-
-@contextmanager
-def daemons(engine: str, resources: Resources) -> Iterator[Cluster]:
+def daemons(engine: str, resources: Resources) -> Iterator[Joined]:
     """A head and a worker for each core, all on loopback, with credentials as in containers."""
     node = Node(
         cores=1,
@@ -143,27 +67,16 @@ def daemons(engine: str, resources: Resources) -> Iterator[Cluster]:
             "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path]),
             "RAY_TMPDIR": str(folder),
         }
-        port, page = _free_port(), _free_port()
-        modules = {"ray": ray_cluster, "dask": dask_cluster, "spark": spark_cluster}
-        prefix = {"ray": "", "dask": "tls://", "spark": "spark://"}[engine]
-        address = f"{prefix}{LOOPBACK}:{port}"
-        head = modules[engine].head(node, port, page)
+        form, port = clusters()[engine], _free_port()
+        address = form.address(LOOPBACK, port)
+        head = form.head(node, port, _free_port())
         stack.enter_context(_running(head, environment, folder / "head.log"))
         for number in range(resources.workers):
             own = folder / f"worker-{number}"
             own.mkdir()
-            worker = _worker(engine, node, address, own)
+            worker = form.worker(node, address, _free_port(), own)
             stack.enter_context(_running(worker, environment, folder / f"{number}.log"))
-        yield Cluster(address, keys.environment(str(folder / "keys")))
-
-
-def _worker(engine: str, node: Node, address: str, folder: Path) -> Daemon:
-    page = _free_port()
-    if engine == "spark":
-        return spark_cluster.worker(node, address, page, folder=folder)
-    if engine == "dask":
-        return dask_cluster.worker(node, address, page)
-    return ray_cluster.worker(node, address, page)
+        yield Joined(address, keys.environment(str(folder / "keys")))
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import pytest
 
 from engines import registry
 from engines.errors import EngineMissingError, UnknownEngineError
-from engines.registry import engine_names, java_version, load_engine, require
+from engines.interface import Capability
+from engines.registry import clusters, engine_names, java_version, load_engine, require
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,12 @@ def fresh_java() -> Iterator[None]:
 @pytest.mark.parametrize("name", engine_names())
 def test_an_engine_is_called_as_it_is_registered(name: str) -> None:
     assert load_engine(name).name == name
+
+
+@pytest.mark.parametrize("name", engine_names())
+def test_an_engine_spans_hosts_exactly_when_it_says_how(name: str) -> None:
+    claims = Capability.SPANS_HOSTS in load_engine(name).capabilities
+    assert claims == (name in clusters())
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

@@ -2,13 +2,16 @@
 
 import socket
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from engines.errors import EngineStartError
 from engines.interface import Config, Engine, Resources, Setting
 
 LOOPBACK = "127.0.0.1"
-_JOIN_TIMEOUT_S = 30
+_JOIN_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,35 @@ class Daemon:
     """Environment variables beside those that hold credentials."""
     alive: str
     """A page that answers while it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """How an engine spans hosts: what starts its head and its workers, and what tells of them."""
+
+    head_role: str
+    """Also the service in ``docker-compose.yml``, and so the host's name in its network."""
+    worker_role: str
+    scheme: str
+    """What an address begins with."""
+    port: int
+    page: int
+    """Port of the dashboard."""
+    worker_page: int
+    head: Callable[[Node, int, int], Daemon]
+    """Of a node and the ports of both."""
+    worker: Callable[[Node, str, int, Path], Daemon]
+    """Of a node, the address of the head, the port of the page, and a folder of its own."""
+    nodes_path: str
+    """Of the dashboard: JSON that tells of the nodes."""
+    nodes: Callable[[Mapping[str, Any]], int]
+    """How many nodes that JSON tells of, without the head."""
+    token_variable: str | None = None
+    """Names the file with what the dashboard asks for."""
+
+    def address(self, host: str | None = None, port: int | None = None) -> str:
+        """Of a head, in the framework's own form; by default of the one in containers."""
+        return f"{self.scheme}{host or self.head_role}:{port or self.port}"
 
 
 def wait_for_workers(engine: Engine, resources: Resources) -> None:
