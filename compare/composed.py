@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
+from compare.environment import cores
 from compare.errors import UsageError
 from compare.records import SERIAL, Plan, Session, original_of
 from compare.session import resources_of
@@ -182,7 +183,8 @@ class Composed:
             "NODE_THREADS": str(plan.threads_per_worker),
             "NODE_SMALLEST_SHARE": str(session.smallest_share),
             "NODE_CONFIG": plan.config.value,
-            "ALL_CORES": str(1 if session.engine == SERIAL else session.workers),
+            # As many as the nodes have together; Docker refuses more than there are.
+            "ALL_CORES": str(1 if session.engine == SERIAL else min(session.workers, cores())),
         }
         # Any free port: a cluster that the user has up keeps the usual ones.
         ports = dict.fromkeys((f"{engine}_DASHBOARD_PORT" for engine in engines), "0")

@@ -21,7 +21,9 @@ def test_classifies_every_image_once_as_serial_does(engine_name: str, tmp_path: 
     with daemons(engine, Resources(workers=2, threads_per_worker=1)) as cluster:
         asked = ("--engines", engine, "--experiments", "throughput", "--ship", ship)
         where = ("--on", f"{engine}={cluster.address}", "--workers", "2")
-        done = small_run(tmp_path, *asked, *where, environment=cluster.environment)
+        # Long enough that no node is done before the other has begun.
+        sizes = ("--n-images", "360", "--chunk", "15")
+        done = small_run(tmp_path, *asked, *where, *sizes, environment=cluster.environment)
     assert done.returncode == 0, done.stdout + done.stderr
     runs = {
         record["engine"]: record
