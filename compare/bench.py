@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import itertools
+import math
 import statistics
 import time
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias, TypedDict
 
 from compare.hosts import ALONE, DRIVER, hosts_of, sum_or_none
 from compare.kernel import oom_kills
-from compare.meter import TreeSampler, tree_cpu_s
+from compare.meter import TreeSampler, tree_cpu_s, wait_until_idle
 from compare.records import (
     SERIAL,
     Case,
@@ -25,7 +26,7 @@ from compare.records import (
 )
 from engines.errors import EngineError
 from engines.interface import Engine
-from workload import calls, survey
+from workload import calls, spin, survey
 from workload.interface import PackedReport, PackedTask, Task, TaskReport
 from workload.survey import Place
 from workload.task import run_packed
@@ -76,6 +77,8 @@ class Bench:
         where it needs none."""
         self.workers = 1 if session.engine == SERIAL else session.workers
         """Tasks of one core that may run at once."""
+        self.fastest_s = math.inf
+        """Of all calibrations in this session."""
         self._opened_s = time.monotonic()
         self._runs = itertools.count()
 
@@ -86,6 +89,13 @@ class Bench:
     def label(self) -> str:
         """A new name for a batch of tasks; kernel calls are counted under it."""
         return f"{self.plan.run_id}/{self.session.id}/{next(self._runs)}"
+
+    def calibrate(self) -> float:
+        """Seconds of an iteration of the fixed-work kernel, while the engine has nothing to do."""
+        wait_until_idle()
+        found_s = spin.iteration_s(self.fastest_s)
+        self.fastest_s = min(found_s, self.fastest_s)
+        return found_s
 
     def calibrated_s(self) -> float:
         """Of an iteration of the fixed-work kernel.

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from compare.granularity import MOST_EFFICIENCY, Point
+from compare.granularity import MOST_EFFICIENCY, Point, drifted
 from compare.records import SERIAL, Calibration, Plan, Span, TaskRun
 from engines.interface import Config
 
 _MIB = 2**20
 _MEMORY_MARGIN = 0.1
 """Of the memory that there is; with less left, caches are dropped and processes killed."""
-_MOST_DRIFT = 0.2
-"""Of the kernel's speed from before a sweep to after it."""
+_WAKE_S = 0.1
+"""Until every worker of a busy machine has woken.  A batch of few milliseconds may be over before
+that, in any engine; one that lasts longer may not."""
 
 
 def invalid_reasons(
@@ -36,9 +37,9 @@ def invalid_reasons(
 
 def disturbed(points: Sequence[Point], calibration: Calibration) -> str | None:
     """Why a sweep of task sizes tells nothing of the engine; ``None`` when it does."""
-    drift = calibration.after_s / calibration.before_s - 1
-    if abs(drift) > _MOST_DRIFT:
-        return f"the kernel took {1 + drift:.0%} of its time before the sweep when it had ended"
+    if drifted(calibration.before_s, calibration.after_s):
+        share = calibration.after_s / calibration.before_s
+        return f"the kernel took {share:.0%} of its time before the sweep when it had ended"
     most = max((one.efficiency for one in points), default=0.0)
     if most > MOST_EFFICIENCY:
         return f"an efficiency of {most:.0%} shows that the calibration was disturbed"
@@ -128,7 +129,8 @@ def _same_workers(run: TaskRun, workers: int) -> Iterator[str]:
     """
     if run.outputs is None:
         return
-    if run.workers_seen < workers and run.tasks >= 2 * workers:
+    few = run.workers_seen < workers and run.tasks >= 2 * workers
+    if few and run.makespan_s > _WAKE_S:
         yield f"{run.workers_seen} of {workers} workers took part"
     at_once = most_at_once(run.spans or ())
     if at_once > workers:

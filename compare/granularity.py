@@ -12,6 +12,8 @@ from itertools import pairwise
 THRESHOLDS = (0.5, 0.9)
 MOST_EFFICIENCY = 1.1
 """A point above it shows that the calibration was disturbed: the sweep tells nothing."""
+_MOST_DRIFT = 0.2
+"""Of the kernel's speed from before a sweep to after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +70,8 @@ def efficiency_at(points: Sequence[Point], granularity_s: float) -> float | None
             share = (granularity_s - smaller.granularity_s) / width if width else 0.0
             return smaller.efficiency + share * (larger.efficiency - smaller.efficiency)
     return None
+
+
+def drifted(before_s: float, after_s: float) -> bool:
+    """Whether the machine was much faster or slower at the later calibration."""
+    return abs(after_s / before_s - 1) > _MOST_DRIFT

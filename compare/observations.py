@@ -185,7 +185,7 @@ class Observations:
         for session in timed(self.plan):
             if session.engine == engine and _holds(session, is_case):
                 records = self._by_session[session.id]
-                about = [record for record in records if _about(record, is_case)]
+                about = _last_attempt([record for record in records if _about(record, is_case)])
                 observed[session.block] = read(about) or _absence(about)
         return observed
 
@@ -305,3 +305,12 @@ def _distinct(cases: Iterator[Case]) -> tuple[Case, ...]:
         if case not in found:
             found.append(case)
     return tuple(found)
+
+
+def _last_attempt(records: list[Record]) -> list[Record]:
+    """Without those of attempts that were repeated, and of one that did not come to its end."""
+    ends = [n for n, record in enumerate(records) if isinstance(record, Calibration)]
+    if not ends:
+        return records
+    begin = ends[-2] + 1 if len(ends) > 1 else 0
+    return records[begin : ends[-1] + 1]

@@ -21,9 +21,10 @@ from compare.bench import Bench, head
 from compare.experiments import EXPERIMENTS
 from compare.experiments.base import lacking
 from compare.experiments.images import image_tasks
+from compare.granularity import drifted
 from compare.hosts import DRIVER, refuse_other_versions
 from compare.kernel import Counters, counters, memory_room_bytes
-from compare.meter import host_cpu_s, tree_cpu_s, tree_sizes, wait_until_idle
+from compare.meter import host_cpu_s, tree_cpu_s, tree_sizes
 from compare.plan import adapter_of
 from compare.processes import stop_on_signals
 from compare.records import (
@@ -40,8 +41,12 @@ from compare.records import (
 from compare.store import RunFolder, encode
 from engines.errors import EngineError
 from engines.interface import Engine, Resources
-from workload import calls, noop, spin
+from workload import calls, noop
 from workload.task import run_packed
+
+_ATTEMPTS = 2
+"""At a case that needs the machine's speed, when that changed meanwhile.  Decided by the speed
+alone, never by what the engine did."""
 
 Number = TypeVar("Number", int, float)
 
@@ -167,13 +172,15 @@ def _measured(bench: Bench, adapter: type[Engine], case: Case) -> Iterator[Recor
         if not experiment.calibrated(case):
             yield from experiment.measure(bench, case)
             return
-        # Right before and right after, while the engine has nothing to do.
-        wait_until_idle()
-        before_s = bench.iteration_s = spin.iteration_s()
-        yield from experiment.measure(bench, case)
-        wait_until_idle()
-        after_s = spin.iteration_s()
-        yield Calibration(**bench.head(), case=case, before_s=before_s, after_s=after_s)
+        for attempt in range(_ATTEMPTS):
+            before_s = bench.iteration_s = bench.calibrate()
+            if attempt and drifted(bench.fastest_s, before_s):
+                return  # the machine does not get as fast again: what there is stays disturbed
+            yield from experiment.measure(bench, case)
+            after_s = bench.calibrate()
+            yield Calibration(**bench.head(), case=case, before_s=before_s, after_s=after_s)
+            if not drifted(before_s, after_s):
+                return
     except EngineError as error:
         yield Failure(**bench.head(), case=case, reason=str(error))
 

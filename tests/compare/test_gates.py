@@ -68,6 +68,10 @@ def test_each_broken_gate_is_named(broken: TaskRun, reason: str) -> None:
     assert reasons(broken) == (reason,)
 
 
+def test_a_batch_that_ends_before_the_second_worker_wakes_is_no_fault() -> None:
+    assert reasons(replace(VALID, workers_seen=1, makespan_s=0.02)) == ()
+
+
 @pytest.mark.parametrize(
     "untold",
     [

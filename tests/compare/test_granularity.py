@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.granularity import Point, bracket, efficiency_at, metg, point
-from compare.records import Calibration, Run, TaskRun
+from compare.records import Calibration, Record, Run, TaskRun
 from compare.statistics import efficiency_curve, rows
 from tests.compare import fakes
 
@@ -76,6 +76,32 @@ def test_a_block_whose_calibration_was_disturbed_has_no_metg(
     assert verdict is not None
     assert verdict.startswith("disturbed in 1 of 3 blocks")
     assert reason in verdict
+
+
+@pytest.mark.parametrize("end", ["finished", "interrupted"])
+def test_of_a_sweep_that_was_measured_again_the_last_whole_one_counts(end: str) -> None:
+    run = measured(fakes.FakeEngine(per_task_s=0.001))
+    again = measured(fakes.FakeEngine(per_task_s=0.002))
+
+    def swept(of: Run) -> list[Record]:
+        return [
+            one
+            for one in of.records
+            if one.session == "2-ray"
+            and isinstance(one, Calibration | TaskRun)
+            and "point_s" in one.case.parameters
+        ]
+
+    drifted = [
+        replace(one, after_s=1.5 * one.before_s) if isinstance(one, Calibration) else one
+        for one in swept(run)
+    ]
+    repeated = swept(again) if end == "finished" else swept(again)[:3]
+    others = [one for one in run.records if one not in swept(run)]
+    value, verdict = of(replace(run, records=(*others, *drifted, *repeated)), "metg50")
+    # A mean of three blocks on the log scale, one of which has twice the cost of the others.
+    assert value == pytest.approx(0.004 * (2 ** (1 / 3) if end == "finished" else 1), rel=0.05)
+    assert (verdict is None) == (end == "finished")
 
 
 @given(st.floats(1e-6, 1e-1), st.integers(1, 64), st.floats(0.05, 0.95))

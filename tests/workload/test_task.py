@@ -1,5 +1,6 @@
 """What every engine relies on when it runs a task."""
 
+import math
 import os
 import threading
 import time
@@ -67,6 +68,27 @@ def test_nothing_is_set_up_for_the_second_task() -> None:
 
 def test_a_no_op_returns_nothing() -> None:
     assert run_task(noop.task("nothing")).output is None
+
+
+@pytest.mark.parametrize(("expected_s", "found_s"), [(math.inf, 16e-9), (10e-9, 10e-9)])
+def test_a_calibration_waits_for_a_machine_that_was_faster_before(
+    monkeypatch: pytest.MonkeyPatch, expected_s: float, found_s: float
+) -> None:
+    passed_s = 0.0
+
+    def takes_s(iterations: int) -> float:
+        nonlocal passed_s
+        took_s = iterations * (16e-9 if passed_s < 2 else 10e-9)
+        passed_s += took_s
+        return took_s
+
+    def sleep(seconds: float) -> None:
+        nonlocal passed_s
+        passed_s += seconds
+
+    monkeypatch.setattr(spin, "_spin_s", takes_s)
+    monkeypatch.setattr("time.sleep", sleep)
+    assert spin.iteration_s(expected_s) == pytest.approx(found_s)
 
 
 def test_work_takes_as_many_iterations_as_the_calibration_says() -> None:

@@ -1,0 +1,56 @@
+"""What a session does when the machine changes under it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from compare.bench import Bench
+from compare.records import SERIAL, Calibration, Case, Record
+from compare.session import measure
+from tests.compare import fakes
+from workload import spin
+
+FAST, SLOW = 1.0, 1.6
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("speeds", "kept"),
+    [
+        ((FAST, FAST), [(FAST, FAST)]),
+        ((SLOW, SLOW), [(SLOW, SLOW)]),
+        ((SLOW, FAST, FAST, FAST), [(SLOW, FAST), (FAST, FAST)]),
+        ((FAST, SLOW, FAST, SLOW), [(FAST, SLOW), (FAST, SLOW)]),
+        ((FAST, SLOW, SLOW), [(FAST, SLOW)]),
+    ],
+    ids=["steady", "steadily slow", "faster", "slower each time", "slow for good"],
+)
+def test_a_sweep_is_measured_again_when_the_speed_changed_and_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+    speeds: Sequence[float],
+    kept: Sequence[tuple[float, float]],
+) -> None:
+    unit_s = spin.iteration_s()
+    told = iter(speeds)
+
+    def calibrated(bench: Bench) -> float:
+        found_s = unit_s * next(told)
+        bench.fastest_s = min(found_s, bench.fastest_s)
+        return found_s
+
+    monkeypatch.setattr(Bench, "calibrate", calibrated)
+    plan = fakes.plan(engines=(SERIAL,))
+    case = Case(experiment="overhead", parameters={"point_s": 0.01})
+    session = replace(
+        next(one for one in plan.sessions if one.engine == SERIAL), label="", cases=(case,)
+    )
+    records: list[Record] = []
+    measure(session, replace(plan, sessions=(session,)), records.append)
+    found = [
+        (one.before_s / unit_s, one.after_s / unit_s)
+        for one in records
+        if isinstance(one, Calibration)
+    ]
+    assert found == [pytest.approx(pair) for pair in kept]
+    assert next(told, None) is None
