@@ -6,6 +6,11 @@ WORKDIR /build
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY pyproject.toml requirements.lock README.md LICENSE ./
+# With a folder "wheels" beside this file nothing is fetched (the licence: something has to match).
+COPY LICENSE wheel[s] /wheels/
+RUN if ls /wheels/*.whl >/dev/null 2>&1; then \
+      printf '[global]\nno-index = true\nfind-links = /wheels\n' >/etc/pip.conf; \
+    fi
 # The CPU build of torch has a version of its own; the plain one brings gigabytes of CUDA.
 RUN --mount=type=cache,target=/root/.cache/pip \
     torch=$(grep '^torch==' requirements.lock) \
@@ -36,8 +41,10 @@ RUN python -m venv /opt/pip && /opt/pip/bin/pip --python /opt/venv/bin/python in
 FROM ${BASE_IMAGE}
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,target=/var/lib/apt,sharing=locked \
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-    iproute2 openjdk-17-jre-headless >/dev/null
+    if ! command -v java || ! command -v tc; then \
+      apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+        iproute2 openjdk-17-jre-headless >/dev/null; \
+    fi
 # Spark needs an entry in /etc/passwd.  Volumes take their owner from the folders made here.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin compare \
     && install -d -o compare -g compare -m 0700 /run/compare \

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from compare.records import NodeUse
 from deploy import spending
 from deploy.spending import Spending
+from engines.cluster import head_of
 from engines.errors import EngineStartError
 
 HEAD, WORKER, DRIVER = "head", "worker", "driver"
@@ -79,11 +80,6 @@ def refuse_other_versions(address: str, distributions: Iterable[str]) -> None:
 def _compatible(name: str, version: str) -> str:
     # Code that is sent is byte code, which only its own minor version of Python runs.
     return ".".join(version.split(".")[:2]) if name == "python" else version
-
-
-def head_of(address: str) -> str:
-    """The host in an address of any framework's form."""
-    return address.rpartition("://")[2].rpartition(":")[0]
 
 
 def sum_or_none(numbers: Iterable[float | None]) -> float | None:

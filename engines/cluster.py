@@ -86,6 +86,11 @@ class Cluster:
         return f"{self.scheme}{host or self.head_role}:{port or self.port}"
 
 
+def head_of(address: str) -> str:
+    """The host in an address of any framework's form."""
+    return address.rpartition("://")[2].rpartition(":")[0]
+
+
 def wait_for_workers(engine: Engine, resources: Resources) -> None:
     """Until a cluster has as many workers as the comparison is planned for.
 
@@ -96,6 +101,11 @@ def wait_for_workers(engine: Engine, resources: Resources) -> None:
         if (found := engine.workers()) == resources.workers:
             return
         time.sleep(0.1)
+    if not found:
+        raise EngineStartError(
+            f"{engine.name}: the cluster at {resources.cluster} has no workers for this program: "
+            "start some, or see what else they are busy with"
+        )
     raise EngineStartError(
         f"{engine.name}: the cluster at {resources.cluster} has {found} workers, and the "
         f"comparison is planned for {resources.workers}: say --workers {found}, or start others"

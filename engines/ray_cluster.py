@@ -17,6 +17,7 @@ from engines.ray_settings import USAGE, tuned_node
 _START = (sys.executable, "-m", "ray.scripts.scripts", "start")
 _STORE_BYTES = 256 * 2**20
 _START_TIMEOUT_S = 60
+_ERROR = "Error: "
 _STOP_TIMEOUT_S = 10
 
 
@@ -122,7 +123,13 @@ def _wait_until_started(node: subprocess.Popen[bytes], log: Path, address: str) 
         if node.poll() is not None:
             break
         time.sleep(0.1)
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
     raise EngineStartError(
-        f"ray: no node of this host could join {address}: {lines[-1] if lines else 'no answer'}"
+        f"ray: no node of this host could join {address}: {_last_words(told) or 'no answer'}"
     )
+
+
+def _last_words(told: str) -> str:
+    """From the last error on: Ray puts the two versions, for instance, on lines of their own."""
+    lines = [line for line in told.splitlines() if line.strip()]
+    begin = next((n for n, line in reversed(list(enumerate(lines))) if _ERROR in line), -1)
+    return " ".join(line.strip() for line in lines[begin:])

@@ -1,5 +1,7 @@
 """Spark on several hosts: what starts a master and a worker of a standalone cluster."""
 
+import re
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from engines.interface import Setting
 from engines.spark_settings import SLOTS_SCRIPT, home, slots_script, worker_slots
 
 _EXECUTOR_MIB = 1024
+_PAGE_TIMEOUT_S = 3
 
 
 def _head(node: Node, port: int, page: int) -> Daemon:
@@ -57,6 +60,17 @@ _DAEMON = (
         name="SPARK_DAEMON_MEMORY", value="256m", reason="a few nodes; the default takes a gigabyte"
     ),
 )
+
+
+def version_on(page: str) -> str | None:
+    """Spark's version on the page of a master; ``None`` where none answers or none is told."""
+    try:
+        with urllib.request.urlopen(page, timeout=_PAGE_TIMEOUT_S) as answer:  # noqa: S310
+            told = answer.read().decode(errors="replace")
+    except OSError:
+        return None
+    found = re.search(r'class="version\b[^>]*>\s*([0-9][^<\s]*)', told)
+    return found and found[1]
 
 
 def _class(name: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines.cluster import Cluster, wait_for_workers
+from engines.cluster import Cluster, head_of, wait_for_workers
 from engines.environment import (
     Framework,
     budget,
@@ -38,7 +38,7 @@ from engines.interface import (
     Resources,
     Setting,
 )
-from engines.spark_cluster import CLUSTER
+from engines.spark_cluster import CLUSTER, version_on
 from engines.spark_settings import (
     DEFAULTS,
     EVENTS,
@@ -105,6 +105,8 @@ class SparkEngine(Engine):
         tuned = (FREEZE,) if resources.config is Config.TUNED else ()
         settings = environment + conf + tuned
         credentials = _credentials() if resources.cluster is not None else ""
+        if resources.cluster is not None:
+            _refuse_another_version(resources.cluster)
         forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")
         forget("JDK_JAVA_OPTIONS", "CLASSPATH")
         with private_folder() as folder:
@@ -123,6 +125,7 @@ class SparkEngine(Engine):
                 if resources.cluster is None:
                     engine._wait_for_executors()
                 else:
+                    engine._make_sure_of_the_master(resources.cluster)
                     wait_for_workers(engine, resources)
                 yield engine
 
@@ -132,6 +135,14 @@ class SparkEngine(Engine):
                 return
             time.sleep(0.05)
         raise EngineStartError(f"spark: no executor registered within {_START_TIMEOUT_S} s")
+
+    def _make_sure_of_the_master(self, address: str) -> None:
+        if self._scala().isStopped():
+            raise EngineStartError(
+                f"spark: the master at {address} did not take this program in: it is not there, "
+                f"or has other secrets, or is another version of Spark than {_version()} here; "
+                "its log says which"
+            )
 
     @override
     def run(
@@ -274,6 +285,23 @@ def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framewor
         except subprocess.TimeoutExpired:
             gateway.proc.kill()
             gateway.proc.wait()
+
+
+def _refuse_another_version(address: str) -> None:
+    """A master of another version drops what it cannot read, and a driver waits for minutes."""
+    theirs = version_on(f"http://{head_of(address)}:{CLUSTER.page}/")
+    if theirs not in (None, _version()):
+        raise EngineStartError(
+            f"spark: the master at {address} is Spark {theirs}, and this program has "
+            f"{_version()}: use the same image, or install the same version"
+        )
+
+
+def _version() -> str:
+    import pyspark
+
+    version: str = pyspark.__version__
+    return version
 
 
 def _profile(cpus: float, slots: float | None) -> Framework:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from compare.hosts import head_of, hosts_of, refuse_other_versions
+from compare.hosts import hosts_of, refuse_other_versions
 from deploy import spending
 from deploy.spending import Spending
+from engines.cluster import head_of
 from engines.errors import EngineStartError
 
 

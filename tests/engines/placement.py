@@ -43,6 +43,8 @@ class Joined(NamedTuple):
     """One that runs: how a driver joins it."""
 
     address: str
+    page: int
+    """Port of the dashboard."""
     environment: dict[str, str]
 
 
@@ -67,16 +69,16 @@ def daemons(engine: str, resources: Resources) -> Iterator[Joined]:
             "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path]),
             "RAY_TMPDIR": str(folder),
         }
-        form, port = clusters()[engine], _free_port()
+        form, port, page = clusters()[engine], _free_port(), _free_port()
         address = form.address(LOOPBACK, port)
-        head = form.head(node, port, _free_port())
+        head = form.head(node, port, page)
         stack.enter_context(_running(head, environment, folder / "head.log"))
         for number in range(resources.workers):
             own = folder / f"worker-{number}"
             own.mkdir()
             worker = form.worker(node, address, _free_port(), own)
             stack.enter_context(_running(worker, environment, folder / f"{number}.log"))
-        yield Joined(address, keys.environment(str(folder / "keys")))
+        yield Joined(address, page, keys.environment(str(folder / "keys")))
 
 
 @contextmanager
