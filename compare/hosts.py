@@ -10,7 +10,7 @@ from deploy.spending import Spending
 from engines.cluster import head_of
 from engines.errors import EngineStartError
 
-HEAD, WORKER, DRIVER = "head", "worker", "driver"
+ROLES = HEAD, WORKER, DRIVER = "head", "worker", "driver"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Generic, TypeAlias, TypeVar
 from compare.experiments.fractional import slots
 from compare.gates import fullest_s, most_at_once
 from compare.granularity import THRESHOLDS, Point, metg
+from compare.hosts import HEAD, sum_or_none
 from compare.intervals import (
     Estimate,
     Line,
@@ -27,7 +28,7 @@ from compare.intervals import (
 )
 from compare.losses import Parts, parts
 from compare.observations import Overhead, Runs
-from compare.records import Lifecycle, Plan, Span, TaskRun
+from compare.records import Lifecycle, NodeUse, Plan, Span, TaskRun
 
 _T = TypeVar("_T")
 _Estimator: TypeAlias = Callable[[Sequence[float]], Estimate]
@@ -112,6 +113,7 @@ CPU_TIME = metric(
 PEAK_MEMORY = metric(
     "peak_memory", "bytes", Better.LOWER, _peak_memory_bytes, lacking="memory was not sampled"
 )
+_UNTOLD = "the cluster has no such host, or one that does not tell"
 PERCENTILES = (0.50, 0.95, 0.99)
 """Of the round trips."""
 BY_DEFINITION = "by definition"
@@ -248,6 +250,56 @@ def part_metrics(workers: int) -> tuple[Metric[TaskRun], ...]:
 
 def _median_s(run: TaskRun, seconds: Callable[[Span], float]) -> float | None:
     return statistics.median(map(seconds, run.spans)) if run.spans else None
+
+
+def node_metrics(role: str) -> tuple[Metric[TaskRun], ...]:
+    """What all hosts of a kind together spent on a batch, by their own control groups and network
+    counters; memory is what they had at its end.
+    """
+
+    def of(
+        name: str,
+        unit: str,
+        spent: Callable[[NodeUse], float | None],
+        per: Callable[[TaskRun], int] = lambda _: 1,
+    ) -> Metric[TaskRun]:
+        def value(run: TaskRun) -> float | None:
+            total = _total(run, role, spent)
+            return None if total is None else total / per(run)
+
+        return metric(name, unit, Better.LOWER, value, estimate=center, lacking=_UNTOLD)
+
+    def count(run: TaskRun) -> float | None:
+        return sum(node.role == role for node in run.nodes) or None
+
+    return (
+        metric("hosts", "hosts", Better.NEITHER, count, estimate=median, lacking=_UNTOLD),
+        of("cpu_time", "s", lambda node: node.cpu_s),
+        of("memory", "bytes", lambda node: node.memory_bytes),
+        of("received_per_image", "bytes", lambda node: node.received_bytes, lambda run: run.items),
+        of("sent_per_image", "bytes", lambda node: node.sent_bytes, lambda run: run.items),
+        of("received_per_task", "bytes", lambda node: node.received_bytes, lambda run: run.tasks),
+        of("sent_per_task", "bytes", lambda node: node.sent_bytes, lambda run: run.tasks),
+    )
+
+
+def _total(run: TaskRun, role: str, spent: Callable[[NodeUse], float | None]) -> float | None:
+    nodes = [node for node in run.nodes if node.role == role]
+    return sum_or_none(map(spent, nodes)) if nodes else None
+
+
+def _head_cpu_per_task_s(block: Overhead) -> float | None:
+    if not block.no_ops:
+        return None
+    largest = max(block.no_ops, key=lambda run: run.tasks)
+    spent_s = _total(largest, HEAD, lambda node: node.cpu_s)
+    return None if spent_s is None else spent_s / largest.tasks
+
+
+HEAD_CPU = metric(
+    "cpu_per_task", "s", Better.LOWER, _head_cpu_per_task_s, estimate=center, lacking=_UNTOLD
+)
+"""Of the largest batch of no-ops of a block."""
 
 
 def startup_metrics(*, warm_up: bool) -> tuple[Metric[Lifecycle], ...]:

@@ -12,7 +12,7 @@ from rich.box import SIMPLE
 from rich.table import Table as RichTable
 
 from compare.cautions import cautions
-from compare.cluster_tables import cluster_sentences, head_table, spending_table
+from compare.cluster_sentences import cluster_sentences
 from compare.experiments.fractional import CPUS, SLOTS, WARM
 from compare.headline import headline
 from compare.observations import Observations
@@ -22,6 +22,7 @@ from compare.statistics import rows as estimated_rows
 from compare.studies import STUDIES
 from compare.studies.base import Column
 from compare.tables import (
+    HOSTS,
     MEMORY,
     MIB,
     MS,
@@ -29,6 +30,7 @@ from compare.tables import (
     PARTS,
     STARTUP,
     brief,
+    case_table,
     pairs_table,
     share_table,
     study_sections,
@@ -79,8 +81,7 @@ def summary_markdown(run: Run) -> str:
         slots=share_table(rows, SLOTS),
         studies=list(study_sections(run, rows)),
         cluster=cluster_sentences(run),
-        spending=spending_table(run),
-        heads=head_table(run),
+        hosts=case_table(rows, "hosts", (("role", "hosts"),), HOSTS),
         startup=table_of(rows, "startup", STARTUP),
         memory=table_of(rows, "memory", MEMORY),
         cautions=[str(caution) for caution in cautions(run, rows)],

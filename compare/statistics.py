@@ -13,6 +13,7 @@ from itertools import combinations
 from compare.experiments import EXPERIMENTS
 from compare.experiments.base import workers_of
 from compare.granularity import efficiency_at
+from compare.hosts import HEAD, ROLES
 from compare.intervals import (
     CONFIDENCE,
     Estimate,
@@ -25,6 +26,7 @@ from compare.intervals import (
 from compare.metrics import (
     CPU_TIME,
     ENGINE_EFFICIENCY,
+    HEAD_CPU,
     METG,
     OVERHEAD,
     PEAK_MEMORY,
@@ -32,6 +34,7 @@ from compare.metrics import (
     SPEEDUP,
     THROUGHPUT,
     accuracy_of,
+    node_metrics,
     of_part,
     part_metrics,
     startup_metrics,
@@ -220,6 +223,9 @@ def _estimable(run: Run) -> Iterator[Series | Row]:
     for engine in engines(plan):
         if "throughput" in plan.experiments and cases_of(plan, engine, "throughput"):
             yield from _memory(observations, engine)
+    for engine in engines(plan):
+        if original_of(engine) in plan.clusters:
+            yield from _hosts(observations, engine)
 
 
 def _throughput(observations: Observations, engine: str) -> Iterator[Series]:
@@ -299,6 +305,19 @@ def _startup(observations: Observations, engine: str) -> Iterator[Series]:
 def _memory(observations: Observations, engine: str) -> Iterator[Series]:
     observed = observations.throughput(engine)
     yield series_of("memory", engine, batch_case(observations.plan), PEAK_MEMORY, observed)
+
+
+def _hosts(observations: Observations, engine: str) -> Iterator[Series]:
+    plan = observations.plan
+    if cases_of(plan, engine, "throughput"):
+        observed = observations.throughput(engine)
+        for role in ROLES:
+            case = {**batch_case(plan), "role": role}
+            for metric in node_metrics(role):
+                yield series_of("hosts", engine, case, metric, observed)
+    if cases_of(plan, engine, "overhead"):
+        case = {**budget_case(plan), "role": HEAD}
+        yield series_of("hosts", engine, case, HEAD_CPU, observations.overhead(engine))
 
 
 _EXPERIMENTS: Mapping[str, Callable[[Observations, str], Iterator[Series | Row]]] = {

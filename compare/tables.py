@@ -13,7 +13,7 @@ from compare.studies import STUDIES
 from compare.studies.base import Column, Picture, Study, has_data
 from compare.wording import cell, estimate, interval, number, short
 
-MS, PERCENT, MIB = 1e3, 1e2, 2.0**-20
+MS, PERCENT, KIB, MIB = 1e3, 1e2, 2.0**-10, 2.0**-20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,16 @@ STARTUP = (
     Column(metric="first_result", heading="first result (s)"),
     Column(metric="warm_up", heading="warm-up (s)"),
     Column(metric="close", heading="close (s)"),
+)
+HOSTS = (
+    Column(metric="hosts", heading="how many"),
+    Column(metric="cpu_time", heading="CPU time (s)"),
+    Column(metric="memory", heading="memory after (MiB)", scale=MIB),
+    Column(metric="received_per_image", heading="received per image (KiB)", scale=KIB),
+    Column(metric="sent_per_image", heading="sent per image (KiB)", scale=KIB),
+    Column(metric="received_per_task", heading="received per task (KiB)", scale=KIB),
+    Column(metric="sent_per_task", heading="sent per task (KiB)", scale=KIB),
+    Column(metric="cpu_per_task", heading="CPU per 1,000 no-ops (s)", scale=1e3),
 )
 MEMORY = (Column(metric="peak_memory", heading="peak memory (MiB)", scale=MIB),)
 
@@ -156,27 +166,34 @@ class Section:
 def study_sections(run: Run, rows: Sequence[Row]) -> Iterator[Section]:
     """One for each experiment that is read as a study says, with one line an engine and case."""
     for name, study in STUDIES.items():
-        found = [row for row in rows if row.experiment == name]
-        lines: dict[tuple[str, ...], dict[str, Row]] = {}
-        for row in found:
-            place = tuple(_plain(row.case[axis]) for axis, _ in study.axes)
+        table = case_table(rows, name, study.axes, study.columns)
+        if table is not None:
+            drawn = tuple(one for one in study.pictures if has_data(one, name, run, rows))
+            yield Section(study=study, table=table, pictures=drawn)
+
+
+def case_table(
+    rows: Iterable[Row],
+    experiment: str,
+    axes: Sequence[tuple[str, str]],
+    columns: Sequence[Column],
+) -> Table | None:
+    """One line an engine and case, by these parameters of the case (and their headings); ``None``
+    when nothing of it was planned.
+    """
+    lines: dict[tuple[str, ...], dict[str, Row]] = {}
+    for row in rows:
+        if row.experiment == experiment:
+            place = tuple(_plain(row.case[axis]) for axis, _ in axes)
             lines.setdefault((row.engine, *place), {})[row.metric] = row
-        if not lines:
-            continue
-        table = Table(
-            headings=(
-                "engine",
-                *(heading for _, heading in study.axes),
-                *(column.heading for column in study.columns),
-            ),
-            lines=tuple(_study_lines(study, lines)),
-        )
-        drawn = tuple(one for one in study.pictures if has_data(one, name, run, rows))
-        yield Section(study=study, table=table, pictures=drawn)
+    if not lines:
+        return None
+    headings = ("engine", *(heading for _, heading in axes), *(c.heading for c in columns))
+    return Table(headings=headings, lines=tuple(_case_lines(lines, columns)))
 
 
-def _study_lines(
-    study: Study, lines: Mapping[tuple[str, ...], Mapping[str, Row]]
+def _case_lines(
+    lines: Mapping[tuple[str, ...], Mapping[str, Row]], columns: Sequence[Column]
 ) -> Iterator[tuple[str, ...]]:
     """One a case; one for all where an engine gives the same reason for each."""
     for engine in dict.fromkeys(place[0] for place in lines):
@@ -184,11 +201,12 @@ def _study_lines(
         rows = [row for of in cases.values() for row in of.values()]
         reasons = {row.verdict for row in rows}
         if len(cases) > 1 and len(reasons) == 1 and all(row.value is None for row in rows):
-            axes, columns = (["–"] * (len(of) - 1) for of in (study.axes, study.columns))
-            yield engine, "all", *axes, short(reasons.pop() or ""), *columns
+            axes = len(next(iter(cases))) - 1
+            told = short(reasons.pop() or "")
+            yield engine, "all", *["–"] * (axes - 1), told, *["–"] * (len(columns) - 1)
             continue
         for place, of in cases.items():
-            yield *place, *_cells([(of.get(c.metric), c.scale) for c in study.columns])
+            yield *place, *_cells([(of.get(c.metric), c.scale) for c in columns])
 
 
 def _plain(value: Scalar) -> str:

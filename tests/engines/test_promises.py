@@ -165,67 +165,6 @@ def hostile(tmp_path: Path) -> Iterator[Hostile]:
         listener.close()
 
 
-@pytest.mark.placed(HERE, CONTAINERS)
-@pytest.mark.timeout(300)
-def test_keeps_its_claim_on_shares_of_a_core(engine_name: str) -> None:
-    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
-        pytest.skip("claims none; that it refuses them is a test of its own")
-    seen = outcome("shares", engine_name, smallest_share=0.1).seen
-    best = max(seen["waves"], key=lambda wave: (wave["peak"], -wave["makespan_s"]))
-    assert best["peak"] == 20
-    # Twenty naps of 2 s at once; in two waves they would take 4.
-    assert best["makespan_s"] < 4
-    assert max(wave["peak"] for wave in seen["waves"]) == 20
-    assert {cpus: running for cpus, running in seen["peaks"] if running > WORKERS / cpus} == {}
-    assert seen["refused"]
-
-
-@pytest.mark.placed(HERE, CONTAINERS)
-@pytest.mark.timeout(300)
-def test_admits_no_more_than_fit_for_unusual_shares_or_says_why_not(engine_name: str) -> None:
-    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
-        pytest.skip("claims none; that it refuses them is a test of its own")
-    seen = outcome("mixes", engine_name, smallest_share=0.1).seen
-    for amount, told in seen["cpus"] + seen["slots"]:
-        assert told if isinstance(told, str) else 1 <= told <= WORKERS / amount
-    assert all(isinstance(told, str) for told in seen["too_much"])
-
-
-@pytest.mark.placed(HERE, CONTAINERS)
-@pytest.mark.timeout(300)
-def test_keeps_its_claim_on_shares_of_a_slot(engine_name: str) -> None:
-    if not claims(engine_name, Capability.SLOTS):
-        assert forms(engine_name)["half_a_slot"]
-        return
-    assert outcome("mixes", engine_name, smallest_share=0.1).seen["tenths"] == 20
-
-
-@pytest.mark.placed(HERE, CONTAINERS)
-@pytest.mark.timeout(300)
-def test_shares_its_workers_between_runs_of_two_threads(engine_name: str) -> None:
-    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
-        pytest.skip("runs at once differ in their shares here")
-    naps = outcome("mixes", engine_name, smallest_share=0.1).seen["together"]
-    assert len(naps["short"]) == 4
-    ((long_from_s, long_until_s, _),) = naps["long"]
-    assert any(
-        long_from_s < start_s and end_s < long_until_s for start_s, end_s, _ in naps["short"]
-    )
-
-
-@pytest.mark.placed(HERE)
-def test_dask_admits_one_too_few_where_it_adds_floats(engine_name: str) -> None:
-    if engine_name != "dask":
-        pytest.skip("the others count shares in decimals or in whole numbers")
-    shipped, tuned = (
-        outcome("floats", engine_name, smallest_share=0.1, config=config).seen for config in Config
-    )
-    assert (shipped["workers"], shipped["peak"]) == (WORKERS, 19)
-    assert (tuned["workers"], tuned["peak"]) == (WORKERS, 20)
-    assert shipped["more_than_a_core"] == tuned["more_than_a_core"] == 1
-    assert "no-worker" in tuned["more_than_all_cores"]
-
-
 def forms(engine_name: str) -> dict[str, Any]:
     return outcome("forms", engine_name, traced=True).seen
 
@@ -300,6 +239,68 @@ def test_reports_the_loss_of_a_worker_that_it_cannot_replace(engine_name: str) -
     seen = outcome("loses", engine_name).seen
     assert seen["error"]
     assert seen["after_s"] < 60
+
+
+# From here on tasks ask for shares, which takes another cluster of containers.
+@pytest.mark.placed(HERE, CONTAINERS)
+@pytest.mark.timeout(300)
+def test_keeps_its_claim_on_shares_of_a_core(engine_name: str) -> None:
+    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
+        pytest.skip("claims none; that it refuses them is a test of its own")
+    seen = outcome("shares", engine_name, smallest_share=0.1).seen
+    best = max(seen["waves"], key=lambda wave: (wave["peak"], -wave["makespan_s"]))
+    assert best["peak"] == 20
+    # Twenty naps of 2 s at once; in two waves they would take 4.
+    assert best["makespan_s"] < 4
+    assert max(wave["peak"] for wave in seen["waves"]) == 20
+    assert {cpus: running for cpus, running in seen["peaks"] if running > WORKERS / cpus} == {}
+    assert seen["refused"]
+
+
+@pytest.mark.placed(HERE, CONTAINERS)
+@pytest.mark.timeout(300)
+def test_admits_no_more_than_fit_for_unusual_shares_or_says_why_not(engine_name: str) -> None:
+    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
+        pytest.skip("claims none; that it refuses them is a test of its own")
+    seen = outcome("mixes", engine_name, smallest_share=0.1).seen
+    for amount, told in seen["cpus"] + seen["slots"]:
+        assert told if isinstance(told, str) else 1 <= told <= WORKERS / amount
+    assert all(isinstance(told, str) for told in seen["too_much"])
+
+
+@pytest.mark.placed(HERE, CONTAINERS)
+@pytest.mark.timeout(300)
+def test_keeps_its_claim_on_shares_of_a_slot(engine_name: str) -> None:
+    if not claims(engine_name, Capability.SLOTS):
+        assert forms(engine_name)["half_a_slot"]
+        return
+    assert outcome("mixes", engine_name, smallest_share=0.1).seen["tenths"] == 20
+
+
+@pytest.mark.placed(HERE, CONTAINERS)
+@pytest.mark.timeout(300)
+def test_shares_its_workers_between_runs_of_two_threads(engine_name: str) -> None:
+    if not claims(engine_name, Capability.FRACTIONAL_CPUS):
+        pytest.skip("runs at once differ in their shares here")
+    naps = outcome("mixes", engine_name, smallest_share=0.1).seen["together"]
+    assert len(naps["short"]) == 4
+    ((long_from_s, long_until_s, _),) = naps["long"]
+    assert any(
+        long_from_s < start_s and end_s < long_until_s for start_s, end_s, _ in naps["short"]
+    )
+
+
+@pytest.mark.placed(HERE)
+def test_dask_admits_one_too_few_where_it_adds_floats(engine_name: str) -> None:
+    if engine_name != "dask":
+        pytest.skip("the others count shares in decimals or in whole numbers")
+    shipped, tuned = (
+        outcome("floats", engine_name, smallest_share=0.1, config=config).seen for config in Config
+    )
+    assert (shipped["workers"], shipped["peak"]) == (WORKERS, 19)
+    assert (tuned["workers"], tuned["peak"]) == (WORKERS, 20)
+    assert shipped["more_than_a_core"] == tuned["more_than_a_core"] == 1
+    assert "no-worker" in tuned["more_than_all_cores"]
 
 
 def test_leaves_no_file_of_its_own_in_the_repository(engine_name: str) -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from compare.cluster_tables import cluster_sentences, head_table, spending_table
+from compare.cluster_sentences import cluster_sentences
 from compare.records import Lifecycle, NodeUse, Run, TaskRun
 from compare.report import summary_markdown
+from compare.statistics import rows
 from tests.compare import fakes
 
 NODES = (
@@ -49,39 +50,49 @@ def test_tells_that_no_times_of_two_clocks_are_subtracted() -> None:
     assert "no time seen in a worker is subtracted" in clocks
 
 
+def value(run: Run, role: str, metric: str) -> float | str | None:
+    (row,) = [
+        row
+        for row in rows(run)
+        if (row.experiment, row.engine, row.metric) == ("hosts", "ray", metric)
+        and row.case["role"] == role
+    ]
+    return row.value
+
+
 def test_adds_up_what_the_hosts_of_a_kind_spent() -> None:
     run = on_a_cluster()
-    table = spending_table(run)
-    assert table is not None
     assert run.plan.workload is not None
     images, chunk = len(run.plan.workload.images), run.plan.workload.chunk
-    worker = dict(zip(table.headings, table.lines[1], strict=True))
-    assert worker["hosts"] == "worker"
-    assert worker["how many"] == "2"
-    assert float(worker["CPU time (s)"]) == 11.0
-    assert float(worker["received per image (KiB)"]) == pytest.approx(2 / images, rel=0.01)
-    assert float(worker["received per task (KiB)"]) == pytest.approx(2 / (images / chunk), rel=0.01)
+    assert value(run, "worker", "hosts") == 2
+    assert value(run, "worker", "cpu_time") == pytest.approx(11.0)
+    assert value(run, "worker", "memory") == pytest.approx(1400 * 2**20)
+    assert value(run, "worker", "received_per_image") == pytest.approx(2048 / images)
+    assert value(run, "worker", "sent_per_task") == pytest.approx(1024 / (images / chunk))
 
 
 def test_a_host_that_does_not_tell_has_no_number() -> None:
-    table = spending_table(on_a_cluster(silent_head=True))
-    assert table is not None
-    head = dict(zip(table.headings, table.lines[0], strict=True))
-    assert head["CPU time (s)"] == "not told"
-    assert head["received per image (KiB)"] == "not told"
+    run = on_a_cluster(silent_head=True)
+    assert value(run, "head", "cpu_time") is None
+    assert value(run, "head", "received_per_image") is None
+    assert value(run, "head", "sent_per_image") is not None
 
 
-def test_tells_what_a_thousand_tasks_cost_the_head() -> None:
+def test_tells_what_a_task_costs_the_head() -> None:
     run = on_a_cluster()
     largest = max(
-        (r for r in run.records if isinstance(r, TaskRun) and "budget_s" in r.case.parameters),
-        key=lambda record: (record.engine == "ray", record.tasks),
+        record.tasks
+        for record in run.records
+        if isinstance(record, TaskRun)
+        and record.engine == "ray"
+        and "budget_s" in record.case.parameters
     )
-    table = head_table(run)
-    assert table is not None
-    ((engine, told),) = table.lines
-    assert engine == "ray"
-    assert float(told) == pytest.approx(2.0 / largest.tasks * 1000, rel=0.01)
+    assert value(run, "head", "cpu_per_task") == pytest.approx(2.0 / largest)
+
+
+def test_engines_that_are_on_no_cluster_have_no_hosts() -> None:
+    told = {row.engine for row in rows(on_a_cluster()) if row.experiment == "hosts"}
+    assert told == {"ray"}
 
 
 def test_a_report_has_the_section_on_a_cluster_and_nowhere_else() -> None:
