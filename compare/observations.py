@@ -5,7 +5,7 @@ Sorts records; computes no estimate.
 
 import enum
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -219,7 +219,7 @@ class Observations:
                 tasks=run.tasks,
                 work_s=int(run.case.parameters["iterations"]) * iteration_s,
             )
-            for run in runs
+            for run in _fastest_of_each_size(runs)
         )
         reason = disturbed(points, calibration)
         return points if reason is None else Absence(why=Why.DISTURBED, reason=reason)
@@ -314,3 +314,13 @@ def _last_attempt(records: list[Record]) -> list[Record]:
         return records
     begin = ends[-2] + 1 if len(ends) > 1 else 0
     return records[begin : ends[-1] + 1]
+
+
+def _fastest_of_each_size(runs: Sequence[TaskRun]) -> Iterable[TaskRun]:
+    """Of a size that was measured again: an interruption can only make a run longer."""
+    fastest: dict[int, TaskRun] = {}
+    for run in runs:
+        iterations = int(run.case.parameters["iterations"])
+        before = fastest.get(iterations, run)
+        fastest[iterations] = min(before, run, key=lambda one: one.makespan_s / one.tasks)
+    return fastest.values()

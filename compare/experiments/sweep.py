@@ -27,8 +27,8 @@ Batch: TypeAlias = Callable[[int, int], TaskRun]
 
 
 class Sweep:
-    """The ladder in random order; further steps where it does not reach across a threshold; then
-    points between those that bracket one.
+    """The ladder in random order; further steps where it does not reach across a threshold; the
+    point that an engine fails at once more; then points between those that bracket a threshold.
     """
 
     def __init__(self, bench: Bench, case: Case, batch: Batch) -> None:
@@ -38,6 +38,7 @@ class Sweep:
         self._workers = bench.workers
         self._iteration_s = bench.calibrated_s()
         self._points: dict[float, Point] = {}
+        self._confirmed_s: set[float] = set()
 
     def run(self) -> Iterator[TaskRun]:
         """Each point as it is measured."""
@@ -51,6 +52,7 @@ class Sweep:
         for work_s in rungs:
             yield self._measured(work_s)
         yield from self._widened()
+        yield from self._confirmed()
         for _ in range(_REFINEMENTS):
             yield from self._refined()
 
@@ -69,12 +71,14 @@ class Sweep:
         iterations = max(1, round(work_s / self._iteration_s))
         waves = max(_FEWEST_WAVES, math.ceil(self._point_s / (work_s + self._added_s)))
         run = self._batch(iterations, min(waves * self._workers, _MOST_TASKS))
-        self._points[work_s] = point(
+        found = point(
             makespan_s=run.makespan_s,
             workers=self._workers,
             tasks=run.tasks,
             work_s=iterations * self._iteration_s,
         )
+        before = self._points.get(work_s, found)
+        self._points[work_s] = max(before, found, key=lambda one: one.efficiency)
         return run
 
     def _widened(self) -> Iterator[TaskRun]:
@@ -91,16 +95,30 @@ class Sweep:
                 break
             yield self._measured(smallest / 2)
 
+    def _confirmed(self) -> Iterator[TaskRun]:
+        """Again the one below each threshold: METG hangs on it, and a machine that was slow for a
+        moment makes any size look too small.
+        """
+        for threshold in THRESHOLDS:
+            while (below := self._bracket(threshold)) and below[0] not in self._confirmed_s:
+                self._confirmed_s.add(below[0])
+                yield self._measured(below[0])
+
     def _refined(self) -> Iterator[TaskRun]:
         """One more point between the two that bracket each threshold."""
         for threshold in THRESHOLDS:
-            found = bracket(list(self._points.values()), threshold)
-            if found is not None:
-                below, above = (
-                    next(work_s for work_s, one in self._points.items() if one is end)
-                    for end in found
-                )
-                yield self._measured(math.sqrt(below * above))
+            if found := self._bracket(threshold):
+                yield self._measured(math.sqrt(math.prod(found)))
+
+    def _bracket(self, threshold: float) -> tuple[float, float] | None:
+        """Work of the tasks below it and above it."""
+        found = bracket(list(self._points.values()), threshold)
+        if found is None:
+            return None
+        below, above = (
+            next(work_s for work_s, one in self._points.items() if one is end) for end in found
+        )
+        return below, above
 
 
 def spin_sweep(bench: Bench, case: Case, send: Send | None = None) -> Sweep:
