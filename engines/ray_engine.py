@@ -174,6 +174,11 @@ class RayEngine(Engine):
 
     @override
     def own_trace(self) -> tuple[OwnSpan, ...]:
+        events = self._ray.timeline()
+        # Of all jobs that the cluster has had.  A worker has one in its life, and an identifier of
+        # a task ends with that of its job.
+        job = self._ray.get_runtime_context().get_job_id()
+        ours = {e["tid"] for e in events if e["args"].get("task_id", "").endswith(job)}
         return tuple(
             OwnSpan(
                 name=event["name"],
@@ -181,8 +186,8 @@ class RayEngine(Engine):
                 start_s=event["ts"] / 1e6,
                 end_s=(event["ts"] + event["dur"]) / 1e6,
             )
-            for event in self._ray.timeline()
-            if event["cat"] == "task:execute"
+            for event in events
+            if event["cat"] == "task:execute" and event["tid"] in ours
         )
 
     def _window(self, share: float) -> int:
