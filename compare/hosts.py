@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from compare.records import NodeUse
 from deploy import spending
 from deploy.spending import Spending
-from engines.cluster import head_of
-from engines.errors import EngineStartError
+from engines import cluster
 
 ROLES = HEAD, WORKER, DRIVER = "head", "worker", "driver"
 
@@ -46,7 +45,7 @@ def hosts_of(address: str, workers: Iterable[str], boot_ids: Iterable[str]) -> H
     """Of a cluster whose head has that address and whose workers have seen these kernels."""
     driver = spending.own()
     roles = {host: WORKER for host in workers if host != driver.host}
-    head = head_of(address)
+    head = cluster.head_of(address)
     told = spending.of(head)
     # A head that runs workers, too, is counted once.
     if (told.host if told else head) not in roles | {driver.host: DRIVER}:
@@ -63,23 +62,13 @@ def refuse_other_versions(address: str, distributions: Iterable[str]) -> None:
         EngineStartError: the head of the cluster has another Python, or one of these packages in
             another version.
     """
-    head = head_of(address)
+    head = cluster.head_of(address)
     told = spending.of(head)
     if told is None:
         return
-    ours = spending.own().versions
-    for name in ("python", *distributions):
-        here, there = ours.get(name, "none"), told.versions.get(name, "none")
-        if _compatible(name, here) != _compatible(name, there):
-            raise EngineStartError(
-                f"the cluster at {address} has {name} {there}, and this program has {here}: "
-                "use the same image for both, or install the same version"
-            )
-
-
-def _compatible(name: str, version: str) -> str:
-    # Code that is sent is byte code, which only its own minor version of Python runs.
-    return ".".join(version.split(".")[:2]) if name == "python" else version
+    names = ("python", *distributions)
+    theirs = {name: told.versions.get(name, "none") for name in names}
+    cluster.refuse_other_versions(f"the cluster at {address}", theirs, spending.own().versions)
 
 
 def sum_or_none(numbers: Iterable[float | None]) -> float | None:

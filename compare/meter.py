@@ -6,7 +6,10 @@ tree is exactly what the comparison has to count.
 
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -18,16 +21,64 @@ _IDLE_CORES = 0.15
 """Busy cores of the whole host; the kernel counts in hundredths of a second."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A process at one reading."""
+
+    own_s: float = 0.0
+    waited_s: float = 0.0
+    """Of its children that ended and that it waited for."""
+    parent: int = 0
+
+
+class _CpuCounter:
+    """Adds up what the processes of the tree used from one reading to the next.
+
+    The time of a process that ends goes to the parent that waits for it; where none does, as with
+    Ray's workers, it is gone from the tree.  So what was seen of a process is kept, and is not
+    counted again where a parent got it.
+    """
+
+    def __init__(self) -> None:
+        self._total_s = 0.0
+        self._seen: dict[psutil.Process, _Seen] = {}
+
+    def read(self) -> float:
+        now: dict[psutil.Process, _Seen] = {}
+        for process in _tree():
+            with suppress(psutil.Error), process.oneshot():  # ended since the tree was listed
+                times = process.cpu_times()
+                now[process] = _Seen(
+                    own_s=times.user + times.system,
+                    waited_s=times.children_user + times.children_system,
+                    parent=process.ppid(),
+                )
+        handed_on_s = self._of_those_gone(now)
+        for process, seen in now.items():
+            before = self._seen.get(process, _Seen())
+            waited_s = seen.waited_s - before.waited_s - handed_on_s[process.pid]
+            self._total_s += seen.own_s - before.own_s + max(0.0, waited_s)
+        self._seen = now
+        return self._total_s
+
+    def _of_those_gone(self, now: Mapping[psutil.Process, _Seen]) -> Mapping[int, float]:
+        """What was counted of processes that ended since, by the ancestor that may have got it."""
+        gone = {process.pid: seen for process, seen in self._seen.items() if process not in now}
+        handed_on_s: defaultdict[int, float] = defaultdict(float)
+        for seen in gone.values():
+            heir = seen.parent
+            while heir in gone:
+                heir = gone[heir].parent
+            handed_on_s[heir] += seen.own_s + seen.waited_s
+        return handed_on_s
+
+
+_cpu = _CpuCounter()
+
+
 def tree_cpu_s() -> float:
-    """User and system seconds of the process tree, ended and waited-for children included."""
-    total = 0.0
-    for process in _tree():
-        try:
-            times = process.cpu_times()
-        except psutil.Error:
-            continue  # ended since the tree was listed
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
+    """User and system seconds of the process tree so far, those of ended processes included."""
+    return _cpu.read()
 
 
 def tree_sizes() -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from compare.experiments.fractional import CPUS, slots
 from compare.granularity import THRESHOLDS
@@ -292,7 +292,7 @@ def _curve(of: Curve, run: Run, found: Sequence[Row]) -> Figure | None:
         axes.plot([], [], f"{marker}-", color=color, label=engine)
     axes.set_xscale("log")
     values = sorted({float(row.case[of.x]) for row in found})
-    axes.set_xticks(values, [f"{value:,g}" for value in values])
+    axes.set_xticks(values, [EngFormatter(sep="").format_eng(value) for value in values])
     axes.xaxis.set_minor_locator(NullLocator())
     if of.log_y:
         axes.set_yscale("log")

@@ -91,6 +91,26 @@ def head_of(address: str) -> str:
     return address.rpartition("://")[2].rpartition(":")[0]
 
 
+def refuse_other_versions(who: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> None:
+    """Compare what a node has of each package with what this program has of it.
+
+    Raises:
+        EngineStartError: they are not the same; of Python, not the same minor version.
+    """
+    for name, there in theirs.items():
+        here = ours.get(name, "none")
+        if _compared(name, here) != _compared(name, there):
+            raise EngineStartError(
+                f"{who} has {name} {there}, and this program has {here}: use the same image for "
+                "both, or install the same version"
+            )
+
+
+def _compared(name: str, version: str) -> str:
+    # Code that is sent is byte code, which only its own minor version of Python runs.
+    return ".".join(version.split(".")[:2]) if name == "python" else version
+
+
 def wait_for_workers(engine: Engine, resources: Resources) -> None:
     """Until a cluster has as many workers as the comparison is planned for.
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from typing_extensions import override
 
 from engines.awaiter import Awaiter
-from engines.cluster import Cluster, wait_for_workers
+from engines.cluster import Cluster, refuse_other_versions, wait_for_workers
 from engines.dask_cluster import CLUSTER
 from engines.dask_settings import (
     FOLDER_OF_ITS_OWN,
@@ -298,16 +298,9 @@ def _refuse_other_versions(told: dict[str, Any], address: str) -> None:
     """Dask itself goes on with a warning, and fails later in other words."""
     ours = _versions(told["client"])
     for node, theirs in (("scheduler", told["scheduler"]), *told["workers"].items()):
-        for name, version in _versions(theirs).items():
-            if version != ours[name]:
-                raise EngineStartError(
-                    f"dask: the {node} at {address} has {name} {version}, and this program has "
-                    f"{ours[name]}: use the same image, or install the same version"
-                )
+        refuse_other_versions(f"dask: the {node} at {address}", _versions(theirs), ours)
 
 
 def _versions(told: dict[str, Any]) -> dict[str, str]:
-    packages = {"python": told["host"]["python"], **told["packages"]}
-    # Code that is sent is byte code, which only its own minor version of Python runs.
-    found = {name: str(packages[name]) for name in _MUST_BE_EQUAL}
-    return found | {"python": ".".join(found["python"].split(".")[:2])}
+    packages = {**told["packages"], "python": told["host"]["python"]}
+    return {name: str(packages[name]) for name in _MUST_BE_EQUAL}

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines.cluster import Cluster, head_of, wait_for_workers
+from engines.cluster import Cluster, head_of, refuse_other_versions, wait_for_workers
 from engines.environment import (
     Framework,
     budget,
@@ -290,11 +290,9 @@ def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framewor
 def _refuse_another_version(address: str) -> None:
     """A master of another version drops what it cannot read, and a driver waits for minutes."""
     theirs = version_on(f"http://{head_of(address)}:{CLUSTER.page}/")
-    if theirs not in (None, _version()):
-        raise EngineStartError(
-            f"spark: the master at {address} is Spark {theirs}, and this program has "
-            f"{_version()}: use the same image, or install the same version"
-        )
+    if theirs is not None:
+        who = f"spark: the master at {address}"
+        refuse_other_versions(who, {"pyspark": theirs}, {"pyspark": _version()})
 
 
 def _version() -> str:
