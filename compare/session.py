@@ -67,7 +67,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     used_bytes, _, _ = tree_sizes()
     room_bytes = memory_room_bytes(used_bytes)
     counted_before = counters()
-    own_before_s = 0.0
+    own_before_s = tree_cpu_s()
     wall_from_s = time.monotonic()
     busy_before_s, steal_before_s = host_cpu_s()
     with calls.kept(), adapter.open(resources) as engine:
