@@ -11,6 +11,8 @@ import pytest
 from compare.meter import tree_cpu_s
 
 BURNT_S = 0.5
+_SEEN_S = 0.9 * BURNT_S
+"""The kernel counts a process's time in whole hundredths of a second, user and system apart."""
 CHILD = f"""
 import sys, time
 while time.process_time() < {BURNT_S}: pass
@@ -74,7 +76,7 @@ def test_the_time_of_a_process_that_ended_is_counted_once(how: str) -> None:
         process.wait()
         time.sleep(0.01)
         gone_s = tree_cpu_s() - before_s
-    assert alive_s >= BURNT_S
+    assert alive_s >= _SEEN_S
     assert alive_s <= ended_s <= gone_s < alive_s + 0.5 * BURNT_S
 
 
@@ -83,4 +85,4 @@ def test_the_time_of_a_process_that_was_never_seen_is_that_of_its_parent() -> No
     before_s = tree_cpu_s()
     burn = f"import time\nwhile time.process_time() < {BURNT_S}: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
-    assert BURNT_S <= tree_cpu_s() - before_s < 2 * BURNT_S
+    assert _SEEN_S <= tree_cpu_s() - before_s < 2 * BURNT_S
