@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench
+from compare.bench import Bench, refine
 from compare.experiments.base import Experiment
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
@@ -15,6 +15,8 @@ from workload.interface import Task
 
 SIZES = (1_000, 64_000, 1_000_000, 16_000_000, 64_000_000)
 IN, OUT = "in", "out"
+BATCHES = ("first", "second", "third")
+"""Memory that a batch touches for the first time may take many times as long as the same later."""
 _TASKS_PER_WORKER = 16
 _MOST_BYTES = 128_000_000
 """Of all tasks of a run together; one a worker there must be all the same."""
@@ -43,7 +45,8 @@ class Payload(Experiment):
     @override
     def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
         size = int(case.parameters["bytes"])
-        return 0.3 + 2 * _tasks(size, workers) * size / _BYTES_PER_S
+        batches = 1 + len(BATCHES)
+        return 0.3 + batches * _tasks(size, workers) * size / _BYTES_PER_S
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
@@ -51,8 +54,13 @@ class Payload(Experiment):
         workers = bench.plan.workers
         # Unmeasured: connections are made, buffers grow, each worker makes what it will return.
         bench.run(case, _batch(bench, direction, size, 2 * workers), spans=False)
-        tasks = _batch(bench, direction, size, _tasks(size, workers))
-        yield bench.run(case, tasks, spans=False, returned=size if direction == OUT else None)
+        for part in BATCHES:
+            yield bench.run(
+                refine(case, part=part),
+                _batch(bench, direction, size, _tasks(size, workers)),
+                spans=False,
+                returned=size if direction == OUT else None,
+            )
 
 
 def _tasks(size: int, workers: int) -> int:

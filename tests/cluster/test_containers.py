@@ -129,6 +129,7 @@ def test_a_node_that_is_killed_costs_time_and_no_result_and_leaves_nothing(up: C
     assert running.returncode == 0
     told: dict[str, Any] = json.loads(lines[-1])
     assert told["received"] == [1] * TASKS
+    assert told["right"]
     assert told["lost"] == 1
     assert TASKS < told["kernel_calls"] <= TASKS + 4
     again = told["kernel_calls"] - TASKS

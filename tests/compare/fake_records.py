@@ -14,6 +14,7 @@ from compare.experiments.hybrid import IMAGES, IMAGES_TOGETHER, NAPS, NAPS_TOGET
 from compare.experiments.imbalance import durations_s
 from compare.experiments.lying import ALONE, HONEST, LYING
 from compare.experiments.overhead import is_sweep
+from compare.experiments.payload import BATCHES
 from compare.experiments.residency import PER
 from compare.experiments.timeline import AWAITED
 from compare.plan import capabilities
@@ -221,7 +222,10 @@ class _Measured:
     def payload(self, case: Case) -> Iterator[Record]:
         size, tasks = int(case.parameters["bytes"]), 4 * self._plan.workers
         makespan_s = tasks * (self._engine.per_task_s + size / BYTES_PER_S)
-        yield self._task_run(case, tasks, makespan_s=self._noisy(makespan_s))
+        for part, slower in zip(BATCHES, (9, 1, 1), strict=True):
+            yield self._task_run(
+                refine(case, part=part), tasks, makespan_s=slower * self._noisy(makespan_s)
+            )
 
     def timeline(self, case: Case) -> Iterator[Record]:
         tasks, seconds = int(case.parameters["tasks"]), float(case.parameters["seconds"])
