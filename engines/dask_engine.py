@@ -219,9 +219,13 @@ class DaskEngine(Engine):
 
         futures = submit()
         indices = {future.key: index for index, future in enumerate(futures)}
+        finished = as_completed(futures)
+        # While somebody holds its future, the result stays in the memory of a worker, and the task
+        # runs again where that worker is lost, even if the result was taken long ago.
+        del futures
         try:
             # Gathered batch by batch: as_completed(with_results=True) asks for each on its own.
-            for batch in as_completed(futures).batches():
+            for batch in finished.batches():
                 outputs = self._client.gather(batch)
                 yield from zip((indices[future.key] for future in batch), outputs, strict=True)
         except KilledWorker as error:
