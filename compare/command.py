@@ -286,7 +286,8 @@ def _replace(path: Path, text: str) -> None:
 
 def _print_report(run: Run, where: Path) -> None:
     rows = statistics.rows(run)
-    console.print(report.console_table(rows))
+    for table in report.console_tables(run, rows):
+        console.print(table)
     for caution in cautions(run, rows):
         _say(f"• {caution}")
     _say(f"Read {where}")

@@ -16,13 +16,22 @@ from compare.wording import estimate, listed, number, plural, seconds, seconds_o
 
 
 def headline(run: Run, rows: Sequence[Row]) -> tuple[str, ...]:
-    """One sentence for each experiment of the plan, in that order."""
+    """One sentence for each of the first three experiments that is in the plan, in that order;
+    for a plan without them, what was asked.
+    """
     sentences = {
         "throughput": _fastest(run, rows),
         "overhead": _task_cost(run, rows),
         "fractional": _small_share(rows),
     }
-    return tuple(sentences[name] for name in sentences if name in run.plan.experiments)
+    told = tuple(sentences[name] for name in sentences if name in run.plan.experiments)
+    return told or (_asked(run),)
+
+
+def _asked(run: Run) -> str:
+    experiments = listed([f"`{name}`" for name in run.plan.experiments])
+    engines = listed([f"`{name}`" for name in run.plan.engines])
+    return f"Asked was {experiments} on {engines}; the tables below answer."
 
 
 def fastest_engine(rows: Sequence[Row]) -> str | None:

@@ -29,6 +29,7 @@ from compare.tables import (
     OVERHEAD,
     PARTS,
     STARTUP,
+    Section,
     brief,
     case_table,
     pairs_table,
@@ -93,7 +94,22 @@ def summary_markdown(run: Run) -> str:
     )
 
 
-def console_table(rows: Sequence[Row]) -> RichTable:
+def console_tables(run: Run, rows: Sequence[Row]) -> tuple[RichTable, ...]:
+    """What is read first; where only other questions were asked, their answers."""
+    first = _console_table(rows)
+    if first is None:
+        return tuple(_rich(section) for section in study_sections(run, rows))
+    return (first,)
+
+
+def _rich(section: Section) -> RichTable:
+    table = RichTable(*section.table.headings, box=SIMPLE, title=section.study.title)
+    for line in section.table.lines:
+        table.add_row(*line)
+    return table
+
+
+def _console_table(rows: Sequence[Row]) -> RichTable | None:
     """One line an engine: speed, cost of a task, and what becomes of the smallest share."""
     found = {(row.engine, row.metric): row for row in _smallest_warm(rows)}
     columns = (
@@ -104,13 +120,15 @@ def console_table(rows: Sequence[Row]) -> RichTable:
         Column(metric="peak_memory", heading="MiB", scale=MIB),
     )
     shown = [column for column in columns if any(m == column.metric for _, m in found)]
+    if not shown:
+        return None
     table = RichTable(box=SIMPLE, caption="95% intervals; n = blocks; details are in the report")
     table.add_column("engine", no_wrap=True)
     for column in shown:
         table.add_column(column.heading, no_wrap=column.metric == "throughput")
     for engine in dict.fromkeys(row.engine for row in rows):
         cells = [_bare(found.get((engine, column.metric)), column.scale) for column in shown]
-        told = brief(found.get((engine, shown[0].metric)), shown[0].scale) if shown else ""
+        told = brief(found.get((engine, shown[0].metric)), shown[0].scale)
         table.add_row(engine, told, *cells[1:])
     return table
 

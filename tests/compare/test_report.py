@@ -12,7 +12,7 @@ from rich.console import Console
 
 from compare.experiments import EXPERIMENTS
 from compare.records import Run
-from compare.report import console_table, summary_json, summary_markdown
+from compare.report import console_tables, summary_json, summary_markdown
 from compare.statistics import rows
 from compare.studies import STUDIES
 from engines.interface import Setting
@@ -132,11 +132,26 @@ def test_a_plan_without_images_has_a_report() -> None:
 @pytest.mark.parametrize("run", [fake_run(), fakes.run(fakes.plan(blocks=1))])
 def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run) -> None:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(console_table(rows(run)))
+    (table,) = console_tables(run, rows(run))
+    console.print(table)
     lines = console.export_text().splitlines()
     for engine in ("ceiling", *run.plan.engines):
         assert sum(line.strip().startswith(engine) for line in lines) == 1
     assert "…" not in "".join(lines)
+
+
+def test_where_other_questions_were_asked_the_report_and_the_console_answer_those() -> None:
+    run = fakes.run(fakes.plan(experiments=("scaling", "payload")))
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(*console_tables(run, rows(run)))
+    said = console.export_text()
+    assert "Scaling" in said
+    assert "Moving data" in said
+    assert "images/s" in said
+    opening = summary_markdown(run).split("\n## ")[0]
+    assert "`scaling` and `payload` on `serial`, `multiprocessing`, `ray`, `dask` and `spark`" in (
+        opening
+    )
 
 
 def test_the_report_says_where_the_trace_is_and_who_keeps_none() -> None:
