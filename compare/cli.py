@@ -171,7 +171,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one parameter a flag
     Examples:
       python -m compare                                    the whole comparison, about 10 minutes
       python -m compare --preset quick                     a first look, about 3 minutes
-      python -m compare --engines all --experiments all    everything, about 40 minutes
+      python -m compare --engines all --experiments all    everything, 35 to 40 minutes
       python -m compare --engines ray --experiments throughput --dtype bfloat16
       python -m compare --model google/vit-base-patch16-224 --images photos/ --chunk 15
       python -m compare --on compose --preset quick        on clusters of containers

@@ -23,6 +23,7 @@ MARK = "STRANGE_ENGINE_MARK"
 """The variable that names a file: there once a worker was killed."""
 _MANY = 5
 """Fewer tasks are a first no-op or a warm-up, and go well."""
+_LONGER_S = 0.05
 
 
 class Strange(Engine):
@@ -162,6 +163,10 @@ class Crowded(Strange):
     name: ClassVar[str] = "crowded"
     workers_beside: ClassVar[int] = 1
 
+    @override
+    def instead_of(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return partial(_for_longer, function)  # of two short tasks one may end before a third
+
 
 class MortalRay(Strange):
     """A worker of Ray is killed once it has done its task, and Ray runs that task again."""
@@ -250,6 +255,12 @@ def _slowly(function: Callable[[Any], Any], task: PackedTask) -> PackedReport:
     time.sleep(0.02)
     report: PackedReport = function(task)
     return report
+
+
+def _for_longer(function: Callable[[PackedTask], PackedReport], task: PackedTask) -> PackedReport:
+    report = TaskReport(*function(task))
+    time.sleep(_LONGER_S)
+    return tuple(report._replace(ended_s=report.ended_s + _LONGER_S))
 
 
 def _nicely(function: Callable[[PackedTask], PackedReport], task: PackedTask) -> PackedReport:
