@@ -38,14 +38,18 @@ def test_the_packed_model_is_as_close_to_float32_as_the_plain_one(random_vit: Pa
         )
         return loaded.eval()
 
+    def error(model: ViTForImageClassification, pixels: torch.Tensor) -> float:
+        # Of all that comes out of the last layer: the few logits agree or not by chance.
+        states = model.vit(pixel_values=pixels).last_hidden_state
+        return float((states - exact).square().mean().sqrt())
+
     torch.manual_seed(0)
     pixels = torch.randn(4, 3, 224, 224)
     packed = model(torch.bfloat16, ATTENTION)
     pack(packed)
     with torch.inference_mode():
-        exact = model(torch.float32, "eager")(pixel_values=pixels).logits
+        exact = model(torch.float32, "eager").vit(pixel_values=pixels).last_hidden_state
         halves = pixels.to(torch.bfloat16)
-        plain_error = model(torch.bfloat16, "eager")(pixel_values=halves).logits - exact
-        packed_error = packed(pixel_values=halves).logits - exact
-    assert packed_error.square().mean().sqrt() < 1.2 * plain_error.square().mean().sqrt()
-    assert plain_error.abs().max() < 0.1 * exact.abs().max()
+        plain_error = error(model(torch.bfloat16, "eager"), halves)
+        assert error(packed, halves) < 1.05 * plain_error
+    assert plain_error < 0.02 * exact.square().mean().sqrt()
