@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from compare.records import Row, Scalar
+from compare.records import CEILING, SERIAL, Row, Scalar
 from compare.wording import bare, interval
 
 ROOT = Path(__file__).parents[1]
@@ -23,8 +23,6 @@ MAIN = ROOT / "docs" / "example"
 ALL = MAIN / "all"
 _SUMMARY = "summary.json"
 _MS = 1e3
-_ENGINES = ("multiprocessing", "ray", "dask", "spark")
-_BASELINES = ("ceiling", "serial")
 
 
 class Asked(NamedTuple):
@@ -91,18 +89,18 @@ def main_table(rows: Sequence[Row]) -> str:
     """A line for each engine."""
     head = ["engine", *(asked.title for asked in _COLUMNS)]
     lines = [
-        [engine, *(_cell(rows, engine, asked) for asked in _COLUMNS)]
-        for engine in (*_BASELINES, *_ENGINES)
+        [engine, *(_cell(rows, engine, asked) for asked in _COLUMNS)] for engine in _engines(rows)
     ]
     return _table(head, lines)
 
 
 def other_questions(rows: Sequence[Row]) -> str:
-    """A line for each question."""
+    """A line for each question, a column for each engine that is no baseline."""
+    engines = [engine for engine in _engines(rows) if engine not in {CEILING, SERIAL}]
     lines = [
-        [asked.title, *(_cell(rows, engine, asked) for engine in _ENGINES)] for asked in _QUESTIONS
+        [asked.title, *(_cell(rows, engine, asked) for engine in engines)] for asked in _QUESTIONS
     ]
-    return _table(["", *_ENGINES], lines)
+    return _table(["", *engines], lines)
 
 
 def in_readme(text: str, name: str, table: str) -> str:
@@ -110,6 +108,10 @@ def in_readme(text: str, name: str, table: str) -> str:
     found = re.compile(f"(?<=<!-- {name}:begin -->\n).*?(?=<!-- {name}:end -->)", re.DOTALL)
     assert len(found.findall(text)) == 1
     return found.sub(lambda _: table, text)
+
+
+def _engines(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.engine for row in rows))
 
 
 def _cell(rows: Sequence[Row], engine: str, asked: Asked) -> str:

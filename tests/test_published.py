@@ -18,5 +18,7 @@ def test_the_tables_of_the_readme_are_those_of_the_published_runs() -> None:
 )
 def test_every_picture_and_page_that_is_pointed_to_is_there(page: str) -> None:
     path = ROOT / page
-    for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
+    targets = re.findall(r"\]\((?!http)([^)#]+)", path.read_text())
+    assert targets
+    for target in targets:
         assert (path.parent / target).exists(), target
