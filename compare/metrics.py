@@ -218,19 +218,20 @@ METG: tuple[Metric[Sequence[Point]], ...] = tuple(map(_metg_metric, THRESHOLDS))
 
 
 def part_metrics(workers: int) -> tuple[Metric[TaskRun], ...]:
-    """Where the time of a run went: seconds a worker, which add up to the makespan; and what the
-    median task waited before it ran, and its result after.
+    """Where the time of a run went: seconds a worker, which add up to the makespan (hence their
+    arithmetic means; some are next to nothing in one block and not in another); and what the median
+    task waited before it ran, and its result after.
     """
 
     def of(part: Callable[[Parts], float]) -> Callable[[TaskRun], float | None]:
         return lambda run: None if (found := parts(run, workers)) is None else part(found)
 
     return (
-        metric("submit", "s", Better.LOWER, of(lambda p: p.submit_s), estimate=center),
-        metric("run", "s", Better.LOWER, of(lambda p: p.kernel_s), estimate=center),
-        metric("between", "s", Better.LOWER, of(lambda p: p.gaps_s), estimate=center),
-        metric("tail", "s", Better.LOWER, of(lambda p: p.tail_s), estimate=center),
-        metric("return", "s", Better.LOWER, of(lambda p: p.return_s), estimate=center),
+        metric("submit", "s", Better.LOWER, of(lambda p: p.submit_s), estimate=mean),
+        metric("run", "s", Better.LOWER, of(lambda p: p.kernel_s), estimate=mean),
+        metric("between", "s", Better.LOWER, of(lambda p: p.gaps_s), estimate=mean),
+        metric("tail", "s", Better.LOWER, of(lambda p: p.tail_s), estimate=mean),
+        metric("return", "s", Better.LOWER, of(lambda p: p.return_s), estimate=mean),
         metric(
             "task_wait_p50",
             "s",
