@@ -12,7 +12,7 @@ from engines.cluster import LOOPBACK, Cluster, Daemon, Node
 from engines.environment import budget
 from engines.errors import EngineStartError
 from engines.interface import Setting
-from engines.ray_settings import USAGE, tuned_node
+from engines.ray_settings import USAGE, tuned_node, tuned_view
 
 _START = (sys.executable, "-m", "ray.scripts.scripts", "start")
 _STORE_BYTES = 256 * 2**20
@@ -86,7 +86,8 @@ CLUSTER = Cluster(
 
 
 def _variables(node: Node) -> tuple[Setting, ...]:
-    return (*budget(node.resources), USAGE, *tuned_node(node.resources))
+    resources = node.resources
+    return (*budget(resources), USAGE, *tuned_node(resources), *tuned_view(resources))
 
 
 @contextmanager

@@ -34,7 +34,13 @@ from engines.interface import (
     Setting,
 )
 from engines.ray_cluster import CLUSTER, driver_node
-from engines.ray_settings import init_arguments, join_arguments, private, tuned_node
+from engines.ray_settings import (
+    init_arguments,
+    join_arguments,
+    private,
+    tuned_node,
+    tuned_view,
+)
 
 
 class RayEngine(Engine):
@@ -78,7 +84,8 @@ class RayEngine(Engine):
                 node: AbstractContextManager[None] = nullcontext()
                 address = "local"
             else:
-                variables = budget(resources)
+                # Its driver starts a node here, which decides where its tasks go.
+                variables = budget(resources) + tuned_view(resources)
                 init = join_arguments(resources)
                 forget("RAY_ADDRESS", "RAY_NAMESPACE")
                 address = resources.cluster

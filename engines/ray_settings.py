@@ -65,6 +65,20 @@ def tuned_node(resources: Resources) -> tuple[Setting, ...]:
     )
 
 
+def tuned_view(resources: Resources) -> tuple[Setting, ...]:
+    """Variables for what a node of a cluster knows of the others."""
+    if resources.config is Config.SHIPPED:
+        return ()
+    return (
+        Setting(
+            name="RAY_ray_syncer_message_refresh_interval_ms",
+            value="100",
+            reason="by default a node that was offered a task when none was left may count as busy "
+            "for some three seconds; 100 ms is how often nodes tell what they have free",
+        ),
+    )
+
+
 def init_arguments(resources: Resources) -> tuple[Setting, ...]:
     """Arguments of ``ray.init`` for a private cluster; each value is a Python literal."""
     settings = [
