@@ -31,6 +31,7 @@ class Ceiling(Engine):
     name: ClassVar[str] = CEILING
     summary: ClassVar[str] = "the same kernel calls in plain processes, no framework"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.PARALLEL})
+    fixed_s: ClassVar[float] = 0.001
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from compare.ceiling import Ceiling
 from compare.experiments import EXPERIMENTS
-from compare.experiments.base import Opening, workers_of
+from compare.experiments.base import Opening, Pace, workers_of
 from compare.experiments.timeline import BLOCKING
 from compare.presets import PRESETS
 from compare.records import CEILING, SERIAL, Case, Plan, Session, Workload, original_of
@@ -163,7 +163,11 @@ def capabilities(engine: str) -> frozenset[Capability]:
 
 def expected_s(plan: Plan, session: Session, image_s: float) -> float:
     """About how long a session takes when one core needs ``image_s`` for an image."""
-    workers = workers_of(session.engine, session.workers)
+    pace = Pace(
+        workers=workers_of(session.engine, session.workers),
+        image_s=image_s,
+        fixed_s=adapter_of(session.engine).fixed_s,
+    )
     experiments = [EXPERIMENTS[case.experiment] for case in session.cases]
     classifies = any(experiment.classifies for experiment in experiments)
     return (
@@ -171,7 +175,7 @@ def expected_s(plan: Plan, session: Session, image_s: float) -> float:
         + (_CLUSTER_S if plan.composed else 0.0)
         + (_MODEL_S if classifies else 0.0)
         + sum(
-            experiment.expected_s(plan, case, workers, image_s)
+            experiment.expected_s(plan, case, pace)
             for experiment, case in zip(experiments, session.cases, strict=True)
             if experiment.needs(case) <= capabilities(session.engine)
         )

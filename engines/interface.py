@@ -119,6 +119,9 @@ class Engine(ABC):
     extra: ClassVar[str | None] = None
     """The extra of this project that installs the requirements: ``pip install '.[extra]'``."""
     needs_java: ClassVar[bool] = False
+    fixed_s: ClassVar[float] = 0.02
+    """About how long a run takes beside its tasks; the estimate of a comparison's duration alone
+    depends on it."""
     cluster: ClassVar["Cluster | None"] = None
     """How it spans hosts; of engines with ``Capability.SPANS_HOSTS``, and of no others."""
 

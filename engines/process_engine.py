@@ -42,6 +42,7 @@ class ProcessEngine(Engine):
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.PARALLEL, Capability.STREAMS, Capability.BULK}
     )
+    fixed_s: ClassVar[float] = 0.001
 
     def __init__(self, pool: "Pool", settings: tuple[Setting, ...]) -> None:
         self._pool = pool

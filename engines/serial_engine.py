@@ -22,6 +22,7 @@ class SerialEngine(Engine):
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.STREAMS, Capability.AWAITS, Capability.GRAPHS}
     )
+    fixed_s: ClassVar[float] = 0.0
 
     def __init__(self, settings: tuple[Setting, ...]) -> None:
         self._settings = settings

@@ -76,6 +76,7 @@ class SparkEngine(Engine):
             Capability.SPANS_HOSTS,
         }
     )
+    fixed_s: ClassVar[float] = 0.06
     requirements: ClassVar[tuple[Requirement, ...]] = (
         Requirement(distribution="pyspark", module="pyspark"),
     )

@@ -33,6 +33,17 @@ class Opening:
     """Part of the session's name; empty for the main one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What is known beforehand of how fast a session goes; for the estimate of its duration."""
+
+    workers: int
+    image_s: float
+    """Of one core."""
+    fixed_s: float
+    """Of a run, beside its tasks."""
+
+
 class Experiment(ABC):
     """A question, asked of every engine in the same way."""
 
@@ -49,8 +60,8 @@ class Experiment(ABC):
         """What an engine measures, in this order."""
 
     @abstractmethod
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
-        """About how long that takes when one core needs ``image_s`` for an image."""
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        """About how long that takes."""
 
     @abstractmethod
     def measure(self, bench: Bench, case: Case) -> Iterator[Record]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench, refine
-from compare.experiments.base import Experiment
-from compare.experiments.sweep import Sweep
+from compare.experiments.base import Experiment, Pace
+from compare.experiments.sweep import Sweep, expected_sweep_s
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability, Node
@@ -19,9 +19,8 @@ TREE, STENCIL = "tree", "stencil"
 _WIDTH_PER_WORKER = 4
 _FEWEST_STEPS, _MOST_STEPS = 4, 250
 _FEWEST_LEAVES, _MOST_LEAVES = 32, 1024
-_FIXED_S = 10.0
-"""Of a sweep, on average over the engines: with dependencies the fixed costs are most of it."""
-_POINTS = 12
+_GRAPH_FIXED = 2
+"""How much more than other runs a graph takes beside its tasks; for the estimate."""
 
 
 class Dependencies(Experiment):
@@ -46,8 +45,8 @@ class Dependencies(Experiment):
         return True
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
-        return _FIXED_S + _POINTS * float(case.parameters["point_s"])
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        return expected_sweep_s(case, _GRAPH_FIXED * pace.fixed_s)
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:

@@ -12,7 +12,7 @@ from typing import TypedDict
 from typing_extensions import override
 
 from compare.bench import Bench, refine
-from compare.experiments.base import Experiment, Opening
+from compare.experiments.base import Experiment, Opening, Pace
 from compare.presets import Preset
 from compare.records import Case, Plan, Record, Rejected, TaskRun, Workload
 from engines.errors import CpusRejectedError
@@ -67,9 +67,9 @@ class Fractional(Experiment):
         return Opening(workers=workers, smallest_share=min(SHARES), label="fractional")
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         """A cold wave, which starts processes, one at least that starts the rest, a warm one."""
-        return 2 * (float(case.parameters["seconds"]) + _PROBE_SECONDS) + _FILL_SECONDS + 1.0
+        return 2 * (float(case.parameters["seconds"]) + _PROBE_SECONDS) + _FILL_SECONDS
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[Record]:

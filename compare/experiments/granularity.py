@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench
-from compare.experiments.base import Experiment
+from compare.experiments.base import Experiment, Pace
 from compare.experiments.images import image_tasks
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
@@ -41,8 +41,8 @@ class Granularity(Experiment):
         return frozenset({Capability.PARALLEL})
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
-        return int(case.parameters["images"]) * image_s / workers
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        return int(case.parameters["images"]) * pace.image_s / pace.workers
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:

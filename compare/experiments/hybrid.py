@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench, refine
-from compare.experiments.base import Experiment, Opening
+from compare.experiments.base import Experiment, Opening, Pace
 from compare.experiments.images import image_tasks
 from compare.experiments.together import together
 from compare.presets import Preset
@@ -55,9 +55,9 @@ class Hybrid(Experiment):
         return Opening(workers=workers, smallest_share=_SHARE, label=self.name)
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
-        alone_s = int(case.parameters["images"]) * image_s / workers
-        loads_s = 5.0 * (_NAPS + workers) / workers
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        alone_s = int(case.parameters["images"]) * pace.image_s / pace.workers
+        loads_s = 5.0 * (_NAPS + pace.workers) / pace.workers
         return loads_s + alone_s * (1 + _NAP_OF_IMAGES + _NAP_OF_IMAGES + 0.5)
 
     @override

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench
-from compare.experiments.base import Experiment
+from compare.experiments.base import Experiment, Pace
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability
@@ -33,8 +33,8 @@ class Imbalance(Experiment):
         return frozenset({Capability.PARALLEL})
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
-        return int(case.parameters["tasks"]) * float(case.parameters["mean_s"]) / workers
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        return int(case.parameters["tasks"]) * float(case.parameters["mean_s"]) / pace.workers
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:

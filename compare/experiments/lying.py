@@ -10,7 +10,7 @@ from functools import partial
 from typing_extensions import override
 
 from compare.bench import Bench, refine
-from compare.experiments.base import Experiment, Opening
+from compare.experiments.base import Experiment, Opening, Pace
 from compare.experiments.together import together
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
@@ -49,10 +49,10 @@ class Lying(Experiment):
         return True
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         work_s = float(case.parameters["work_s"])
-        liars = _LIARS_PER_CORE * max(workers - 1, 1)
-        return 3 + 2 * work_s + 2 * liars * _LONGER * work_s / workers
+        liars = _LIARS_PER_CORE * max(pace.workers - 1, 1)
+        return 3 + 2 * work_s + 2 * liars * _LONGER * work_s / pace.workers
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:

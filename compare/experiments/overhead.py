@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench, refine
-from compare.experiments.base import Experiment
-from compare.experiments.sweep import spin_sweep
+from compare.experiments.base import Experiment, Pace
+from compare.experiments.sweep import expected_sweep_s, spin_sweep
 from compare.presets import Preset
 from compare.records import Case, Measurement, Plan, RoundTrips, TaskRun, Workload
 from workload import noop
@@ -21,8 +21,6 @@ _REPEATED = {1: 9, 10: 5}
 """The smallest take so little that one interruption, or one wait for a thread, is much of it."""
 _FRACTIONS = (1 / 4, 1 / 2, 1)
 """Of the largest number of no-ops: a + b·N needs several N, and b lives in the large ones."""
-_POINTS = 12
-"""Of a sweep, about."""
 _FEWEST_ROUND_TRIPS, _MOST_ROUND_TRIPS = 20, 1000
 """Enough for a median and for a 99th percentile: 10 / (1 - p)."""
 
@@ -44,12 +42,12 @@ class Overhead(Experiment):
         return is_sweep(case)
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         """The budget for the largest N, once more for the smaller ones, and for the round trips;
         or the points of a sweep and its calibration.
         """
         if is_sweep(case):
-            return 1.0 + _POINTS * float(case.parameters["point_s"])
+            return expected_sweep_s(case, pace.fixed_s)
         return float(case.parameters["budget_s"]) * (sum(_FRACTIONS) + 0.5)
 
     @override

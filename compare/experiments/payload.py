@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench, refine
-from compare.experiments.base import Experiment
+from compare.experiments.base import Experiment, Pace
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability
@@ -20,7 +20,9 @@ BATCHES = ("first", "second", "third")
 _TASKS_PER_WORKER = 16
 _MOST_BYTES = 128_000_000
 """Of all tasks of a run together; one a worker there must be all the same."""
-_BYTES_PER_S = 100e6
+_BYTES_PER_S = 400e6
+"""About, where no link is limited."""
+_BITS = {"k": 1e3, "m": 1e6, "g": 1e9}
 
 
 class Payload(Experiment):
@@ -43,10 +45,10 @@ class Payload(Experiment):
         return frozenset({Capability.PARALLEL})
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         size = int(case.parameters["bytes"])
         batches = 1 + len(BATCHES)
-        return 0.3 + batches * _tasks(size, workers) * size / _BYTES_PER_S
+        return 0.3 + batches * _tasks(size, pace.workers) * size / _bytes_per_s(plan.link_rate)
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
@@ -61,6 +63,14 @@ class Payload(Experiment):
                 spans=False,
                 returned=size if direction == OUT else None,
             )
+
+
+def _bytes_per_s(link_rate: str | None) -> float:
+    """Of a link, as in ``100mbit``."""
+    if link_rate is None:
+        return _BYTES_PER_S
+    number, prefix = link_rate[: -len("kbit")], link_rate[-len("kbit")]
+    return min(_BYTES_PER_S, int(number) * _BITS[prefix] / 8)
 
 
 def _tasks(size: int, workers: int) -> int:

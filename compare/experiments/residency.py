@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench, refine
-from compare.experiments.base import Experiment
+from compare.experiments.base import Experiment, Pace
 from compare.experiments.images import image_tasks, settings
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
@@ -14,7 +14,7 @@ from workload.interface import Task
 
 PER = (vit_reloading.PER_IMAGE, vit_reloading.PER_TASK, "worker")
 _CHUNK = 2
-_LOAD_S = 1.0
+_LOAD_S = 0.5
 """Seen for ViT-B/16 on a 2-core server; only the estimate depends on it."""
 
 
@@ -34,10 +34,10 @@ class Residency(Experiment):
         return (Case(experiment=self.name, parameters={"images": count, "chunk": _CHUNK}),)
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         count = int(case.parameters["images"])
         loads = count + count / _CHUNK
-        return (3 * count * image_s + loads * _LOAD_S) / workers
+        return (3 * count * pace.image_s + loads * _LOAD_S) / pace.workers
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:

@@ -5,14 +5,12 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench
-from compare.experiments.base import Experiment
-from compare.experiments.sweep import spin_sweep
+from compare.experiments.base import Experiment, Pace
+from compare.experiments.sweep import expected_sweep_s, spin_sweep
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability
 from workload.task import run_packed
-
-_POINTS = 12
 
 
 class Submission(Experiment):
@@ -34,8 +32,8 @@ class Submission(Experiment):
         return True
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
-        return 1.0 + _POINTS * float(case.parameters["point_s"])
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        return expected_sweep_s(case, pace.fixed_s)
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:

@@ -16,6 +16,8 @@ _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 3
 _REFINEMENTS = 2
 _PILOT_TASKS = 50
 _FEWEST_WAVES, _MOST_TASKS = 10, 20_000
+_POINTS = 14
+"""About as many as there are, the repeated ones and the pilots included."""
 _FIXED_SHARE = 0.05
 """A point lasts so long that the engine's fixed cost is at most this share of it,"""
 _LONGEST_POINT_S = 2.0
@@ -44,7 +46,7 @@ class Sweep:
         """Each point as it is measured."""
         added_s, fixed_s = self._added_and_fixed_s()
         wanted_s = float(self._case.parameters["point_s"])
-        self._point_s = max(wanted_s, min(fixed_s / _FIXED_SHARE, _LONGEST_POINT_S))
+        self._point_s = _point_s(wanted_s, fixed_s)
         self._added_s = added_s
         rungs = [added_s * factor for factor in _LADDER]
         # Seeded and shuffled: a drift must not look like a dependence on the size.
@@ -119,6 +121,16 @@ class Sweep:
             next(work_s for work_s, one in self._points.items() if one is end) for end in found
         )
         return below, above
+
+
+def expected_sweep_s(case: Case, fixed_s: float) -> float:
+    """About how long a sweep takes on an engine whose runs take so long beside their tasks."""
+    calibrations_s = 1.0
+    return calibrations_s + _POINTS * _point_s(float(case.parameters["point_s"]), fixed_s)
+
+
+def _point_s(wanted_s: float, fixed_s: float) -> float:
+    return max(wanted_s, min(fixed_s / _FIXED_SHARE, _LONGEST_POINT_S))
 
 
 def spin_sweep(bench: Bench, case: Case, send: Send | None = None) -> Sweep:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench
-from compare.experiments.base import Experiment
+from compare.experiments.base import Experiment, Pace
 from compare.experiments.images import image_tasks
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
@@ -28,8 +28,12 @@ class Throughput(Experiment):
         return (Case(experiment=self.name, parameters={"chunk": workload.chunk}),)
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
-        return 0.0 if plan.workload is None else len(plan.workload.images) * image_s / workers
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        return (
+            0.0
+            if plan.workload is None
+            else len(plan.workload.images) * pace.image_s / pace.workers
+        )
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:

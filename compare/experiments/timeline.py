@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.bench import Bench
-from compare.experiments.base import Experiment
+from compare.experiments.base import Experiment, Pace
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability
@@ -41,11 +41,11 @@ class Timeline(Experiment):
         return frozenset({Capability.AWAITS} if awaited else ())
 
     @override
-    def expected_s(self, plan: Plan, case: Case, workers: int, image_s: float) -> float:
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         seconds = float(case.parameters["seconds"])
         if case.parameters["how"] == AWAITED:
             return 2 * seconds
-        return (1 + int(case.parameters["tasks"]) / workers) * seconds
+        return (1 + int(case.parameters["tasks"]) / pace.workers) * seconds
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:

@@ -1,6 +1,7 @@
 """The time that is left is right within 30% once a third has run."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -31,3 +32,15 @@ def test_before_anything_has_run_it_says_what_was_expected() -> None:
     plan = fakes.plan()
     expected = [(session, 10.0) for session in plan.sessions]
     assert Progress(expected).left_s() == 10.0 * len(plan.sessions)
+
+
+def test_moving_data_over_a_limited_link_is_expected_to_take_its_time() -> None:
+    plan = fakes.plan(engines=("dask",), experiments=("payload",))
+    session = next(session for session in plan.sessions if session.engine == "dask")
+
+    def over(link_rate: str | None) -> float:
+        return expected_s(replace(plan, link_rate=link_rate), session, 0.2)
+
+    assert over(None) < over("1gbit") < over("100mbit")
+    assert over("800kbit") == pytest.approx(10 * over("8mbit"), rel=0.05)
+    assert over("100gbit") == over(None)
