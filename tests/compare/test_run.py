@@ -19,7 +19,7 @@ ENGINES = ("ceiling", "serial", "multiprocessing", "ray", "dask", "spark")
 FRACTIONAL = ("ray", "dask", "spark")
 _IMAGES = 360  # all held-out digits: enough for an accuracy of 0.97 to mean something
 
-ON_ALL = ("throughput", "overhead", "fractional", "lying", "hybrid", "imbalance", "timeline")
+ON_ALL = ("throughput", "overhead", "fractional", "lying", "timeline")
 ON_ONE = tuple(name for name in EXPERIMENTS if name not in ON_ALL)
 ONE = "dask"
 
@@ -180,13 +180,10 @@ def unanswered(asked: Sequence[dict[str, Any]]) -> list[tuple[object, ...]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("experiment", "metric"), [("hybrid", "hybrid_gain"), ("lying", "slowdown_lying")]
-)
 def test_every_engine_with_shares_is_seen_with_unlike_tasks_at_once(
-    rows: list[dict[str, Any]], experiment: str, metric: str
+    rows: list[dict[str, Any]],
 ) -> None:
-    told = values([row for row in rows if row["experiment"] == experiment], metric)
+    told = values([row for row in rows if row["experiment"] == "lying"], "slowdown_lying")
     assert {engine for engine, value in told.items() if value is not None} == set(FRACTIONAL)
 
 
