@@ -33,7 +33,7 @@ COPY . .
 # The root is read-only when it runs, so bytecode is made now: of the daemons all, of the other
 # packages what is imported.
 RUN python -m venv /opt/pip && /opt/pip/bin/pip --python /opt/venv/bin/python install --quiet --no-deps . \
-    && cd /tmp && python -m deploy.imports \
+    && cd /tmp && python -m deploy.warm_bytecode \
     && cd /opt/venv/lib/python3*/site-packages \
     && python -m compileall -q -j 0 ray/_private ray/dashboard ray/autoscaler ray/scripts ray/util \
        distributed pyspark/core pyspark/resource compare deploy engines workload

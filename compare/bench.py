@@ -26,9 +26,10 @@ from compare.records import (
 )
 from engines.errors import EngineError
 from engines.interface import Engine
-from workload import calls, spin, survey
+from workload import calls
 from workload.interface import PackedReport, PackedTask, Task, TaskReport
-from workload.survey import Place
+from workload.kernels import spin, survey
+from workload.kernels.survey import Place
 from workload.task import run_packed
 
 _WARM_UP_WAVES = 50

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from compare.records import NodeUse
-from deploy import spending
-from deploy.spending import Spending
+from deploy import host_usage
+from deploy.host_usage import Spending
 from engines import cluster
 
 ROLES = HEAD, WORKER, DRIVER = "head", "worker", "driver"
@@ -24,7 +24,7 @@ class Hosts:
     def spent(self) -> dict[str, Spending | None]:
         """So far."""
         return {
-            host: spending.own() if role == DRIVER else spending.of(host)
+            host: host_usage.own() if role == DRIVER else host_usage.of(host)
             for host, role in self.roles.items()
         }
 
@@ -43,10 +43,10 @@ ALONE = Hosts(roles={}, one_clock=True)
 
 def hosts_of(address: str, workers: Iterable[str], boot_ids: Iterable[str]) -> Hosts:
     """Of a cluster whose head has that address and whose workers have seen these kernels."""
-    driver = spending.own()
+    driver = host_usage.own()
     roles = {host: WORKER for host in workers if host != driver.host}
     head = cluster.head_of(address)
-    told = spending.of(head)
+    told = host_usage.of(head)
     # A head that runs workers, too, is counted once.
     if (told.host if told else head) not in roles | {driver.host: DRIVER}:
         roles = {head: HEAD} | roles
@@ -63,12 +63,12 @@ def refuse_other_versions(address: str, distributions: Iterable[str]) -> None:
             another version.
     """
     head = cluster.head_of(address)
-    told = spending.of(head)
+    told = host_usage.of(head)
     if told is None:
         return
     names = ("python", *distributions)
     theirs = {name: told.versions.get(name, "none") for name in names}
-    cluster.refuse_other_versions(f"the cluster at {address}", theirs, spending.own().versions)
+    cluster.refuse_other_versions(f"the cluster at {address}", theirs, host_usage.own().versions)
 
 
 def sum_or_none(numbers: Iterable[float | None]) -> float | None:

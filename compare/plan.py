@@ -4,12 +4,12 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from compare.ceiling import Ceiling
 from compare.experiments import EXPERIMENTS
 from compare.experiments.base import Opening, Pace, workers_of
 from compare.experiments.timeline import BLOCKING
 from compare.presets import PRESETS
 from compare.records import CEILING, SERIAL, Case, Plan, Session, Workload, original_of
+from engines._stdlib.ceiling import Ceiling
 from engines.interface import Capability, Config, Engine
 from engines.registry import load_engine
 

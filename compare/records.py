@@ -16,10 +16,6 @@ SCHEMA = 2
 """Of the files of a run; ``summary.json`` has a number of its own."""
 
 Scalar: TypeAlias = str | int | float
-CEILING = "ceiling"
-"""The engine-free baseline: the same kernel calls in plain processes."""
-SERIAL = "serial"
-"""The reference: its outputs are the right ones, its throughput the unit of speed-up."""
 
 _CONTROL = "-control"
 

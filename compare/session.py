@@ -41,7 +41,8 @@ from compare.records import (
 from compare.store import RunFolder, encode
 from engines.errors import EngineError
 from engines.interface import Engine, Resources
-from workload import calls, noop
+from workload import calls
+from workload.kernels import noop
 from workload.task import run_packed
 
 _ATTEMPTS = 2

@@ -17,7 +17,7 @@ from types import FrameType
 
 import typer
 
-from deploy import spending
+from deploy import host_usage
 from engines.cluster import Daemon, Node
 from engines.environment import share_import_path
 from engines.interface import Config
@@ -72,7 +72,7 @@ def run(role: str, head: str | None = None) -> None:
 
         signal.signal(signal.SIGTERM, hand_on)
         signal.signal(signal.SIGINT, hand_on)
-        with spending.served(alive=started.alive):
+        with host_usage.served(alive=started.alive):
             sys.exit(process.wait())
 
 

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from engines.cluster import Cluster
 
+CEILING = "ceiling"
+"""Name of the engine-free ceiling: the same kernel calls in plain processes.  Not registered."""
+SERIAL = "serial"
+"""Name of the serial engine: its outputs are the correct ones."""
+
 Input = TypeVar("Input")
 Output = TypeVar("Output")
 

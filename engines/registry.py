@@ -19,11 +19,11 @@ ENTRY_POINT_GROUP = "engine_compare.engines"
 OLDEST_JAVA = 17
 
 _BUILT_IN = {
-    "serial": "engines.serial_engine:SerialEngine",
-    "multiprocessing": "engines.process_engine:ProcessEngine",
-    "ray": "engines.ray_engine:RayEngine",
-    "dask": "engines.dask_engine:DaskEngine",
-    "spark": "engines.spark_engine:SparkEngine",
+    "serial": "engines._stdlib.loop:SerialEngine",
+    "multiprocessing": "engines._stdlib.pool:ProcessEngine",
+    "ray": "engines._ray.tasks:RayEngine",
+    "dask": "engines._dask.tasks:DaskEngine",
+    "spark": "engines._spark.tasks:SparkEngine",
 }
 
 

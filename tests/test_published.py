@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.published import ALL, MAIN, README, ROOT, in_readme, main_table, other_questions, rows_of
+from tools.publish import ALL, MAIN, README, ROOT, in_readme, main_table, other_questions, rows_of
 
 
 def test_the_tables_of_the_readme_are_those_of_the_published_runs() -> None:

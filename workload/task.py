@@ -101,6 +101,6 @@ def _kernel(workload: str, settings: tuple[Hashable, ...]) -> tuple[Kernel, floa
     with _lock:
         started_s = time.monotonic()
         if (workload, settings) not in _kernels:
-            module = importlib.import_module(f"workload.{workload}")
+            module = importlib.import_module(f"workload.kernels.{workload}")
             _kernels[workload, settings] = module.load(*settings)
         return _kernels[workload, settings], time.monotonic() - started_s

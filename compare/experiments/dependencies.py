@@ -11,8 +11,8 @@ from compare.experiments.sweep import Sweep, expected_sweep_s
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability, Node
-from workload import pattern
 from workload.interface import PackedReport, PackedTask
+from workload.kernels import pattern
 from workload.task import run_packed_after
 
 TREE, STENCIL = "tree", "stencil"

@@ -17,7 +17,7 @@ from compare.presets import Preset
 from compare.records import Case, Plan, Record, Rejected, TaskRun, Workload
 from engines.errors import CpusRejectedError
 from engines.interface import Capability
-from workload import sleep
+from workload.kernels import sleep
 
 SHARES = (1.0, 0.5, 0.25, 0.1)
 """The largest first: each needs at least the processes of the one before."""

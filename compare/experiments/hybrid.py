@@ -16,7 +16,7 @@ from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.errors import EngineError
 from engines.interface import Capability
-from workload import sleep
+from workload.kernels import sleep
 
 IMAGES, NAPS = "images", "naps"
 IMAGES_TOGETHER, NAPS_TOGETHER = "images together", "naps together"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compare.records import Plan
-from workload import vit
 from workload.interface import Task
+from workload.kernels import vit
 
 
 def image_tasks(

@@ -11,7 +11,7 @@ from compare.experiments.base import Experiment, Pace
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability
-from workload import sleep
+from workload.kernels import sleep
 
 _TASKS_PER_WORKER = 16
 _SIGMA = 1.0

@@ -15,7 +15,7 @@ from compare.experiments.together import together
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability
-from workload import sleep, spin
+from workload.kernels import sleep, spin
 
 ALONE, HONEST, LYING = "alone", "honest", "lying"
 """The neighbour alone, beside tasks that sleep as they should, and beside liars."""

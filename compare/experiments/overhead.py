@@ -11,7 +11,7 @@ from compare.experiments.base import Experiment, Pace
 from compare.experiments.sweep import expected_sweep_s, spin_sweep
 from compare.presets import Preset
 from compare.records import Case, Measurement, Plan, RoundTrips, TaskRun, Workload
-from workload import noop
+from workload.kernels import noop
 from workload.task import run_packed
 
 _PILOT_TASKS = 50

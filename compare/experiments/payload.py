@@ -10,8 +10,8 @@ from compare.experiments.base import Experiment, Pace
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability
-from workload import payload
 from workload.interface import Task
+from workload.kernels import payload
 
 SIZES = (1_000, 64_000, 1_000_000, 16_000_000, 64_000_000)
 IN, OUT = "in", "out"

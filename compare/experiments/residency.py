@@ -9,8 +9,8 @@ from compare.experiments.base import Experiment, Pace
 from compare.experiments.images import image_tasks, settings
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
-from workload import vit_reloading
 from workload.interface import Task
+from workload.kernels import vit_reloading
 
 PER = (vit_reloading.PER_IMAGE, vit_reloading.PER_TASK, "worker")
 _CHUNK = 2

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from compare.bench import Bench, Send, refine
 from compare.granularity import THRESHOLDS, Point, bracket, point
 from compare.records import Case, TaskRun
-from workload import spin
+from workload.kernels import spin
 
 _LADDER = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16)
 """Work of a task in units of what the engine was seen to add to one."""

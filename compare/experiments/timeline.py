@@ -9,7 +9,7 @@ from compare.experiments.base import Experiment, Pace
 from compare.presets import Preset
 from compare.records import Case, Plan, TaskRun, Workload
 from engines.interface import Capability
-from workload import sleep
+from workload.kernels import sleep
 from workload.task import run_packed_async
 
 BLOCKING, AWAITED = "blocking", "awaited"

@@ -17,7 +17,8 @@ from compare.records import Run
 from compare.session import resources_of
 from engines.registry import clusters, load_engine
 from tests.compare import fakes
-from workload import calls, images, vit
+from workload import calls, images
+from workload.kernels import vit
 from workload.model import VIT_DIGITS, resolve
 
 _PHOTOGRAPHS = 20

@@ -58,7 +58,7 @@ PRETEND = {
     "its.version = lambda name: {version!r} if name == 'distributed' else real(name)",
     # Its master tells its version on its page alone, which here is not where it is by default.
     "spark": "import pyspark; pyspark.__version__ = {version!r}; "
-    "from dataclasses import replace; from engines import spark_engine as its; "
+    "from dataclasses import replace; from engines._spark import tasks as its; "
     "its.CLUSTER = replace(its.CLUSTER, page={page})",
 }
 

@@ -12,7 +12,7 @@ from compare.bench import Bench
 from compare.records import Case
 from engines.interface import Capability, Engine, Input, Output, OwnSpan, Resources, Setting
 from tests.compare import fakes
-from workload import noop, sleep
+from workload.kernels import noop, sleep
 from workload.task import run_packed
 
 TASKS = 5000

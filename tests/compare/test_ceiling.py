@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from compare.ceiling import Ceiling
+from engines._stdlib.ceiling import Ceiling
 from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import Resources
 from tests.compare.command_line import REPOSITORY

@@ -3,8 +3,8 @@
 import pytest
 
 from compare.hosts import hosts_of, refuse_other_versions
-from deploy import spending
-from deploy.spending import Spending
+from deploy import host_usage
+from deploy.host_usage import Spending
 from engines.cluster import head_of
 from engines.errors import EngineStartError
 
@@ -22,7 +22,7 @@ def test_finds_the_host_in_addresses_of_every_form() -> None:
 
 
 def test_equal_versions_are_let_in(head: str) -> None:
-    with spending.served(alive="http://127.0.0.1:9/"):
+    with host_usage.served(alive="http://127.0.0.1:9/"):
         refuse_other_versions(head, ["torch"])
 
 
@@ -30,10 +30,10 @@ def test_equal_versions_are_let_in(head: str) -> None:
 def test_another_version_is_refused_by_name_and_version(
     head: str, monkeypatch: pytest.MonkeyPatch, name: str, there: str
 ) -> None:
-    ours = spending.own()
+    ours = host_usage.own()
     theirs = ours.model_copy(update={"versions": ours.versions | {name: there}})
-    with spending.served(alive="http://127.0.0.1:9/"):
-        monkeypatch.setattr(spending, "of", lambda _: theirs)
+    with host_usage.served(alive="http://127.0.0.1:9/"):
+        monkeypatch.setattr(host_usage, "of", lambda _: theirs)
         with pytest.raises(EngineStartError, match=f"{name} {there}") as refused:
             refuse_other_versions(head, ["distributed"])
     assert ours.versions[name] in str(refused.value)
@@ -42,18 +42,18 @@ def test_another_version_is_refused_by_name_and_version(
 def test_another_patch_level_of_python_is_let_in(
     head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = spending.own()
+    ours = host_usage.own()
     minor = ".".join(ours.versions["python"].split(".")[:2])
     theirs = ours.model_copy(update={"versions": ours.versions | {"python": f"{minor}.99"}})
-    monkeypatch.setattr(spending, "of", lambda _: theirs)
+    monkeypatch.setattr(host_usage, "of", lambda _: theirs)
     refuse_other_versions(head, [])
 
 
 def test_a_host_that_was_there_and_is_gone_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = spending.own()
+    ours = host_usage.own()
     names = ("head", "one", "two")
     told: dict[str, Spending | None] = {n: ours.model_copy(update={"host": n}) for n in names}
-    monkeypatch.setattr(spending, "of", lambda host: told[host])
+    monkeypatch.setattr(host_usage, "of", lambda host: told[host])
     hosts = hosts_of("head:1", {"one", "two"}, {ours.boot_id})
     before = hosts.spent()
     told["two"] = None

@@ -20,7 +20,8 @@ from engines.environment import thread_environment
 from engines.registry import ENTRY_POINT_GROUP
 from tests.compare import fakes, strange_engines
 from tests.compare.command_line import REPOSITORY
-from workload import images, sleep
+from workload import images
+from workload.kernels import sleep
 from workload.model import VIT_DIGITS, resolve
 
 pytestmark = pytest.mark.timeout(120)

@@ -9,7 +9,7 @@ from compare.bench import Bench
 from compare.records import SERIAL, Calibration, Case, Record
 from compare.session import measure
 from tests.compare import fakes
-from workload import spin
+from workload.kernels import spin
 
 FAST, SLOW = 1.0, 1.6
 

@@ -8,7 +8,7 @@ from compare.bench import Bench
 from compare.experiments.sweep import Sweep
 from compare.granularity import Point, metg, point
 from compare.records import Case, TaskRun
-from engines.process_engine import ProcessEngine
+from engines._stdlib.pool import ProcessEngine
 from tests.compare import fakes
 
 COST_S = 0.001

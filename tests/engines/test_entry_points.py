@@ -12,7 +12,7 @@ from engines.registry import ENTRY_POINT_GROUP, engine_names, load_engine
 @pytest.fixture
 def toy_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "toy_engine.py").write_text(
-        "from engines.serial_engine import SerialEngine as ToyEngine\n"
+        "from engines._stdlib.loop import SerialEngine as ToyEngine\n"
     )
     about = tmp_path / "toy_engine-1.0.dist-info"
     about.mkdir()
@@ -27,4 +27,4 @@ def toy_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 @pytest.mark.usefixtures("toy_package")
 def test_an_engine_of_another_package_is_named_after_ours_and_loaded() -> None:
     assert engine_names()[-1] == "toy"
-    assert load_engine("toy").__module__ == "engines.serial_engine"
+    assert load_engine("toy").__module__ == "engines._stdlib.loop"

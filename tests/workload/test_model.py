@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from workload import images, model, vit
+from workload import images, model
 from workload.errors import ModelError
+from workload.kernels import vit
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workload import noop, pattern, sleep
 from workload.interface import PackedReport, TaskReport
+from workload.kernels import noop, pattern, sleep
 from workload.task import run_packed, run_packed_after, run_packed_async
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workload import payload
+from workload.kernels import payload
 from workload.task import run_task
 
 

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from workload import noop, sleep, spin, task
+from workload import task
 from workload.interface import Kernel, Task
+from workload.kernels import noop, sleep, spin
 from workload.task import run_task
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from workload import images, vit, vit_reloading
+from workload import images
 from workload.interface import Kernel
+from workload.kernels import vit, vit_reloading
 from workload.model import ResolvedModel
 from workload.task import run_task
 
@@ -108,7 +109,7 @@ def test_tasks_hold_every_image_once_and_in_order(digits: tuple[str, ...]) -> No
 
 _BUDGET = """
 import os, sys, threading, time
-from workload import vit
+from workload.kernels import vit
 from workload.task import run_task
 
 folder, threads, *paths = sys.argv[1:]
@@ -158,7 +159,8 @@ def test_a_fresh_worker_says_nothing_and_keeps_its_thread_budget(
 def test_building_tasks_imports_neither_torch_nor_transformers() -> None:
     code = """
 import sys
-from workload import images, model, noop, sleep, spin, vit
+from workload import images, model
+from workload.kernels import noop, sleep, spin, vit
 vit.tasks("case", ("folder", "float32", 1), ("a.png",), 1)
 print(sorted({"torch", "transformers", "sklearn", "skimage"} & sys.modules.keys()))
 """

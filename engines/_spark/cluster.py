@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engines._spark.settings import SLOTS_SCRIPT, home, slots_script, worker_slots
 from engines.cluster import Cluster, Daemon, Node
 from engines.environment import budget
 from engines.interface import Setting
-from engines.spark_settings import SLOTS_SCRIPT, home, slots_script, worker_slots
 
 _EXECUTOR_MIB = 1024
 _PAGE_TIMEOUT_S = 3

@@ -9,10 +9,8 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines.awaiter import Awaiter
-from engines.cluster import Cluster, refuse_other_versions, wait_for_workers
-from engines.dask_cluster import CLUSTER
-from engines.dask_settings import (
+from engines._dask.cluster import CLUSTER
+from engines._dask.settings import (
     FOLDER_OF_ITS_OWN,
     RECORD,
     cluster_arguments,
@@ -20,6 +18,8 @@ from engines.dask_settings import (
     held,
     variables,
 )
+from engines.awaiter import Awaiter
+from engines.cluster import Cluster, refuse_other_versions, wait_for_workers
 from engines.environment import (
     Framework,
     arguments,

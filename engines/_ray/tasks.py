@@ -10,6 +10,14 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
+from engines._ray.cluster import CLUSTER, driver_node
+from engines._ray.settings import (
+    init_arguments,
+    join_arguments,
+    private,
+    tuned_node,
+    tuned_view,
+)
 from engines.awaiter import Awaiter
 from engines.cluster import Cluster, wait_for_workers
 from engines.environment import (
@@ -32,14 +40,6 @@ from engines.interface import (
     Requirement,
     Resources,
     Setting,
-)
-from engines.ray_cluster import CLUSTER, driver_node
-from engines.ray_settings import (
-    init_arguments,
-    join_arguments,
-    private,
-    tuned_node,
-    tuned_view,
 )
 
 

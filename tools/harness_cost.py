@@ -1,7 +1,7 @@
 # ruff: noqa: T201 - it prints its findings
 """What the suite costs: its throughput against that of programs written by hand, in pairs.
 
-    python -m tests.harness_cost --engines ray,dask --pairs 5
+    python -m tools.harness_cost --engines ray,dask --pairs 5
 
 For each engine the cluster is started once, with the settings of the tuned configuration, and then
 the suite (``Engine.run`` of ``run_packed``, reports and all) and a program that calls the framework
@@ -23,17 +23,17 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from compare.bench import Bench
-from compare.ceiling import Ceiling
 from compare.experiments.images import image_tasks
 from compare.intervals import geometric_mean
 from compare.plan import Request, make_plan
 from compare.prepare import cache_folder
 from compare.records import CEILING, Case, Plan, Workload
+from engines._stdlib.ceiling import Ceiling
 from engines.environment import thread_environment
 from engines.interface import Config, Engine, Resources
 from engines.registry import load_engine
-from workload import noop
 from workload.images import default_photographs
+from workload.kernels import noop
 from workload.model import VIT_BASE, resolve
 
 Program = Callable[[Callable[[Any], Any], Sequence[Any]], object]
@@ -251,7 +251,7 @@ def main() -> None:
     environment = {**os.environ, **thread_environment(resources)}
     for engine in arguments.engines.split(","):
         # Imported, not run as a program: workers have to find its functions under its own name.
-        program = "from tests.harness_cost import main; main()"
+        program = "from tools.harness_cost import main; main()"
         command = [sys.executable, "-c", program, *sys.argv[1:], "--one", engine]
         subprocess.run(command, env=environment, check=True)
 

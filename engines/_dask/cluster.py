@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engines._dask.settings import counted, held, threads, variables
 from engines.cluster import LOOPBACK, Cluster, Daemon, Node
-from engines.dask_settings import counted, held, threads, variables
 from engines.environment import budget
 
 _DASK = (sys.executable, "-m", "dask")

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from typing_extensions import override
 
-from compare.records import CEILING
 from engines.environment import end_with_parent
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
-from engines.interface import Capability, Engine, Input, Output, Resources, Setting
+from engines.interface import CEILING, Capability, Engine, Input, Output, Resources, Setting
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized

@@ -1,6 +1,6 @@
 """Exit code 0 when this host's daemon is alive: what a container's health check runs.
 
-    python -m deploy.healthy
+    python -m deploy.healthcheck
 
 Imports next to nothing, since it runs beside what is measured.
 """

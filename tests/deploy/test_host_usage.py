@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy import spending
+from deploy import host_usage
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def page() -> Iterator[str]:
 
 
 def test_is_told_to_those_who_ask(port: int, page: str) -> None:
-    with spending.served(alive=page, port=port):
-        before = spending.of("127.0.0.1", port)
+    with host_usage.served(alive=page, port=port):
+        before = host_usage.of("127.0.0.1", port)
         until_s = time.process_time() + 0.3
         while time.process_time() < until_s:
             pass
-        after = spending.of("127.0.0.1", port)
+        after = host_usage.of("127.0.0.1", port)
     assert before is not None
     assert after is not None
     assert before.host == socket.gethostname()
@@ -49,19 +49,19 @@ def test_is_told_to_those_who_ask(port: int, page: str) -> None:
 
 
 def test_who_does_not_answer_tells_nothing(port: int) -> None:
-    assert spending.of("127.0.0.1", port) is None
+    assert host_usage.of("127.0.0.1", port) is None
 
 
 def test_says_whether_the_daemon_is_alive(port: int, page: str) -> None:
     with (
-        spending.served(alive=page, port=port),
+        host_usage.served(alive=page, port=port),
         urllib.request.urlopen(f"http://127.0.0.1:{port}/alive", timeout=5) as answer,
     ):
         assert answer.status == 200
 
 
 def test_says_that_the_daemon_is_dead(port: int) -> None:
-    with spending.served(alive="http://127.0.0.1:9/", port=port):
+    with host_usage.served(alive="http://127.0.0.1:9/", port=port):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/alive", timeout=5)
         assert refused.value.code == 503

@@ -7,7 +7,7 @@ says who it is and knows whom it needs, so an engine that mixes up results is fo
 from collections.abc import Sequence
 
 from workload.interface import Kernel, Task
-from workload.spin import spin
+from workload.kernels.spin import spin
 
 Layers = Sequence[Sequence[tuple[Task, tuple[int, ...]]]]
 """Tasks, and the places of those that each needs in the layer before."""

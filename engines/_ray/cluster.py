@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from engines._ray.settings import USAGE, tuned_node, tuned_view
 from engines.cluster import LOOPBACK, Cluster, Daemon, Node
 from engines.environment import budget
 from engines.errors import EngineStartError
 from engines.interface import Setting
-from engines.ray_settings import USAGE, tuned_node, tuned_view
 
 _START = (sys.executable, "-m", "ray.scripts.scripts", "start")
 _STORE_BYTES = 256 * 2**20

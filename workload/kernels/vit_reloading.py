@@ -1,7 +1,7 @@
 """The classification of ``vit`` by a program that does not keep its model."""
 
-from workload import vit
 from workload.interface import Kernel, Task
+from workload.kernels import vit
 
 PER_IMAGE, PER_TASK = "image", "task"
 

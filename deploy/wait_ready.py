@@ -1,6 +1,6 @@
 """Waits until all nodes of a cluster are in, says how to use and to stop it, and stays.
 
-    python -m deploy.ready ENGINE --nodes 2
+    python -m deploy.wait_ready ENGINE --nodes 2
 
 Of an engine that spans no hosts there is nothing to wait for.
 """

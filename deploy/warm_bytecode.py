@@ -1,6 +1,6 @@
 """Imports what nodes and drivers import, so that their bytecode is in the image.
 
-python -m deploy.imports
+python -m deploy.warm_bytecode
 """
 
 import importlib
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 _MODULES = (
-    *("compare.cli", "compare.command", "compare.session", "deploy.node", "deploy.ready"),
+    *("compare.cli", "compare.command", "compare.session", "deploy.node", "deploy.wait_ready"),
     *(
         "ray",
         "ray.scripts.scripts",
@@ -28,7 +28,7 @@ def main() -> None:
             importlib.import_module(name)
         except ImportError as error:  # a part that this version, or this build, does not have
             print(f"{name}: {error}")  # noqa: T201 - read in the log of the build
-    from workload import vit
+    from workload.kernels import vit
     from workload.model import VIT_DIGITS, resolve
 
     with tempfile.TemporaryDirectory() as cache:

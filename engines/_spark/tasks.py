@@ -15,6 +15,19 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
+from engines._spark.cluster import CLUSTER, version_on
+from engines._spark.settings import (
+    DEFAULTS,
+    EVENTS,
+    FREEZE,
+    LOGGING,
+    SLOTS_SCRIPT,
+    home,
+    properties,
+    slots_script,
+    variables,
+)
+from engines._spark.worker import call, call_and_freeze, for_driver, partition, run_node
 from engines.cluster import Cluster, head_of, refuse_other_versions, wait_for_workers
 from engines.environment import (
     Framework,
@@ -38,19 +51,6 @@ from engines.interface import (
     Resources,
     Setting,
 )
-from engines.spark_cluster import CLUSTER, version_on
-from engines.spark_settings import (
-    DEFAULTS,
-    EVENTS,
-    FREEZE,
-    LOGGING,
-    SLOTS_SCRIPT,
-    home,
-    properties,
-    slots_script,
-    variables,
-)
-from engines.spark_worker import call, call_and_freeze, for_driver, partition, run_node
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 5

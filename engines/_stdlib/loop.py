@@ -11,13 +11,13 @@ from typing_extensions import override
 
 from engines.environment import budget, thread_environment
 from engines.errors import CpusRejectedError
-from engines.interface import Capability, Engine, Graph, Input, Output, Resources, Setting
+from engines.interface import SERIAL, Capability, Engine, Graph, Input, Output, Resources, Setting
 
 
 class SerialEngine(Engine):
     """A loop."""
 
-    name: ClassVar[str] = "serial"
+    name: ClassVar[str] = SERIAL
     summary: ClassVar[str] = "a loop in one process"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.STREAMS, Capability.AWAITS, Capability.GRAPHS}

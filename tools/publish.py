@@ -1,6 +1,6 @@
 """Puts a run into docs/example, and its numbers into the tables of README.md.
 
-    python -m tests.published results/RUN
+    python -m tools.publish results/RUN
 
 A run of all experiments goes to docs/example/all, with the table of the other questions.
 """

@@ -1,0 +1,1 @@
+"""What tasks compute, a module each."""
