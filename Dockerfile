@@ -1,4 +1,4 @@
-# One image for every node of every cluster, and for the comparison itself.
+# One image serves every node of every cluster and the comparison itself.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS build
@@ -6,22 +6,23 @@ WORKDIR /build
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY pyproject.toml requirements.lock README.md LICENSE ./
-# With a folder "wheels" beside this file nothing is fetched (the licence: something has to match).
+# With a folder "wheels" next to this file, nothing is downloaded.  LICENSE is copied as well because
+# COPY fails if no source exists.
 COPY LICENSE wheel[s] /wheels/
 RUN if ls /wheels/*.whl >/dev/null 2>&1; then \
       printf '[global]\nno-index = true\nfind-links = /wheels\n' >/etc/pip.conf; \
     fi
-# The CPU build of torch has a version of its own; the plain one brings gigabytes of CUDA.
+# The CPU build of torch has its own version; the plain version installs gigabytes of CUDA.
 RUN --mount=type=cache,target=/root/.cache/pip \
     torch=$(grep '^torch==' requirements.lock) \
     && { pip install --quiet "$torch+cpu" \
          || pip install --quiet "$torch+cpu" --extra-index-url https://download.pytorch.org/whl/cpu; }
-# The packages of the lock, of them only those that running needs.
+# Install only those locked packages that are needed at run time.
 RUN --mount=type=cache,target=/root/.cache/pip \
     mkdir compare deploy engines workload \
     && pip install --quiet --constraint requirements.lock '.[ray,dask,spark]' \
     && pip uninstall --quiet --yes engine-compare
-# Only what nothing here imports: tests, headers, build tools, Ray for Java and for games.
+# Remove only what nothing here imports: tests, headers, build tools, Ray for Java and RLlib.
 RUN cd /opt/venv/lib/python3*/site-packages \
     && rm -rf torch/test torch/include torch/share torch/lib/*.a ray/jars ray/rllib \
        pyspark/examples pyspark/data pip pip-* \
@@ -30,8 +31,8 @@ RUN cd /opt/venv/lib/python3*/site-packages \
        ! -name timm_wrapper -exec rm -rf {} + \
     && find . -depth -type d \( -name tests -o -name test \) -exec rm -rf {} +
 COPY . .
-# The root is read-only when it runs, so bytecode is made now: of the daemons all, of the other
-# packages what is imported.
+# The root is read-only at run time, so bytecode is compiled now: all of the daemons' packages, and
+# the imported modules of the other packages.
 RUN python -m venv /opt/pip && /opt/pip/bin/pip --python /opt/venv/bin/python install --quiet --no-deps . \
     && cd /tmp && python -m deploy.warm_bytecode \
     && cd /opt/venv/lib/python3*/site-packages \
@@ -45,7 +46,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
       apt-get update -qq && apt-get install -y -qq --no-install-recommends \
         iproute2 openjdk-17-jre-headless >/dev/null; \
     fi
-# Spark needs an entry in /etc/passwd.  Volumes take their owner from the folders made here.
+# Spark needs an entry in /etc/passwd.  Volumes get their owner from the folders created here.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin compare \
     && install -d -o compare -g compare -m 0700 /run/compare \
     && install -d -o compare -g compare /data /results /calls

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the virtual environment with all that the comparison and its tests need, Java included.
+# Creates the virtual environment with all that the comparison and its tests need, including Java.
 #
 #   ./install.sh .venv        (`make compare` and `make test` call it)
 set -euo pipefail
@@ -9,7 +9,7 @@ venv=$1
 say() { printf 'install: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# apt-get as root or through sudo without a password; fails where neither is possible.
+# Runs apt-get as root or through sudo without a password; fails if neither is possible.
 apt_install() {
   command -v apt-get >/dev/null || return 1
   local sudo=()
@@ -52,7 +52,7 @@ rm -rf "$venv"
 pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
 torch=$(grep '^torch==' requirements.lock)
 say 'installing torch (the CPU build where there is one) and the other packages, some minutes'
-# The CPU build has a version of its own; the plain one brings gigabytes of CUDA on Linux.
+# The CPU build has its own version; on Linux the plain version installs gigabytes of CUDA.
 "${pip[@]}" "$torch+cpu" 2>/dev/null \
   || "${pip[@]}" "$torch+cpu" --extra-index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
   || { say 'no CPU build of torch can be reached: taking the default build'; "${pip[@]}" "$torch"; }

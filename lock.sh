@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Writes requirements.lock anew from pyproject.toml: run it to move to newer versions, then test.
+# Regenerates requirements.lock from pyproject.toml: run it to move to newer versions, then test.
 set -euo pipefail
 cd "$(dirname "$0")"
 venv=$(mktemp -d)
 trap 'rm -rf "$venv"' EXIT
 python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --upgrade 'pip>=25.1'
-# The version whose CPU build install.sh looks for; without the pin pip takes the newest CUDA build.
+# Pin the version whose CPU build install.sh looks for; otherwise pip takes the newest CUDA build.
 "$venv/bin/pip" install --quiet "${TORCH:-torch==2.13.0}"
 "$venv/bin/pip" install --quiet '.[ray,dask,spark]' --group dev
 {

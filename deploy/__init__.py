@@ -1,1 +1,1 @@
-"""What starts clusters of several hosts, and what tells that they are up."""
+"""Starts clusters of several hosts and checks that they are up."""

@@ -1,8 +1,8 @@
-"""Exit code 0 when this host's daemon is alive: what a container's health check runs.
+"""Health check of a container: exits with code 0 if this host's daemon is alive.
 
     python -m deploy.healthcheck
 
-Imports next to nothing, since it runs beside what is measured.
+It imports very little, because it runs while the cluster is measured.
 """
 
 import sys

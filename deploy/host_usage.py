@@ -1,6 +1,7 @@
-"""What a host has spent so far: CPU time, memory, bytes over the network.  From its control group.
+"""Resource usage of a host so far: CPU time and memory of its control group, network bytes.
 
-Every node serves it to the others of its network, since a program can read only its own.
+Every node serves its usage to the others of its network, because a program can read only that of
+its own host.
 """
 
 import functools
@@ -24,23 +25,23 @@ _TIMEOUT_S = 5.0
 
 
 class Spending(BaseModel):
-    """Of one host, since it was started."""
+    """Usage of one host since it was started."""
 
     host: str
     boot_id: str
-    """Of the kernel: hosts with the same one have the same clock."""
+    """Boot ID of the operating-system kernel; hosts with the same ID have the same clock."""
     cpu_s: float | None
     memory_bytes: int | None
-    """Now; without what the kernel keeps of files."""
+    """Current usage, without the kernel's file cache."""
     most_memory_bytes: int | None
-    """So far; with what the kernel keeps of files."""
+    """Peak usage so far, with the kernel's file cache."""
     received_bytes: int
     sent_bytes: int
     versions: dict[str, str]
 
 
 def own() -> Spending:
-    """Of this host."""
+    """Usage of this host."""
     received, sent = _network()
     return Spending(
         host=socket.gethostname(),
@@ -55,7 +56,7 @@ def own() -> Spending:
 
 
 def of(host: str, port: int = PORT) -> Spending | None:
-    """Of another host; ``None`` where it does not tell."""
+    """Usage of another host, or ``None`` if it cannot be read."""
     try:
         with urllib.request.urlopen(f"http://{host}:{port}/", timeout=_TIMEOUT_S) as answer:
             return Spending.model_validate_json(answer.read())
@@ -65,7 +66,7 @@ def of(host: str, port: int = PORT) -> Spending | None:
 
 @contextmanager
 def served(alive: str, port: int = PORT) -> Iterator[None]:
-    """Answer every request with ``own``; below /alive with what the daemon's own page says."""
+    """Answer every request with ``own``; answer /alive with the state of the daemon's page."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -80,7 +81,7 @@ def served(alive: str, port: int = PORT) -> Iterator[None]:
 
         @override
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing: it is asked often."""
+            """Log nothing, because requests are frequent."""
 
     with ThreadingHTTPServer(("", port), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -99,7 +100,7 @@ def _asked(page: str) -> tuple[int, bytes]:
 
 
 def _network() -> tuple[int, int]:
-    """Bytes received and sent, over all that is not loopback."""
+    """Bytes received and sent over all interfaces except loopback."""
     received = sent = 0
     for line in Path("/proc/net/dev").read_text().splitlines()[2:]:
         name, _, numbers = line.partition(":")
@@ -118,14 +119,14 @@ def _cpu_s() -> float | None:
 
 
 def _memory(*names: str) -> int | None:
-    """The first of these lines, in version 1 of control groups and in version 2."""
+    """The first of these values, for control groups version 1 and 2, plus shared memory."""
     pairs = _pairs("memory/memory.stat") or _pairs("memory.stat")
     shared = pairs.get("total_shmem", pairs.get("shmem", 0))
     return next((pairs[name] + shared for name in names if name in pairs), None)
 
 
 _GROUP = Path("/sys/fs/cgroup")
-"""In a container, its own."""
+"""In a container, this is the control group of the container."""
 
 
 def _number(*names: str) -> int | None:
@@ -147,12 +148,14 @@ def _pairs(name: str) -> dict[str, int]:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     adapters = [load_engine(name) for name in engine_names()]
-    needed = [one.distribution for adapter in adapters for one in adapter.requirements]
+    needed = [
+        requirement.distribution for adapter in adapters for requirement in adapter.requirements
+    ]
     for name in (*needed, "torch"):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

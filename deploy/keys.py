@@ -1,9 +1,9 @@
-"""Makes what the nodes of a cluster, and those who may use it, know of each other.
+"""Creates the credentials that the nodes and the users of a cluster share.
 
     python -m deploy.keys FOLDER
 
-A token for Ray, a key and a certificate for Dask, a secret for Spark.  Files that are there are
-kept, so that it can run before every start.
+These are a token for Ray, a key and a certificate for Dask, and a secret for Spark.  Existing files
+are kept, so that this can run before every start.
 """
 
 import os
@@ -24,11 +24,11 @@ spark.ui.reverseProxy true
 
 
 def environment(folder: str) -> dict[str, str]:
-    """The variables by which the frameworks find the files."""
+    """The environment variables that tell the frameworks where the files are."""
     certificate, key = f"{folder}/{_DASK_CERTIFICATE}", f"{folder}/{_DASK_KEY}"
     tls = "DASK_DISTRIBUTED__COMM__TLS__"
     return {
-        # The mode is said everywhere: Ray guesses it, on each node in another way.
+        # Set the mode on every node: otherwise Ray guesses it, differently on each node.
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": f"{folder}/{_RAY}",
         "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME": "tls",
@@ -41,7 +41,7 @@ def environment(folder: str) -> dict[str, str]:
 
 
 def make(folder: Path) -> None:
-    """Write what is missing in the folder, for its owner alone."""
+    """Write the files that are missing in the folder, readable by its owner only."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _RAY).exists():
         _write(folder / _RAY, secrets.token_hex(32))
@@ -56,7 +56,7 @@ def make(folder: Path) -> None:
 
 
 def _certificate() -> tuple[str, str]:
-    """One that is its own authority: whoever has it is a node or a user of this cluster."""
+    """A self-signed certificate: everyone who has it is a node or a user of this cluster."""
     from distributed.security import Security
 
     pair = Security.temporary()
@@ -64,7 +64,7 @@ def _certificate() -> tuple[str, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and never readable by others."""
+    """Write the whole file or nothing, and never let others read it."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:

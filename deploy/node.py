@@ -1,10 +1,11 @@
-"""Starts one daemon of a cluster and tells what its host spends.
+"""Starts one daemon of a cluster and serves the resource usage of its host.
 
     python -m deploy.node ROLE [--head ADDRESS]
 
-ROLE is that of a head or a worker in some engine's ``Cluster``, such as ``ray-head``.  Size and
-form come from the environment: ``NODE_CORES``, ``NODE_THREADS``, ``NODE_SMALLEST_SHARE``,
-``NODE_CONFIG``, ``NODE_HOST``.  Credentials do, too: see ``deploy.keys``.
+ROLE is that of a head or a worker in an engine's ``Cluster``, such as ``ray-head``.  Environment
+variables give the size and configuration of the node: ``NODE_CORES``, ``NODE_THREADS``,
+``NODE_SMALLEST_SHARE``, ``NODE_CONFIG``, ``NODE_HOST``.  They also give the credentials; see
+``deploy.keys``.
 """
 
 import os
@@ -25,20 +26,20 @@ from engines.registry import clusters
 
 
 def daemon(role: str, node: Node, head: str | None, folder: Path) -> Daemon:
-    """What runs in that role.
+    """The daemon of that role.
 
     Raises:
-        ValueError: there is no such role, or a worker is not told its head.
+        ValueError: the role does not exist, or a worker has no head address.
     """
-    found = clusters().values()
-    for cluster in found:
+    known = clusters().values()
+    for cluster in known:
         if role == cluster.head_role:
             return cluster.head(node, cluster.port, cluster.page)
         if role == cluster.worker_role:
             if head is None:
                 raise ValueError(f"{role} needs --head ADDRESS")
             return cluster.worker(node, head, cluster.worker_page, folder)
-    roles = ", ".join(f"{one.head_role}, {one.worker_role}" for one in found)
+    roles = ", ".join(f"{cluster.head_role}, {cluster.worker_role}" for cluster in known)
     raise ValueError(f"no role called {role!r}; known: {roles}")
 
 
@@ -54,8 +55,8 @@ def node_of(variables: dict[str, str]) -> Node:
 
 
 def run(role: str, head: str | None = None) -> None:
-    """Run the daemon until it ends or this process is told to; exit with its code."""
-    # Short, since Unix sockets are made below it.
+    """Run the daemon until it ends or is stopped by a signal; exit with its code."""
+    # The path is short, because Unix sockets are created below it.
     with tempfile.TemporaryDirectory(prefix="ec-", ignore_cleanup_errors=True) as folder:
         try:
             started = daemon(role, node_of(dict(os.environ)), head, Path(folder))

@@ -1,8 +1,8 @@
-"""Waits until all nodes of a cluster are in, says how to use and to stop it, and stays.
+"""Waits until all nodes have joined a cluster, prints how to use and stop it, and keeps running.
 
     python -m deploy.wait_ready ENGINE --nodes 2
 
-Of an engine that spans no hosts there is nothing to wait for.
+For an engine that does not span hosts, there is nothing to wait for.
 """
 
 import json
@@ -18,12 +18,12 @@ import typer
 from engines.cluster import Cluster
 from engines.registry import clusters
 
-READY = Path("/tmp/ready")  # noqa: S108 - of this container alone; its health check looks for it
+READY = Path("/tmp/ready")  # noqa: S108 - private to this container; its health check looks for it
 _TIMEOUT_S = 5.0
 
 
 def nodes_up(cluster: Cluster) -> int:
-    """How many nodes can take tasks now; 0 while the head does not answer."""
+    """Number of nodes that can accept tasks now; 0 if the head does not answer."""
     page = f"http://{cluster.head_role}:{cluster.page}{cluster.nodes_path}"
     request = urllib.request.Request(page)
     if cluster.token_variable is not None:
@@ -38,9 +38,9 @@ def nodes_up(cluster: Cluster) -> int:
 
 def wait(
     name: Annotated[str, typer.Argument(metavar="ENGINE")],
-    nodes: Annotated[int, typer.Option(min=1, help="How many are expected.")] = 2,
+    nodes: Annotated[int, typer.Option(min=1, help="Number of nodes to wait for.")] = 2,
 ) -> None:
-    """Wait, say it, and stay until told to stop."""
+    """Wait until the cluster is ready, print how to use it, and run until stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cluster = clusters().get(name)
@@ -55,18 +55,18 @@ def wait(
         READY.touch()
         signal.pause()
     except KeyboardInterrupt:
-        typer.echo(f"{name}: what was started with it runs on; stop it with docker compose down")
+        typer.echo(f"{name}: the other containers keep running; stop them with docker compose down")
 
 
 def _wait_for(name: str, cluster: Cluster, nodes: int) -> None:
     last = -1
-    while (found := nodes_up(cluster)) < nodes:
-        if found != last:
-            typer.echo(f"{name}: {found} of {nodes} nodes")
-            last = found
+    while (joined := nodes_up(cluster)) < nodes:
+        if joined != last:
+            typer.echo(f"{name}: {joined} of {nodes} nodes")
+            last = joined
         time.sleep(0.5)
     typer.echo(
-        f"{name}: all {nodes} nodes are in.\n"
+        f"{name}: all {nodes} nodes have joined.\n"
         f"  inside the network  {cluster.address()}\n"
         f"  dashboard           http://127.0.0.1:{os.environ['DASHBOARD_PORT']}\n"
         f"  measure             docker compose run --rm compare --engines {name}\n"

@@ -1,4 +1,4 @@
-"""Imports what nodes and drivers import, so that their bytecode is in the image.
+"""Imports the modules that nodes and drivers import, so that the image has their bytecode.
 
 python -m deploy.warm_bytecode
 """
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 _MODULES = (
-    *("compare.cli", "compare.command", "compare.session", "deploy.node", "deploy.wait_ready"),
+    *("compare.cli", "compare.commands", "compare.run.session", "deploy.node", "deploy.wait_ready"),
     *(
         "ray",
         "ray.scripts.scripts",
@@ -22,12 +22,12 @@ _MODULES = (
 
 
 def main() -> None:
-    """Import them, and load a model as a worker does."""
+    """Import the modules, and load a model as a worker does."""
     for name in _MODULES:
         try:
             importlib.import_module(name)
-        except ImportError as error:  # a part that this version, or this build, does not have
-            print(f"{name}: {error}")  # noqa: T201 - read in the log of the build
+        except ImportError as error:  # a module that this version or build does not have
+            print(f"{name}: {error}")  # noqa: T201 - shown in the build log
     from workload.kernels import vit
     from workload.model import VIT_DIGITS, resolve
 

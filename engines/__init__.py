@@ -1,1 +1,1 @@
-"""How tasks are spread: one adapter per engine behind one interface.  Knows no workload."""
+"""The engine adapters, all behind one interface.  This package knows no workload."""

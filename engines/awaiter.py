@@ -1,4 +1,4 @@
-"""For the frameworks with actors: one that runs all its calls as coroutines of one event loop."""
+"""An actor class for frameworks with actors: its calls run as coroutines on one event loop."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,8 +6,8 @@ from engines.interface import Input, Output
 
 
 class Awaiter:
-    """Awaits coroutine functions."""
+    """An actor that awaits coroutine functions."""
 
     async def call(self, function: Callable[[Input], Awaitable[Output]], value: Input) -> Output:
-        """One task."""
+        """Run one task."""
         return await function(value)

@@ -1,4 +1,4 @@
-"""What a cluster of several hosts is made of: one head, and workers that are alike."""
+"""Describes a cluster of several hosts: one head and identical workers."""
 
 import socket
 import time
@@ -16,18 +16,18 @@ _JOIN_TIMEOUT_S = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What a host gives to the tasks of a cluster; equal for every engine of a comparison."""
+    """Resources that a host gives to a cluster's tasks; equal for all engines of a comparison."""
 
     cores: int
     threads_per_worker: int = 1
     smallest_share: float = 1.0
     config: Config = Config.TUNED
     host: str | None = None
-    """Name or address that the node listens on and is reached by.  ``None``: its host's."""
+    """Name or address that the node listens on and others connect to.  ``None``: the host name."""
 
     @property
     def resources(self) -> Resources:
-        """The node as an engine of its own would see it."""
+        """The same resources in the form that a single-host engine takes."""
         return Resources(
             workers=self.cores,
             threads_per_worker=self.threads_per_worker,
@@ -37,65 +37,65 @@ class Node:
 
     @property
     def name(self) -> str:
-        """What other nodes reach it by."""
+        """The name or address that other nodes connect to."""
         return self.host or socket.gethostname()
 
     @property
     def interface(self) -> str:
-        """What its servers bind to."""
+        """The address that the node's servers bind to."""
         return LOOPBACK if self.host == LOOPBACK else "0.0.0.0"  # noqa: S104 - see docs/security.md
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """A process to start, and to leave alone."""
+    """A long-running process of a node: its command, environment and health page."""
 
     command: tuple[str, ...]
     settings: tuple[Setting, ...]
-    """Environment variables beside those that hold credentials."""
+    """Environment variables in addition to those that hold credentials."""
     alive: str
-    """A page that answers while it is."""
+    """URL that answers as long as the daemon is alive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """How an engine spans hosts: what starts its head and its workers, and what tells of them."""
+    """How an engine spans hosts: how to start its head and workers, and how to count its nodes."""
 
     head_role: str
-    """Also the service in ``docker-compose.yml``, and so the host's name in its network."""
+    """Also the service name in ``docker-compose.yml``, hence the host name in its network."""
     worker_role: str
     scheme: str
-    """What an address begins with."""
+    """Prefix of an address, such as ``tls://``."""
     port: int
     page: int
     """Port of the dashboard."""
     worker_page: int
     head: Callable[[Node, int, int], Daemon]
-    """Of a node and the ports of both."""
+    """Describes the head for a node, the port of the head and the port of the dashboard."""
     worker: Callable[[Node, str, int, Path], Daemon]
-    """Of a node, the address of the head, the port of the page, and a folder of its own."""
+    """Describes a worker for a node, the head's address, its page's port and a private folder."""
     nodes_path: str
-    """Of the dashboard: JSON that tells of the nodes."""
+    """Path of the dashboard that returns JSON about the nodes."""
     nodes: Callable[[Mapping[str, Any]], int]
-    """How many nodes that JSON tells of, without the head."""
+    """Counts the nodes in that JSON, without the head."""
     token_variable: str | None = None
-    """Names the file with what the dashboard asks for."""
+    """Environment variable with the path of the token file that the dashboard requires."""
 
     def address(self, host: str | None = None, port: int | None = None) -> str:
-        """Of a head, in the framework's own form; by default of the one in containers."""
+        """Address of a head in the framework's own form; by default that of the head container."""
         return f"{self.scheme}{host or self.head_role}:{port or self.port}"
 
 
 def head_of(address: str) -> str:
-    """The host in an address of any framework's form."""
+    """Extract the host from an address in any framework's form."""
     return address.rpartition("://")[2].rpartition(":")[0]
 
 
 def refuse_other_versions(who: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> None:
-    """Compare what a node has of each package with what this program has of it.
+    """Compare the package versions of a node with those of this program.
 
     Raises:
-        EngineStartError: they are not the same; of Python, not the same minor version.
+        EngineStartError: a version differs; for Python, only the minor version must match.
     """
     for name, there in theirs.items():
         here = ours.get(name, "none")
@@ -107,26 +107,27 @@ def refuse_other_versions(who: str, theirs: Mapping[str, str], ours: Mapping[str
 
 
 def _compared(name: str, version: str) -> str:
-    # Code that is sent is byte code, which only its own minor version of Python runs.
+    # Functions are sent as bytecode, which only the same minor version of Python can run.
     return ".".join(version.split(".")[:2]) if name == "python" else version
 
 
 def wait_for_workers(engine: Engine, resources: Resources) -> None:
-    """Until a cluster has as many workers as the comparison is planned for.
+    """Wait until a cluster has as many workers as the comparison is planned for.
 
     Raises:
-        EngineStartError: it has other than that many, also after a while.
+        EngineStartError: the number of workers still differs after the time limit.
     """
     for _ in range(_JOIN_TIMEOUT_S * 10):
-        if (found := engine.workers()) == resources.workers:
+        if (joined := engine.workers()) == resources.workers:
             return
         time.sleep(0.1)
-    if not found:
+    if not joined:
         raise EngineStartError(
             f"{engine.name}: the cluster at {resources.cluster} has no workers for this program: "
-            "start some, or see what else they are busy with"
+            "start some, or check whether other programs use them"
         )
     raise EngineStartError(
-        f"{engine.name}: the cluster at {resources.cluster} has {found} workers, and the "
-        f"comparison is planned for {resources.workers}: say --workers {found}, or start others"
+        f"{engine.name}: the cluster at {resources.cluster} has {joined} workers, but the "
+        f"comparison is planned for {resources.workers}: use --workers {joined}, or change "
+        "the cluster"
     )

@@ -1,5 +1,7 @@
-"""What every adapter does to the process it lives in before it starts its framework: set the
-thread and allocator budget, forget what the environment says about clusters, make a private folder.
+"""Process set-up that every adapter does before it starts its framework.
+
+An adapter sets the thread and allocator budget, removes environment variables about other clusters
+and creates a private folder.
 """
 
 import ast
@@ -17,33 +19,34 @@ from typing import Any, TypeAlias
 from engines.interface import Config, Resources, Setting
 
 Framework: TypeAlias = Any
-"""An object of a framework: its types are known only once it has been imported."""
+"""An object of a framework.  Its type is known only after the framework was imported."""
 
 FOLDER = "{folder}"
-"""Stands for the private folder in the value of a setting, so that reports can be compared."""
+"""Placeholder for the private folder in a setting's value, so that reports can be compared."""
 PYTHON = "{python}"
-"""Stands for the running interpreter, likewise."""
+"""Placeholder for the path of the running interpreter, for the same reason."""
 
 
 def thread_environment(resources: Resources) -> dict[str, str]:
-    """The variables that give every engine's workers the same threads and, tuned, allocator.
+    """Environment variables that give every engine's workers the same native threads.
 
-    They work when they are set before the process starts (allocator) or before numpy and torch
-    are imported (threads), so whoever starts a session sets them; an adapter sets them again.
+    In the tuned configuration they also set the allocator.  They take effect only if they are set
+    before the process starts (allocator) or before numpy and torch are imported (threads), so the
+    code that starts a session sets them; an adapter sets them again.
     """
     return {setting.name: setting.value for setting in budget(resources)}
 
 
 def budget(resources: Resources) -> tuple[Setting, ...]:
-    """``thread_environment`` with reasons, to be part of every engine's settings."""
+    """The variables of ``thread_environment`` with reasons; part of every engine's settings."""
     threads = str(resources.threads_per_worker)
-    reason = "every worker gets the same native threads; left alone, each would take all cores"
+    reason = "every worker gets the same native threads; by default each would use all cores"
     settings = [
         Setting(name=name, value=threads, reason=reason)
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     ]
     if resources.config is Config.TUNED:
-        reason = "large tensors are reused, not mapped and unmapped for every operation"
+        reason = "memory for large tensors is reused, not mapped and unmapped for every operation"
         settings += [
             Setting(name="MALLOC_TRIM_THRESHOLD_", value="-1", reason=reason),
             Setting(name="MALLOC_MMAP_THRESHOLD_", value=str(2**30), reason=reason),
@@ -52,52 +55,52 @@ def budget(resources: Resources) -> tuple[Setting, ...]:
 
 
 def forget(*prefixes: str) -> None:
-    """Remove the variables that begin so: what they say is about some other cluster."""
+    """Remove environment variables with these prefixes, because they describe other clusters."""
     for name in list(os.environ):
         if name.startswith(prefixes):
             del os.environ[name]
 
 
 def export(settings: Iterable[Setting], folder: Path) -> None:
-    """Put settings into the environment, where this process's children find them."""
+    """Put settings into the environment, so that child processes inherit them."""
     os.environ.update({setting.name: filled(setting.value, folder) for setting in settings})
 
 
 def arguments(settings: Iterable[Setting], folder: Path) -> dict[str, Any]:
-    """Settings whose values are Python literals, as keyword arguments."""
+    """Convert settings whose values are Python literals to keyword arguments."""
     return {s.name: ast.literal_eval(filled(s.value, folder)) for s in settings}
 
 
 def filled(value: str, folder: Path) -> str:
-    """The value with what its placeholders stand for."""
+    """Replace the placeholders in a value."""
     return value.replace(FOLDER, str(folder)).replace(PYTHON, sys.executable)
 
 
 def share_import_path() -> None:
-    """Let workers import what this process can: not every framework hands on ``sys.path``."""
+    """Let workers import what this process can; not every framework passes on ``sys.path``."""
     os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder for all that an engine writes, gone with it.
+    """A temporary folder for everything that an engine writes; it is removed on exit.
 
-    Its path is short, since sockets below it must stay under the 107 characters of ``AF_UNIX``.
+    Its path is short, because socket paths below it must fit the 107 characters of ``AF_UNIX``.
     """
     folder = Path(tempfile.mkdtemp(prefix="ec-"))
     try:
         yield folder
     finally:
-        # Daemons that are on their way out may still write.
+        # Daemons that are shutting down may still write.
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def end_with_parent() -> None:
-    """Let this process, started by ``multiprocessing``, end when its parent does, however it does.
+    """End this process, started by ``multiprocessing``, when its parent ends for any reason.
 
-    A worker in the middle of a task does not otherwise notice.  The kernel's own signal for this
-    (``PR_SET_PDEATHSIG``) comes when the parent's *thread* ends: it would kill workers that a pool
-    has just replaced, with the pool's lock in their hands.
+    Without this, a worker in the middle of a task does not notice.  The signal of Linux for this
+    purpose (``PR_SET_PDEATHSIG``) is sent when the parent's *thread* ends: it would kill workers
+    that a pool has just started as replacements, while they hold the pool's lock.
     """
     parent = multiprocessing.parent_process()
 

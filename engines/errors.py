@@ -1,11 +1,11 @@
-"""What can go wrong with an engine.  Every message names the thing, the cause and the next step.
+"""Errors of engines.  Every message names the object, the cause and the next step.
 
 EngineError
 ├── UnknownEngineError      no engine has that name
 ├── EngineMissingError      its package, or Java, is not installed
-├── EngineStartError        it did not come up
-├── CpusRejectedError       it refuses a task that asks for this share of a core
-└── WorkerLostError         a worker died and the engine does not finish without it
+├── EngineStartError        it did not start
+├── CpusRejectedError       it rejects a task that requests this share of a core
+└── WorkerLostError         a worker died and the engine cannot finish the run
 """
 
 
@@ -14,20 +14,20 @@ class EngineError(Exception):
 
 
 class UnknownEngineError(EngineError):
-    """No engine of that name is registered."""
+    """No engine with that name is registered."""
 
 
 class EngineMissingError(EngineError):
-    """Something that the engine needs is not installed; the message says how to get it."""
+    """Something that the engine needs is not installed; the message says how to install it."""
 
 
 class EngineStartError(EngineError):
-    """The engine did not come up with the resources asked for."""
+    """The engine did not start with the requested resources."""
 
 
 class CpusRejectedError(EngineError):
-    """The engine refuses the share of a core that a task asks for; carries the engine's words."""
+    """The engine rejects the share of a core that a task requests; has the engine's message."""
 
 
 class WorkerLostError(EngineError):
-    """A worker died in mid-run and the engine cannot finish without it."""
+    """A worker died during a run and the engine cannot finish the run."""

@@ -1,4 +1,4 @@
-"""The one interface that every engine is used through.  No clock, no retry, no workload."""
+"""The common interface of all engines.  It has no clock, no retry and no workload."""
 
 import enum
 from abc import ABC, abstractmethod
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from engines.cluster import Cluster
 
 CEILING = "ceiling"
-"""Name of the engine-free ceiling: the same kernel calls in plain processes.  Not registered."""
+"""Name of the ceiling: the same kernel calls in plain processes, no engine.  Not registered."""
 SERIAL = "serial"
-"""Name of the serial engine: its outputs are the correct ones."""
+"""Name of the serial engine.  Its outputs are the reference for correctness."""
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
 
 
 class Capability(enum.Enum):
-    """What some engines can do and some cannot.  The value is the sentence the report prints.
+    """Features that not every engine has.  The value is the sentence that the report prints.
 
-    The contract tests check claims and omissions: an engine that claims one must keep it, and one
-    that does not claim it must be seen not to have it.
+    The contract tests check claims and omissions: they must show that an engine has every
+    capability that it claims, and that it lacks every one that it does not claim.
     """
 
     PARALLEL = "runs tasks at the same time"
@@ -38,40 +38,40 @@ class Capability(enum.Enum):
 
 
 class Config(enum.StrEnum):
-    """How an engine is set up.  Both give it the same workers and native threads."""
+    """How an engine is configured.  Both values give it the same workers and native threads."""
 
     SHIPPED = "shipped"
-    """As its maintainers ship it: only what makes it private and sizes it is set."""
+    """The maintainers' defaults, except for settings that isolate the engine and set its size."""
     TUNED = "tuned"
-    """With the settings that its experts would use for this job, each with its reason."""
+    """The settings that experts of the engine would use for this job, each with its reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What an engine gets; equal for all engines in a comparison."""
+    """The resources of an engine; equal for all engines in a comparison."""
 
     workers: int
-    """Tasks of one core that may run at once."""
+    """Number of one-core tasks that may run at the same time."""
     threads_per_worker: int
     """Native threads (OpenMP, BLAS) that each worker may use."""
     smallest_share: float = 1.0
-    """The smallest ``cpus`` that a task will ask for: an engine that must set aside threads or
-    processes for small shares learns here how many."""
+    """The smallest ``cpus`` that a task will request.  It determines how many threads or processes
+    an engine must reserve for small shares."""
     config: Config = Config.TUNED
     traced: bool = False
-    """The engine keeps its own record of who ran what when; see ``Engine.own_trace``."""
+    """Whether the engine records which worker ran which task when; see ``Engine.own_trace``."""
     cluster: str | None = None
-    """Address, in the framework's own form, of a cluster that runs already and has so many workers
-    in all.  ``None``: a private one on this host."""
+    """Address, in the framework's own form, of a running cluster with this number of workers in
+    total.  ``None``: a private cluster on this host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSpan:
-    """One thing that the engine itself says it did."""
+    """One activity that the engine itself recorded."""
 
     name: str
     worker: str
-    """In the engine's own words."""
+    """Name of the worker as the engine reports it."""
     start_s: float
     """``time.time()`` of the host."""
     end_s: float
@@ -79,7 +79,7 @@ class OwnSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting that is not the engine's default, and why it was made."""
+    """One setting that differs from the engine's default, and the reason for it."""
 
     name: str
     value: str
@@ -88,7 +88,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """A distribution that the engine needs, checked without importing it."""
+    """A distribution that the engine needs.  The check does not import it."""
 
     distribution: str
     module: str
@@ -96,53 +96,53 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node(Generic[Input]):
-    """A task that needs the results of others."""
+    """A task of a graph, which may need the results of others."""
 
     value: Input
     needs: tuple[int, ...]
-    """Places in the layer before; empty in the first."""
+    """Positions of the needed tasks in the previous layer; empty in the first layer."""
 
 
 Graph: TypeAlias = Sequence[Sequence[Node[Input]]]
-"""Layers of tasks.  A task is numbered by its place in all layers, one after the other."""
+"""Layers of tasks.  A task's number is its position in the concatenation of all layers."""
 
 
 class Engine(ABC):
-    """One framework, up and running with fixed resources.  Never reads a clock, never retries.
+    """One framework, running with fixed resources.  It never reads a clock and never retries.
 
-    One process opens one engine once: Ray cannot be opened twice, Spark's ``getOrCreate`` hands
-    out the session that is open already.  An adapter may therefore change ``os.environ`` in
-    ``open``, and must import its framework there and nowhere else: listing the engines must not
-    cost an import of each.
+    A process opens one engine, and only once: Ray cannot be opened twice, and Spark's
+    ``getOrCreate`` returns the session that is already open.  An adapter may therefore change
+    ``os.environ`` in ``open``.  It must not import its framework before ``open``, so that listing
+    the engines does not import all frameworks.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    """What it is, in a few words, for ``python -m compare engines``."""
+    """A short description for ``python -m compare engines``."""
     capabilities: ClassVar[frozenset[Capability]]
     requirements: ClassVar[tuple[Requirement, ...]] = ()
     extra: ClassVar[str | None] = None
     """The extra of this project that installs the requirements: ``pip install '.[extra]'``."""
     needs_java: ClassVar[bool] = False
     fixed_s: ClassVar[float] = 0.02
-    """About how long a run takes beside its tasks; the estimate of a comparison's duration alone
-    depends on it."""
+    """Approximate time that a run takes in addition to its tasks.  Only the estimate of a
+    comparison's duration depends on it."""
     cluster: ClassVar["Cluster | None"] = None
-    """How it spans hosts; of engines with ``Capability.SPANS_HOSTS``, and of no others."""
+    """How the engine spans hosts; set if and only if it has ``Capability.SPANS_HOSTS``."""
 
     @classmethod
     @abstractmethod
     def open(cls, resources: Resources) -> AbstractContextManager[Self]:
-        """Start a private cluster on this host; enter once every worker can take a task.
+        """Start a private cluster on this host; enter when every worker can accept a task.
 
-        Private whatever the environment says: a cluster that runs already is neither joined nor
-        disturbed.  On exit, also by an exception, the engine is told to stop.
+        The cluster is private regardless of the environment: a running cluster is neither joined
+        nor disturbed.  On exit, also after an exception, the engine is asked to stop.
 
-        With ``resources.cluster``, join that one, with the credentials that the framework finds in
-        the environment, and leave it on exit.
+        With ``resources.cluster``, join that cluster with the credentials that the framework finds
+        in the environment, and leave it on exit.
 
         Raises:
-            EngineStartError: it did not come up, or cannot be joined.
+            EngineStartError: the cluster did not start, or cannot be joined.
         """
 
     @abstractmethod
@@ -156,50 +156,50 @@ class Engine(ABC):
     ) -> Iterator[tuple[int, Output]]:
         """Yield ``(i, function(inputs[i]))`` once for each i, as tasks finish.
 
-        One task per input, all submitted at once; not merged, batched or cached, equal inputs
-        included.  Each asks for ``cpus`` cores where the engine can express that.  ``function``
-        is importable on the workers and does not raise.
+        Each input is one task.  All tasks are submitted at once; they are not merged, batched or
+        cached, even if inputs are equal.  Each task requests ``cpus`` cores if the engine can
+        express that.  ``function`` must be importable on the workers and must not raise.
 
-        With ``slots`` a task asks for that much of a resource called *slot*, of which there is
-        one for each worker, and for as little of a core as the engine can express; ``cpus`` is
-        then ignored.
+        With ``slots``, a task requests that amount of a resource called *slot* and as small a
+        share of a core as the engine can express; ``cpus`` is then ignored.  There is one slot for
+        each worker.
 
-        May be called again, from another thread, while results are still being taken: tasks of
-        all calls then share the workers.
+        ``run`` may be called again from another thread while results of an earlier call are still
+        being read; the tasks of all calls then share the workers.
 
         Raises:
-            CpusRejectedError: the engine refuses ``cpus``, or ``slots``.
+            CpusRejectedError: the engine rejects ``cpus`` or ``slots``.
             WorkerLostError: a worker died and the engine does not recover.
         """
 
     def run_one_by_one(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
-        """``run`` by a call of the framework for each task, none of which waits for a result.
+        """Like ``run``, but with one framework call per task; no call waits for a result.
 
-        Only of engines with ``Capability.BULK``: the others have no other way.
+        Only for engines with ``Capability.BULK``; the others have no other way to submit tasks.
         """
         raise NotImplementedError
 
     def run_async(
         self, function: Callable[[Input], Awaitable[Output]], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
-        """``run`` of a coroutine function: a task that waits keeps no other from running.
+        """Like ``run``, but for a coroutine function: a waiting task does not block the others.
 
-        Only of engines with ``Capability.AWAITS``.
+        Only for engines with ``Capability.AWAITS``.
         """
         raise NotImplementedError
 
     def run_graph(
         self, function: Callable[[Input, tuple[Output, ...]], Output], graph: Graph[Input]
     ) -> Iterator[tuple[int, Output]]:
-        """Yield ``(i, output)`` once for each task of the graph, at the latest at its end.
+        """Yield ``(i, output)`` once for each task of the graph, at the latest when the graph ends.
 
-        A task is ``function(value, outputs of the tasks that it needs, in that order)``, and
-        starts no earlier than those have ended.  Outputs go from worker to worker as the framework
-        sends them; the driver has no part in it.
+        A task calls ``function(value, outputs of the tasks that it needs, in that order)``.  It
+        starts only after those tasks have ended.  The framework sends outputs from worker to
+        worker; the driver does not take part.
 
-        Only of engines with ``Capability.GRAPHS``.
+        Only for engines with ``Capability.GRAPHS``.
 
         Raises:
             WorkerLostError: a worker died and the engine does not recover.
@@ -207,16 +207,16 @@ class Engine(ABC):
         raise NotImplementedError
 
     def own_trace(self) -> tuple[OwnSpan, ...]:
-        """What the engine itself recorded of the tasks so far.
+        """The spans that the engine itself has recorded so far.
 
-        Only of engines with ``Capability.TRACES``, opened with ``Resources.traced``.
+        Only for engines with ``Capability.TRACES`` that were opened with ``Resources.traced``.
         """
         raise NotImplementedError
 
     @abstractmethod
     def workers(self) -> int:
-        """How many workers the framework itself says it has."""
+        """Number of workers that the framework itself reports."""
 
     @abstractmethod
     def settings(self) -> tuple[Setting, ...]:
-        """Every setting made that is not a default, for the report."""
+        """All settings that differ from the defaults, for the report."""

@@ -1,4 +1,4 @@
-"""Which engines there are and whether they can run here.  Imports no framework."""
+"""Lists the engines and checks whether they can run here.  Imports no framework."""
 
 import difflib
 import functools
@@ -39,7 +39,7 @@ def engine_names() -> tuple[str, ...]:
 
 
 def load_engine(name: str) -> type[Engine]:
-    """The adapter called ``name``.  Works, and is cheap, also where its framework is missing.
+    """Load the adapter called ``name``.  Works, and is cheap, even without its framework.
 
     Raises:
         UnknownEngineError: no engine has that name.
@@ -55,16 +55,18 @@ def load_engine(name: str) -> type[Engine]:
 
 
 def clusters() -> dict[str, Cluster]:
-    """How those engines that span hosts do so, by engine."""
+    """The ``Cluster`` of every engine that spans hosts, by engine name."""
     adapters = {name: load_engine(name) for name in engine_names()}
-    return {name: one.cluster for name, one in adapters.items() if one.cluster is not None}
+    return {
+        name: adapter.cluster for name, adapter in adapters.items() if adapter.cluster is not None
+    }
 
 
 def require(adapter: type[Engine]) -> None:
-    """Check that what the engine needs is installed.
+    """Check that everything the engine needs is installed.
 
     Raises:
-        EngineMissingError: something is not; names it and says how to get it.
+        EngineMissingError: something is missing; the message says what and how to install it.
     """
     for requirement in adapter.requirements:
         if importlib.util.find_spec(requirement.module) is None:
@@ -78,15 +80,15 @@ def require(adapter: type[Engine]) -> None:
                 f"which is not installed: {how}"
             )
     if adapter.needs_java and (java := java_version()) < OLDEST_JAVA:
-        found = f"found {java}" if java else "found none on PATH or in JAVA_HOME"
+        detected = f"found {java}" if java else "found none on PATH or in JAVA_HOME"
         raise EngineMissingError(
-            f"engine {adapter.name!r} needs Java {OLDEST_JAVA} or newer, {found}: "
+            f"engine {adapter.name!r} needs Java {OLDEST_JAVA} or newer, {detected}: "
             "apt-get install openjdk-17-jre-headless"
         )
 
 
 def installed_version(adapter: type[Engine]) -> str | None:
-    """Version of the engine's first requirement; ``None`` when it needs none or lacks it."""
+    """Version of the engine's first requirement; ``None`` if it has none or it is missing."""
     for requirement in adapter.requirements:
         try:
             return importlib.metadata.version(requirement.distribution)
@@ -96,10 +98,10 @@ def installed_version(adapter: type[Engine]) -> str | None:
 
 
 def java_version() -> int:
-    """Major version of the Java that Spark would start; 0 without one."""
-    # "17.0.15" since Java 9, "1.8.0_402" before.
-    found = re.search(r'version "(?:1\.)?(\d+)', java_text() or "")
-    return int(found.group(1)) if found else 0
+    """Major version of the Java that Spark would start; 0 if there is none."""
+    # Java 9 and later print a version like "17.0.15", older ones like "1.8.0_402".
+    match = re.search(r'version "(?:1\.)?(\d+)', java_text() or "")
+    return int(match.group(1)) if match else 0
 
 
 @functools.cache
@@ -109,5 +111,5 @@ def java_text() -> str | None:
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or not os.access(java, os.X_OK):
         return None
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    return next((line for line in told.splitlines() if "version" in line), None)
+    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    return next((line for line in output.splitlines() if "version" in line), None)

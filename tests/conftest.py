@@ -1,4 +1,4 @@
-"""Which engines the contract tests run over."""
+"""Chooses the engines, and the places, that the contract tests run on."""
 
 from itertools import chain
 
@@ -16,20 +16,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="NAMES",
-        help="run the engines' contract for these only, and fail where one is not installed",
+        help="test only these engines, and fail if one of them is not installed",
     )
     parser.addoption(
         "--on",
         action="append",
         default=[],
         choices=[HERE, DAEMONS, CONTAINERS],
-        help="where the engines run: in the tests' own processes, on daemons of this host, or on "
+        help="where the engines run: in the processes of the tests, on daemons of this host, or on "
         "the containers of docker-compose.yml  [default: here and daemons]",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "placed(*where): where the engines run; else everywhere")
+    config.addinivalue_line(
+        "markers", "placed(*where): run the test only in these places; without it, in all"
+    )
 
 
 def pytest_sessionfinish() -> None:
@@ -37,7 +39,7 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes ``engine_name`` runs once for each engine and each place for engines."""
+    """Run each test that takes ``engine_name`` once for each engine and each place."""
     if "engine_name" not in metafunc.fixturenames:
         return
     chosen = metafunc.config.getoption("--engines")
@@ -53,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for name in asked or engine_names()
             if place == HERE or name in clusters()
         ],
-        # The tests of one cluster of containers follow each other.
+        # Run all tests of one container cluster in a row, because only one is up at a time.
         scope="module" if places == [CONTAINERS] else None,
     )
 

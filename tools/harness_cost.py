@@ -22,12 +22,13 @@ from functools import cache, partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from compare.bench import Bench
-from compare.experiments.images import image_tasks
-from compare.intervals import geometric_mean
-from compare.plan import Request, make_plan
-from compare.prepare import cache_folder
-from compare.records import CEILING, Case, Plan, Workload
+from compare.analysis.intervals import geometric_mean
+from compare.measure.bench import Bench
+from compare.measure.image_tasks import image_tasks
+from compare.options import Options, PresetName
+from compare.plan.resolve import cache_folder
+from compare.plan.schedule import Request, make_plan
+from compare.records.plan import CEILING, Case, Plan, Workload
 from engines._stdlib.ceiling import Ceiling
 from engines.environment import thread_environment
 from engines.interface import Config, Engine, Resources
@@ -180,17 +181,16 @@ def _plan(name: str, images: int, chunk: int, resources: Resources) -> Plan:
         chunk=chunk,
         random_weights=True,
     )
-    request = Request(
-        engines=() if name == CEILING else (name,),
-        experiments=("throughput",),
-        preset="quick",
-        blocks=1,
-        workers=resources.workers,
-        threads_per_worker=1,
-        config=Config.TUNED,
-        seed=0,
+    return make_plan(
+        Request(
+            run_id="harness-cost",
+            options=Options(preset=PresetName.QUICK, blocks=1),
+            engines=() if name == CEILING else (name,),
+            experiments=("throughput",),
+            workers=resources.workers,
+            workload=workload,
+        )
     )
-    return make_plan(request, "harness-cost", workload, {})
 
 
 def _no_op_count(by_hand: Program) -> int:
@@ -233,6 +233,7 @@ def _report(
 
 
 def main() -> None:
+    """Parse the arguments, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--engines", default=",".join(_BY_HAND))
     parser.add_argument("--pairs", type=int, default=5)

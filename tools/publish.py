@@ -14,8 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from compare.records import CEILING, SERIAL, Row, Scalar
-from compare.wording import bare, interval
+from compare.formatting import bare, interval
+from compare.observations.series import Row
+from compare.records.plan import CEILING, SERIAL, Scalar
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -1,1 +1,1 @@
-"""What is computed: the kernels that every engine runs unchanged.  Imports no engine."""
+"""The workloads: kernels that every engine runs unchanged.  Imports no engine."""

@@ -1,17 +1,18 @@
-"""A ViT in bfloat16 as a processor with instructions for it likes it.  CPU only.
+"""A ViT in bfloat16, optimized for processors with bfloat16 instructions.  CPU only.
 
-Three things that transformers and torch do in each call, and that a program which serves such a
-model for long would not:
+It avoids three things that transformers and torch do in each call, and that a program which serves
+such a model for a long time would not do:
 
-- a processor multiplies bfloat16 weights in an order of its own, into which ``nn.Linear`` brings
-  them each time; oneDNN can do so once, as torch's compiler has it done
-  (``torch/_inductor/mkldnn_lowerings.py``);
-- the activation reads and writes the largest of all tensors once more; oneDNN computes it on the
-  products while they are in a register;
-- attention is converted to float32 and back around the softmax, though torch's softmax of bfloat16
-  adds up in float32 anyway.
+- A processor multiplies bfloat16 weights in its own layout, and ``nn.Linear`` converts them to this
+  layout each time.  oneDNN can convert them once, as torch's compiler makes it do
+  (``torch/_inductor/mkldnn_lowerings.py``).
+- The activation reads and writes the largest of all tensors once more.  oneDNN can compute it on
+  the products while they are in a register.
+- Attention is converted to float32 and back around the softmax, although torch's softmax of
+  bfloat16 accumulates in float32 anyway.
 
-The same mathematics, rounded at other places: logits differ in the last bits of bfloat16.
+The mathematics is the same, but values are rounded at other places: logits differ in the last bits
+of bfloat16.
 """
 
 from typing import Any
@@ -23,23 +24,24 @@ from transformers.models.vit.modeling_vit import ViTMLP
 from typing_extensions import override
 
 ATTENTION = "engine_compare_bfloat16"
-"""``attn_implementation`` to load the model with."""
+"""Value of ``attn_implementation`` to load the model with."""
 
 _ONEDNN = torch.ops.mkldnn
 _ROWS = 2048
-"""About how many rows (images × patches) a call has; oneDNN chooses the order for it."""
+"""Approximate number of rows (images × patches) in a call; oneDNN chooses the layout for it."""
 
 
 def processor_has_bfloat16() -> bool:
-    """Whether oneDNN multiplies bfloat16 with instructions made for it."""
+    """Whether oneDNN multiplies bfloat16 with dedicated processor instructions."""
     supported: bool = _ONEDNN._is_mkldnn_bf16_supported()  # noqa: SLF001 - has no public name
     return supported
 
 
 def pack(model: nn.Module) -> None:
-    """Pack every ``nn.Linear`` in place, and a GELU into the layer before it, where that is of use.
+    """Pack every ``nn.Linear`` in place, and fuse a GELU into the layer before it.
 
-    The model is in bfloat16, and for inference alone.
+    The model must be in bfloat16 and can then be used for inference only.  On a processor without
+    bfloat16 instructions the model stays as it is, because packing would not help.
     """
     if not processor_has_bfloat16():
         return
@@ -54,7 +56,7 @@ def pack(model: nn.Module) -> None:
 
 
 class _PackedLinear(nn.Module):
-    """``nn.Linear`` and what follows it, for inference in bfloat16."""
+    """``nn.Linear`` and the activation that follows it, for inference in bfloat16."""
 
     def __init__(self, layer: nn.Linear, then: str) -> None:
         super().__init__()
@@ -81,9 +83,9 @@ def _attention(
     scaling: float | None = None,
     **_rest: object,
 ) -> tuple[torch.Tensor, None]:
-    """Of an encoder of images: no mask, no dropout.  (B, heads, patches, width) each."""
+    """Attention of an image encoder: no mask, no dropout.  Inputs: (B, heads, patches, width)."""
     if attention_mask is not None:
-        raise NotImplementedError("attention with a mask")
+        raise NotImplementedError("attention with a mask is not supported")
     batch, heads, patches, width = query.shape
     query, key, value = (x.reshape(batch * heads, patches, width) for x in (query, key, value))
     scores = torch.bmm(query, key.transpose(1, 2))  # (B·heads, patches, patches)

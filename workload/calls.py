@@ -1,8 +1,8 @@
-"""How often a process called a kernel for each case, kept where it outlives the process.
+"""Counts kernel calls by process and case, and keeps the counts after a process has ended.
 
-An engine may run a task again whose worker died: then the process that knows of the first call can
-no longer tell.  So each process keeps its counts in memory that it shares with a file, if a folder
-for these is named in the environment; a count costs no system call.
+An engine may rerun a task whose worker died.  The process that counted the first call can then no
+longer report it.  Each process therefore keeps its counts in a memory-mapped file if the
+environment names a folder for these files; counting costs no system call.
 """
 
 import functools
@@ -19,22 +19,22 @@ from pathlib import Path
 from typing import TypeAlias
 
 FOLDER = "ENGINE_COMPARE_CALLS"
-"""The variable that names the folder."""
+"""The environment variable that names the folder."""
 _PLACES = 64
-"""Cases that a process keeps; a new one takes the place of the oldest."""
+"""Number of cases that a process keeps; a new case replaces the oldest one."""
 
 _Cells: TypeAlias = "memoryview[int] | array[int]"
-"""For each place the key of a case and its count, eight bytes each."""
+"""For each kept case its key and its count, eight bytes each."""
 
 _lock = threading.Lock()
 _calls: dict[str, int] = {}
 _cell_of: dict[str, int] = {}
 _cells: list[_Cells] = []
-"""One, once there is a first case."""
+"""Empty before the first case is counted; then it has one element."""
 
 
 def count(case: str) -> int:
-    """Number of this call of a case in this process: 1 for the first, 2 for the second, ...."""
+    """Count a call of a case in this process; return its number, which is 1 for the first."""
     with _lock:
         number = _calls[case] = _calls.get(case, 0) + 1
         cell = _cell_of.get(case)
@@ -46,16 +46,17 @@ def count(case: str) -> int:
 
 @functools.cache
 def worker(pid: int) -> str:
-    """Names a process."""
+    """Name of a process: ``host:pid``."""
     # Cached by pid: a forked worker inherits the cache of its parent.
     return f"{socket.gethostname()}:{pid}"
 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Let all processes that are started meanwhile keep their counts in a folder.
+    """Let all processes that start within this context keep their counts in a temporary folder.
 
-    One that the environment names already is shared with the workers of a cluster, and stays.
+    If the environment already names a folder, that folder is used and not removed: it is shared
+    with the workers of a cluster.
     """
     if FOLDER in os.environ:
         yield
@@ -69,18 +70,18 @@ def kept() -> Iterator[None]:
 
 
 def counted(cases: Iterable[str]) -> dict[str, int]:
-    """Calls for these cases by each process that kept its counts, those that ended included."""
+    """Calls for these cases by each process that kept its counts, including ended processes."""
     folder = os.environ.get(FOLDER)
     if folder is None:
         return {}
     keys = set(map(_key, cases))
-    found = {}
+    calls_of = {}
     for path in Path(folder).iterdir():
         cells = array("Q", path.read_bytes())
         calls = sum(n for key, n in zip(cells[::2], cells[1::2], strict=True) if key in keys)
         if calls:
-            found[path.name] = calls
-    return found
+            calls_of[path.name] = calls
+    return calls_of
 
 
 def _new_cell(case: str) -> int:
@@ -96,7 +97,7 @@ def _new_cell(case: str) -> int:
 
 
 def _opened() -> _Cells:
-    """The file of this process, as long as it lives; memory of its own where there is none."""
+    """The memory-mapped file of this process; private memory if there is no file."""
     size = 16 * _PLACES
     folder = os.environ.get(FOLDER)
     try:
@@ -105,7 +106,7 @@ def _opened() -> _Cells:
                 file.truncate(size)
                 return memoryview(mmap.mmap(file.fileno(), size)).cast("Q")
     except OSError:
-        pass  # a worker on another host has no such folder; its reports tell its counts
+        pass  # a worker on another host has no such folder; its reports have its counts
     return array("Q", bytes(size))
 
 

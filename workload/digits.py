@@ -1,7 +1,7 @@
 """Scikit-learn's handwritten digits, and which of them the model has never seen.
 
-The one place that says so: the training script takes the first part, the images that are
-classified come from the second.
+Only this module defines the split: the training script uses the first part, and the images to
+classify come from the second.
 """
 
 from typing import NamedTuple
@@ -10,25 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 HELD_OUT = 360
-"""A fifth of the 1797 digits, every class with its share."""
+"""One fifth of the 1797 digits, with every class in proportion."""
 
 
 class Digits(NamedTuple):
-    """Pictures of digits and what they show."""
+    """Images of digits and their labels."""
 
     images: npt.NDArray[np.uint8]
-    """Shape ``(count, 8, 8)``, ink is bright."""
+    """Shape ``(count, 8, 8)``; ink is bright."""
     labels: npt.NDArray[np.int64]
-    """Shape ``(count,)``, 0 … 9, in no particular order."""
+    """Shape ``(count,)``; values 0 … 9 in no particular order."""
 
 
 def split() -> tuple[Digits, Digits]:
-    """The digits to train on and the ``HELD_OUT`` others; the same ones every time."""
+    """The training digits and the ``HELD_OUT`` others; the split is always the same."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     data = load_digits()
-    # Stored as 0 … 16, the number of dark pixels in a square of 4 by 4 of the scan.
+    # Stored values are 0 … 16: the number of dark pixels in a 4 by 4 square of the scan.
     images = np.rint(data.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8)
     train, held_out, train_labels, held_out_labels = train_test_split(
         images, data.target, test_size=HELD_OUT, stratify=data.target, random_state=0

@@ -1,10 +1,11 @@
-"""What can go wrong before a workload runs.  Every message names the thing, the cause and the
-next step, in one sentence.
+"""Errors that occur before a workload runs.
+
+Every message names the object, the cause and the next step, in one sentence.
 
     WorkloadError
-    ├── ModelError              the model cannot be had, or is not one that can be loaded here
-    └── ImagesError             the images cannot be had
-        └── BrokenImageError    one file is no image, or a broken one
+    ├── ModelError              the model is not available, or cannot be loaded here
+    └── ImagesError             the images are not available
+        └── BrokenImageError    a file is not an image, or is damaged
 """
 
 
@@ -13,11 +14,11 @@ class WorkloadError(Exception):
 
 
 class ModelError(WorkloadError):
-    """There is no such model, or it lacks something that is needed to run it."""
+    """The model does not exist, or lacks something that is needed to run it."""
 
 
 class ImagesError(WorkloadError):
-    """There is no such folder, or no image in it, or not as many as were asked for."""
+    """The folder does not exist, has no image, or has fewer images than requested."""
 
 
 class BrokenImageError(ImagesError):

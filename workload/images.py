@@ -1,6 +1,6 @@
-"""The images to classify: the built-in ones, those of a folder, and how a file becomes pixels.
+"""The images to classify: the built-in ones, those of a folder, and how to decode a file.
 
-Only paths leave this module for a worker, which decodes the files itself.
+Workers get only paths from this module and decode the files themselves.
 """
 
 import functools
@@ -22,7 +22,7 @@ from workload.errors import BrokenImageError, ImagesError
 
 _FORMATS = ("JPEG", "PNG")
 _PHOTOGRAPH_SIZE = (500, 375)
-"""Width and height; the usual size of a photograph in ImageNet."""
+"""Width and height in pixels; the usual size of a photograph in ImageNet."""
 _JPEG_QUALITY = 90
 _PHOTOGRAPHS = (
     "astronaut.png",
@@ -33,41 +33,41 @@ _PHOTOGRAPHS = (
     "retina.jpg",
     "rocket.jpg",
 )
-"""The colour photographs inside scikit-image's wheel; it would download the others."""
+"""The colour photographs inside scikit-image's wheel; all others would be downloaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedImages:
-    """What is in a folder of images."""
+    """The contents of a folder of images."""
 
     good: tuple[str, ...]
-    """Absolute paths of the images, each of which was decoded; sorted by path."""
+    """Absolute paths of the images, sorted.  Each image was decoded successfully."""
     skipped: tuple[str, ...]
-    """``"path in the folder: reason"`` for each file that is no image, or a broken one."""
+    """``"path in the folder: reason"`` for each file that is not an image or is damaged."""
 
 
 def decode(file: str | bytes) -> Image.Image:
-    """The JPEG or PNG at a path, or in bytes, as upright RGB, whatever mode it is stored in.
+    """Decode the JPEG or PNG at a path or in bytes to upright RGB, from any stored mode.
 
     Raises:
-        BrokenImageError: it is no such image, or a broken one; names the file.
+        BrokenImageError: it is not such an image, or is damaged; the message names the file.
     """
     try:
         with Image.open(
             io.BytesIO(file) if isinstance(file, bytes) else file, formats=_FORMATS
         ) as image:
             return _upright_rgb(image)
-    # A broken file makes Pillow raise nearly anything, from SyntaxError to struct.error.
+    # For a damaged file Pillow may raise almost any error, from SyntaxError to struct.error.
     except Exception as error:
         name = f"an image of {len(file)} bytes" if isinstance(file, bytes) else file
         raise BrokenImageError(name, _reason(error)) from error
 
 
 def scan(folder: Path) -> ScannedImages:
-    """All images in ``folder`` and the folders in it; hidden files are passed over.
+    """Find all images in ``folder`` and its subfolders; skip hidden files.
 
     Raises:
-        ImagesError: there is no such folder, or no image in it.
+        ImagesError: the folder does not exist or has no image.
     """
     if not folder.is_dir():
         raise ImagesError(f"there is no folder {folder} to take images from; check the path")
@@ -84,28 +84,28 @@ def scan(folder: Path) -> ScannedImages:
     skipped += [f"{_name(Path(error.filename), folder)}: {_reason(error)}" for error in unreadable]
     if not good:
         files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
-        found = f"{files}, none of them a JPEG or PNG image that can be read"
+        unusable = f"{files}, none of them a JPEG or PNG image that can be read"
         raise ImagesError(
-            f"folder {folder} holds {found if skipped else 'no files'}; "
+            f"folder {folder} holds {unusable if skipped else 'no files'}; "
             "put some JPEG or PNG images there, or give another folder"
         )
     return ScannedImages(good=tuple(good), skipped=tuple(skipped))
 
 
 def true_labels(paths: tuple[str, ...], labels: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The label of each image, where each lies in a folder that is called like one of ``labels``.
+    """The label of each image, if every image is in a folder with the name of one of ``labels``.
 
-    ``None`` when one does not, since then the folders mean something else.
+    ``None`` if any image is not, because the folders then mean something else.
     """
     folders = tuple(Path(path).parent.name for path in paths)
     return folders if set(folders) <= set(labels) else None
 
 
 def default_photographs(count: int, folder: Path) -> tuple[Path, ...]:
-    """``count`` JPEG photographs of 500 by 375, made in ``folder`` unless they are there.
+    """``count`` JPEG photographs of 500 by 375; those missing in ``folder`` are created.
 
-    Each is another part of a real photograph, at another scale.  Image ``i`` depends on ``i``
-    alone.
+    Each is a different part of a real photograph, at a different scale.  Image ``i`` depends only
+    on ``i``.
     """
     paths = tuple(folder / f"{index:04}.jpg" for index in range(count))
     for index, path in enumerate(paths):
@@ -116,15 +116,15 @@ def default_photographs(count: int, folder: Path) -> tuple[Path, ...]:
 def held_out_digits(count: int, folder: Path) -> tuple[Path, ...]:
     """``count`` handwritten digits that ``vit-digits`` was not trained on, with classes mixed.
 
-    PNG files of 8 by 8, each in a folder called like its label (``7/0012.png``), made in
-    ``folder`` unless they are there.
+    They are PNG files of 8 by 8, each in a folder with the name of its label (``7/0012.png``).
+    Those missing in ``folder`` are created.
 
     Raises:
-        ImagesError: there are not as many.
+        ImagesError: there are fewer than ``count``.
     """
     if count > HELD_OUT:
         raise ImagesError(
-            f"cannot give {count} digits, because the model was not trained on {HELD_OUT} only; "
+            f"cannot give {count} digits, because only {HELD_OUT} were held out from training; "
             f"ask for at most {HELD_OUT}"
         )
     _, digits = split()
@@ -139,10 +139,10 @@ def held_out_digits(count: int, folder: Path) -> tuple[Path, ...]:
 def _upright_rgb(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):
-        # 16-bit grey, which Pillow would clip to 255 rather than scale.
+        # 16-bit grey: Pillow would clip its values to 255 instead of scaling them.
         return Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8)).convert("RGB")
     if upright.has_transparency_data:
-        # On white, as a browser shows it: the colour of a transparent pixel is arbitrary.
+        # Use a white background, as browsers do: a transparent pixel has an arbitrary colour.
         rgba = upright.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return upright.convert("RGB")
@@ -157,20 +157,20 @@ def _reason(error: Exception) -> str:
 
 
 def _name(path: Path, folder: Path) -> str:
-    """The path in the folder, with what is not Unicode in it escaped."""
+    """The path relative to the folder, with bytes that are not Unicode escaped."""
     name = path.relative_to(folder.absolute()).as_posix()
     return name.encode(errors="backslashreplace").decode()
 
 
 def _files(folder: Path, unreadable: list[OSError]) -> Iterator[Path]:
-    """Every file below ``folder`` that is not hidden; linked folders too, but each one once.
+    """Every file below ``folder`` that is not hidden; linked folders are visited only once.
 
-    Folders that cannot be read are added to ``unreadable``.
+    The errors of folders that cannot be read are added to ``unreadable``.
     """
     seen = set()
     for parent, folders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
         real = os.path.realpath(parent)
-        if real in seen:  # a link to a folder above, or to one that was seen under another name
+        if real in seen:  # a link to a parent folder, or to one visited under another name
             folders.clear()
             continue
         seen.add(real)
@@ -179,28 +179,28 @@ def _files(folder: Path, unreadable: list[OSError]) -> Iterator[Path]:
 
 
 def _check(path: Path) -> None:
-    """Decode the image once, so that it cannot fail in the middle of a run."""
+    """Decode the image once, so that decoding cannot fail in the middle of a run."""
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise BrokenImageError(ascii(str(path)), "its name is not Unicode; rename it") from error
-    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+    if path.exists() and not path.is_file():  # opening a pipe would block forever
         raise BrokenImageError(str(path), "not a file")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about details of files that can be read nevertheless
+        warnings.simplefilter("ignore")  # details of files that Pillow can read anyway
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         decode(str(path))
 
 
 def _make_once(path: Path, make: Callable[[], Image.Image]) -> None:
-    """Write an image by a rename, so that a file that is there is whole, whoever else writes it."""
+    """Write an image through a rename: a file is then always complete, even with other writers."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     os.close(descriptor)
     try:
-        make().save(scratch, quality=_JPEG_QUALITY)  # which a PNG has no use for
+        make().save(scratch, quality=_JPEG_QUALITY)  # a PNG ignores the quality
         Path(scratch).chmod(0o644)
         Path(scratch).replace(path)
     finally:
@@ -208,7 +208,7 @@ def _make_once(path: Path, make: Callable[[], Image.Image]) -> None:
 
 
 def _photograph(index: int) -> Image.Image:
-    chance = random.Random(index)  # noqa: S311 - the same pictures everywhere, no secret
+    chance = random.Random(index)  # noqa: S311 - the same images everywhere, no secret
     with Image.open(_photograph_folder() / _PHOTOGRAPHS[index % len(_PHOTOGRAPHS)]) as source:
         photograph = source.convert("RGB")
     width, height = photograph.size
@@ -223,11 +223,11 @@ def _photograph(index: int) -> Image.Image:
         Image.Resampling.LANCZOS,
         box=(left, top, left + part_width, top + part_height),
     )
-    return ImageOps.mirror(part) if chance.random() < 0.5 else part  # noqa: PLR2004 - a coin
+    return ImageOps.mirror(part) if chance.random() < 0.5 else part  # noqa: PLR2004 - a coin toss
 
 
 def _photograph_folder() -> Path:
-    # Found without importing scikit-image, whose own loader looks for downloads.
+    # Do not import scikit-image, because its own loader looks for downloads.
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
         raise ImagesError(

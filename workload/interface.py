@@ -1,17 +1,17 @@
-"""What goes into a task and what comes out.  Nothing here computes, times or imports a library.
+"""The input and the output of a task.  Nothing here computes, measures time or imports a library.
 
 Both are named tuples, not dataclasses: they cross a process boundary once per task, as plain tuples
-(``PackedTask``, ``PackedReport``), which are the cheapest thing to pickle.  So the harness weighs
-little on a no-op.
+(``PackedTask``, ``PackedReport``), which are the cheapest type to pickle.  The harness therefore
+adds little to the time of a no-op.
 """
 
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeAlias
 
 Kernel: TypeAlias = Callable[..., Any]
-"""Does the work of one task: payload in, output out.  May raise.
+"""Does the work of one task: it takes the payload and returns the output.  It may raise.
 
-Of a task that needs others it takes their outputs, too; it may be a coroutine function.
+If the task needs others, the kernel also takes their outputs.  It may be a coroutine function.
 """
 
 PackedTask: TypeAlias = tuple[str, tuple[Hashable, ...], str, Any]
@@ -23,12 +23,12 @@ PackedReport: TypeAlias = tuple[
 
 
 class Task(NamedTuple):
-    """One kernel call.  Small (paths and numbers), since moving data is not what is measured."""
+    """One kernel call.  It is small (paths and numbers), because data transfer is not measured."""
 
     workload: str
-    """The module in this package whose ``load`` makes the kernel."""
+    """Name of the module in ``workload.kernels`` whose ``load`` creates the kernel."""
     settings: tuple[Hashable, ...]
-    """Passed to ``load``; one kernel is kept in each process for each workload and settings."""
+    """Passed to ``load``.  Each process keeps one kernel for each workload and settings."""
     case: str
     """Kernel calls are counted per process under this name."""
     payload: Any
@@ -36,10 +36,11 @@ class Task(NamedTuple):
 
 
 class TaskReport(NamedTuple):
-    """What happened inside the worker.  A failure is a value: frameworks differ in what they keep
-    of an exception and in how often they retry one.
+    """What happened inside the worker.
 
-    Times are ``time.monotonic()`` of the worker, comparable between processes on one kernel only.
+    A failure is a value, because frameworks differ in what they keep of an exception and in how
+    often they retry.  Times are ``time.monotonic()`` of the worker; they are comparable only
+    between processes on the same operating-system kernel.
     """
 
     worker: str
@@ -49,14 +50,14 @@ class TaskReport(NamedTuple):
     call: int
     """1 for the first kernel call of this case in this process, 2 for the second, …"""
     set_up_s: float
-    """Time this task spent to make the kernel (load the model); 0.0 when it was there."""
+    """Time that this task spent creating the kernel (loading the model); 0.0 if it existed."""
     started_s: float
-    """When the kernel was called; after any set-up."""
+    """When the kernel was called, after any set-up."""
     ended_s: float
     threads: int | None
-    """Native threads that torch would use in this process; ``None`` where torch is not loaded."""
+    """Native threads that torch would use in this process; ``None`` if torch is not loaded."""
     niceness: int
     output: Any
     """``None`` after an error."""
     error: str | None
-    """The traceback, when the set-up or the kernel raised."""
+    """The traceback if the set-up or the kernel raised; otherwise ``None``."""

@@ -1,7 +1,7 @@
-"""From a model's name to a local folder that every worker can load, checked before the run.
+"""Finds and checks, before the run, the local folder of a model that every worker can load.
 
-A folder is in the format of the model hub: ``config.json``, weights, ``preprocessor_config.json``.
-Nothing is loaded here, and torch is imported only to make the weights of ``vit-base``.
+A folder has the format of the model hub: ``config.json``, weights, ``preprocessor_config.json``.
+No model is loaded here, and torch is imported only to create the weights of ``vit-base``.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from workload.errors import ModelError
 VIT_BASE = "vit-base"
 """The architecture of google/vit-base-patch16-224 with random weights; needs no download."""
 VIT_DIGITS = "vit-digits"
-"""A small ViT that reads handwritten digits; trained by ``workload.train_digits``."""
+"""A small ViT that recognizes handwritten digits; trained by ``workload.train_digits``."""
 BUILT_IN = (VIT_BASE, VIT_DIGITS)
 
 _CHOICES = f"{VIT_BASE}, {VIT_DIGITS}, a folder, or a hub name like google/vit-base-patch16-224"
@@ -32,32 +32,32 @@ _WEIGHTS = (
     "pytorch_model.bin.index.json",
 )
 _HUB_FILES = [_CONFIG, _PROCESSOR, "model*.safetensors*"]
-"""The hub holds the weights in up to four formats."""
+"""Files to download; the hub has the weights in up to four formats."""
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _HUB_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedModel:
-    """A model that is on this host."""
+    """A model that is available on this host."""
 
     folder: str
-    """Absolute."""
+    """Absolute path."""
     random_weights: bool
-    """Its labels mean nothing; only its speed does."""
+    """Whether the weights are random: the labels then mean nothing, only the speed does."""
     labels: tuple[str, ...]
-    """What it can answer, in the order of its classes."""
+    """All labels that it can return, in the order of its classes."""
 
 
 def resolve(model: str, cache: Path) -> ResolvedModel:
     """Find the model called ``model``: a built-in name, a folder or a name on the model hub.
 
-    What exists as a folder, or is spelled like a path, is a folder.  The weights of ``vit-base``
-    are made once and kept in ``cache``; downloads go to the hub's own cache, as in every other
-    program that uses it.
+    A name that exists as a folder, or is written like a path, is a folder.  The weights of
+    ``vit-base`` are created once and kept in ``cache``; downloads go to the hub's own cache, as in
+    every other program that uses the hub.
 
     Raises:
-        ModelError: there is no such model, or it is not a ViT that classifies images.
+        ModelError: the model does not exist, or is not a ViT that classifies images.
     """
     path = Path(model).expanduser()
     if model == VIT_BASE:
@@ -80,7 +80,7 @@ def resolve(model: str, cache: Path) -> ResolvedModel:
 
 
 def _labels(model: str, folder: Path) -> tuple[str, ...]:
-    """The labels of the model in ``folder``, once it is known to hold all that is needed."""
+    """Check that ``folder`` has everything that is needed, and return the labels of its model."""
     if not folder.is_dir():
         raise ModelError(f"model {model!r}: {folder} is not a folder; check the path")
     if not (folder / _CONFIG).is_file():
@@ -106,7 +106,7 @@ def _labels(model: str, folder: Path) -> tuple[str, ...]:
             "there with save_pretrained"
         )
     _check_weights(model, folder)
-    # Two nameless classes are what transformers takes a config without names for.
+    # For a config without names, transformers assumes two unnamed classes.
     names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
     return tuple(names[index] for index in sorted(names, key=int))
 
@@ -125,7 +125,7 @@ def _check_weights(model: str, folder: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     for path in sorted(folder.glob("model*.safetensors")):
-        # Opening reads the header and compares the sizes in it with the file's.
+        # Opening reads the header and compares the sizes in it with the size of the file.
         try:
             with safe_open(path, framework="numpy"):
                 pass
@@ -140,12 +140,12 @@ def _download(name: str) -> Path:
 
     unreachable: Exception | None = None
     try:
-        # Asked first because snapshot_download asks the same without a time limit.
+        # Ask first, because snapshot_download asks the same without a time limit.
         HfApi().model_info(name, timeout=_HUB_TIMEOUT_S)
-    except Exception as error:  # noqa: BLE001 - the client lets through what its HTTP library raises
+    except Exception as error:  # noqa: BLE001 - the client passes on any error of its HTTP library
         unreachable = error
     try:
-        # An earlier download serves as well when the hub cannot be reached.
+        # If the hub cannot be reached, use an earlier download.
         folder = snapshot_download(
             name, allow_patterns=_HUB_FILES, local_files_only=unreachable is not None
         )
@@ -160,7 +160,7 @@ def _download(name: str) -> Path:
 
 def _random_vit_base(cache: Path) -> Path:
     folder = cache / "vit-base-random-1"
-    if folder.is_dir():  # and complete, because it appears by a rename only
+    if folder.is_dir():  # it is complete, because only a rename creates it
         _let_others_read(folder)
         return folder
     cache.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ def _random_vit_base(cache: Path) -> Path:
 
 
 def _let_others_read(folder: Path) -> None:
-    """The nodes of a cluster may be other users; safetensors writes for the owner alone."""
+    """Cluster nodes may run as other users, but safetensors writes for the owner only."""
     for path in folder.iterdir():
         if path.stat().st_uid == os.geteuid():
             path.chmod(0o644)
@@ -197,10 +197,10 @@ def _save_random_vit(folder: Path) -> None:
     config = ViTConfig(
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
-        # Three times the default.  With 0.02 attention is nearly even, the class token hardly
-        # depends on the image, and most images get one label: comparing the labels of two engines
-        # would then prove nothing.  With this value and this seed the first 21 built-in photographs
-        # get 12 labels, the same in float32 and bfloat16.
+        # Three times the default of 0.02.  With 0.02 attention is nearly uniform, the class token
+        # hardly depends on the image, and most images get the same label: comparing the labels of
+        # two engines would then prove nothing.  With this value and this seed the first 21 built-in
+        # photographs get 12 different labels, the same in float32 and bfloat16.
         initializer_range=0.06,
     )
     with torch.random.fork_rng(devices=[]):

@@ -1,5 +1,6 @@
-"""The functions that every engine runs: one, and its forms for tasks that need others and for
-coroutines.  Knows no engine and no particular workload.
+"""The functions that every engine runs.  They know no engine and no particular workload.
+
+There is one for ordinary tasks, one for tasks that need others, and one for coroutines.
 """
 
 import importlib
@@ -22,9 +23,9 @@ def run_task(task: Task) -> TaskReport:
 
 
 def run_packed(task: PackedTask) -> PackedReport:
-    """``run_task`` as it crosses process boundaries: a plain tuple in, a plain tuple out."""
+    """Like ``run_task``, but with plain tuples, which are cheap to send between processes."""
     workload, settings, case, payload = task
-    # Before the work, so that a call that fails or is repeated is counted too.
+    # Count before the work, so that failed and repeated calls are counted too.
     call = calls.count(case)
     set_up_s = 0.0
     output = error = None
@@ -33,13 +34,13 @@ def run_packed(task: PackedTask) -> PackedReport:
         kernel, set_up_s = _kernel(workload, settings)
         started_s = time.monotonic()
         output = kernel(payload)
-    except Exception:  # noqa: BLE001 - whatever a kernel raises is its result
+    except Exception:  # noqa: BLE001 - any error of a kernel is its result
         error = traceback.format_exc()
     return _report(call, set_up_s, started_s, output, error)
 
 
 def run_packed_after(task: PackedTask, needed: tuple[PackedReport, ...]) -> PackedReport:
-    """``run_packed`` of a task that takes the outputs of others, too."""
+    """Like ``run_packed``, for a task that also takes the outputs of others."""
     workload, settings, case, payload = task
     call = calls.count(case)
     set_up_s = 0.0
@@ -55,7 +56,7 @@ def run_packed_after(task: PackedTask, needed: tuple[PackedReport, ...]) -> Pack
 
 
 async def run_packed_async(task: PackedTask) -> PackedReport:
-    """``run_packed`` of a kernel that is a coroutine function."""
+    """Like ``run_packed``, for a kernel that is a coroutine function."""
     workload, settings, case, payload = task
     call = calls.count(case)
     set_up_s = 0.0
@@ -93,11 +94,11 @@ _kernels: dict[tuple[str, tuple[Hashable, ...]], Kernel] = {}
 
 
 def _kernel(workload: str, settings: tuple[Hashable, ...]) -> tuple[Kernel, float]:
-    """The kernel of this process and the seconds it took to make now."""
+    """The kernel of this process, and the seconds that this call took to create it."""
     kernel = _kernels.get((workload, settings))
     if kernel is not None:
         return kernel, 0.0
-    # The engines whose workers are threads of one process must not load the model once a thread.
+    # If workers are threads of one process, they must not load the model once per thread.
     with _lock:
         started_s = time.monotonic()
         if (workload, settings) not in _kernels:

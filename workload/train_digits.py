@@ -1,8 +1,9 @@
-"""Make ``vit-digits`` anew: ``python -m workload.train_digits``.
+"""Train ``vit-digits`` again: ``python -m workload.train_digits``.
 
-A ViT in the model hub's own format, small enough to be kept with the code, trained on all of
-scikit-learn's handwritten digits but those that ``workload.digits`` holds out.  Seeded and on one
-thread: the same versions on the same kind of machine write the same bytes.
+The model is a ViT in the model hub's own format, small enough to be stored with the code.  It is
+trained on all of scikit-learn's handwritten digits except those that ``workload.digits`` holds out.
+Training is seeded and uses one thread: the same versions on the same kind of machine write the same
+bytes.
 """
 
 import argparse
@@ -24,14 +25,14 @@ _BATCH = 64
 _PEAK_LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 0.05
 _LARGEST_SHIFT = 4
-"""Pixels of the resized image: half a pixel of the scan."""
+"""In pixels of the resized image: half a pixel of the scan."""
 _SEED = 0
 
 
 def train(epochs: int, folder: Path) -> float:
     """Train from scratch, write the model to ``folder`` and return its held-out accuracy."""
     disable_progress_bar()
-    torch.set_num_threads(1)  # sums are then made in one order
+    torch.set_num_threads(1)  # so that the order of summation is fixed
     torch.use_deterministic_algorithms(mode=True)
     torch.manual_seed(_SEED)
     train_set, held_out = split()
@@ -54,7 +55,7 @@ def _config() -> ViTConfig:
         num_attention_heads=4,
         intermediate_size=128,
         hidden_dropout_prob=0.1,
-        initializer_range=0.1,  # 1 / sqrt(hidden_size), about; the default is for 768
+        initializer_range=0.1,  # about 1 / sqrt(hidden_size); the default is for 768
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
     )
@@ -63,7 +64,7 @@ def _config() -> ViTConfig:
 def _fit(
     model: ViTForImageClassification, pixels: torch.Tensor, labels: torch.Tensor, epochs: int
 ) -> None:
-    """AdamW with a warm-up and a cosine decay, on images that are shifted a little."""
+    """Train with AdamW, a warm-up and a cosine decay, on slightly shifted images."""
     batches = math.ceil(len(pixels) / _BATCH)
     steps = epochs * batches
     warm_up = steps // 10 + 1
@@ -87,9 +88,9 @@ def _fit(
 
 
 def _shifted(pixels: torch.Tensor) -> torch.Tensor:
-    """Each image moved by a random whole number of pixels; paper comes in at the edges."""
+    """Shift each image by a random whole number of pixels; fill the edges with paper colour."""
     size = pixels.shape[-1]
-    # -1 is paper, after normalization.
+    # -1 is the colour of paper after normalization.
     padded = torch.nn.functional.pad(pixels, [_LARGEST_SHIFT] * 4, value=-1.0)
     corners = torch.randint(0, 2 * _LARGEST_SHIFT + 1, (len(pixels), 2)).tolist()
     return torch.stack(
@@ -115,13 +116,13 @@ def _accuracy(
 
 
 def main() -> None:
-    """Train and say how good the model is."""
+    """Train the model and print its accuracy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     given = parser.parse_args()
     accuracy = train(given.epochs, given.folder)
-    print(f"{accuracy:.2%} of the held-out digits are read right")  # noqa: T201 - the result
+    print(f"{accuracy:.2%} of the held-out digits are classified correctly")  # noqa: T201 - the result
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench, refine
-from compare.experiments.base import Experiment, Pace
-from compare.experiments.sweep import Sweep, expected_sweep_s
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
-from engines.interface import Capability, Node
-from workload.interface import PackedReport, PackedTask
+from compare.experiments.experiment import Estimable, Experiment, Pace, Scope
+from compare.experiments.section import MS, Column, Columns, Section
+from compare.experiments.shared_metrics import metg_rows
+from compare.measure.bench import Bench
+from compare.measure.sweep import Sweep, expected_sweep_s
+from compare.observations.reader import Observations
+from compare.presets import Sizes
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan, refine
+from engines.interface import Capability
 from workload.kernels import pattern
-from workload.task import run_packed_after
 
 TREE, STENCIL = "tree", "stencil"
 _WIDTH_PER_WORKER = 4
@@ -21,6 +23,25 @@ _FEWEST_STEPS, _MOST_STEPS = 4, 250
 _FEWEST_LEAVES, _MOST_LEAVES = 32, 1024
 _GRAPH_FIXED = 2
 """How much more than other runs a graph takes beside its tasks; for the estimate."""
+POINT_S = Sizes(quick=0.1, standard=0.1, full=1.0)
+"""Seconds of each task size, as in ``overhead``."""
+
+_SECTION = Section(
+    title="Dependent tasks",
+    explanation="""Tasks that need the results of others (patterns of Task Bench, SC20): a *tree*
+that reduces pairs to one, and a *stencil*, in each step of which a task needs itself and its two
+neighbours of the step before.  Every task makes sure that it was given the results it needs.  METG
+as under Overhead: how long tasks must last for half, and for 90%, of the workers' time to be
+useful.  Spark runs a layer of the pattern as a stage, with a shuffle between two.  Lower is
+better.""",
+    table=Columns(
+        axes=(("pattern", "pattern"),),
+        columns=(
+            Column(metric="metg50", heading="METG(50%) (ms)", scale=MS),
+            Column(metric="metg90", heading="METG(90%) (ms)", scale=MS),
+        ),
+    ),
+)
 
 
 class Dependencies(Experiment):
@@ -28,11 +49,15 @@ class Dependencies(Experiment):
 
     name = "dependencies"
     with_ceiling = False
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
         return tuple(
-            Case(experiment=self.name, parameters={"pattern": kind, "point_s": preset.pattern_s})
+            Case(
+                experiment=self.name,
+                parameters={"pattern": kind, "point_s": POINT_S.of(scope.preset)},
+            )
             for kind in (TREE, STENCIL)
         )
 
@@ -41,7 +66,7 @@ class Dependencies(Experiment):
         return frozenset({Capability.GRAPHS})
 
     @override
-    def calibrated(self, case: Case) -> bool:
+    def sweeps(self, case: Case) -> bool:
         return True
 
     @override
@@ -54,6 +79,10 @@ class Dependencies(Experiment):
             return _run(bench, case, iterations, count)
 
         return Sweep(bench, case, batch).run()
+
+    @override
+    def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
+        return metg_rows(observations, engine, self.name)
 
 
 def _run(bench: Bench, case: Case, iterations: int, count: int) -> TaskRun:
@@ -68,10 +97,5 @@ def _run(bench: Bench, case: Case, iterations: int, count: int) -> TaskRun:
         steps = min(max(math.ceil(count / width), _FEWEST_STEPS), _MOST_STEPS)
         layers = pattern.stencil(label, width, steps, iterations)
     tasks = [task for layer in layers for task, _ in layer]
-
-    def send(packed: list[PackedTask]) -> Iterator[tuple[int, PackedReport]]:
-        rest = iter(packed)
-        graph = [[Node(value=next(rest), needs=needs) for _, needs in layer] for layer in layers]
-        return bench.engine.run_graph(run_packed_after, graph)
-
-    return bench.run(refine(case, iterations=iterations), tasks, spans=False, send=send)
+    needs = [[needed for _, needed in layer] for layer in layers]
+    return bench.run(refine(case, iterations=iterations), tasks, spans=False, needs=needs)

@@ -4,14 +4,40 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench
-from compare.experiments.base import Experiment, Pace
-from compare.experiments.images import image_tasks
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
+from compare.experiments.experiment import Experiment, Pace, Scope
+from compare.experiments.scaling import SOME_IMAGES
+from compare.experiments.section import Column, Columns, Curve, Section
+from compare.experiments.shared_metrics import THROUGHPUT, of_part
+from compare.measure.bench import Bench
+from compare.measure.image_tasks import image_tasks
+from compare.observations.metric import Metric
+from compare.observations.reader import Runs
+from compare.options import PresetName
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan
 from engines.interface import Capability
 
 _CHUNKS = (1, 2, 4, 8, 15, 30, 60)
+
+_SECTION = Section(
+    title="Images per task",
+    explanation="""The same images in tasks of other sizes.  A task is one batch of the model, so
+the ceiling, which has no engine, changes with the size as well: what an engine costs is its
+distance from the ceiling at the same size.  Higher is better.""",
+    table=Columns(
+        axes=(("chunk", "images per task"),),
+        columns=(Column(metric="throughput", heading="images/s"),),
+    ),
+    pictures=(
+        Curve(
+            name="granularity",
+            x="chunk",
+            metric="throughput",
+            x_label="images per task (log)",
+            y_label="images/s, higher is better",
+        ),
+    ),
+)
 
 
 class Granularity(Experiment):
@@ -20,19 +46,21 @@ class Granularity(Experiment):
     name = "granularity"
     classifies = True
     needs_images = True
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
-        if workload is None:
-            raise ValueError("granularity needs a workload")
-        most = len(workload.images)
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
+        most = len(scope.need_workload().images)
         return tuple(
             Case(
                 experiment=self.name,
-                parameters={"chunk": chunk, "images": _images(chunk, workers, preset, most)},
+                parameters={
+                    "chunk": chunk,
+                    "images": _images(chunk, scope.workers, scope.preset, most),
+                },
             )
             for chunk in _CHUNKS
-            if chunk * workers <= most or chunk == 1
+            if chunk * scope.workers <= most or chunk == 1
         )
 
     @override
@@ -50,8 +78,12 @@ class Granularity(Experiment):
         tasks = image_tasks(bench.plan, bench.label(), count=count, chunk=chunk)
         yield bench.run(case, tasks, items=count)
 
+    @override
+    def metrics(self, plan: Plan, case: Case) -> tuple[Metric[Runs], ...]:
+        return (of_part(THROUGHPUT),)
 
-def _images(chunk: int, workers: int, preset: Preset, most: int) -> int:
+
+def _images(chunk: int, workers: int, preset: PresetName, most: int) -> int:
     """As many full waves as the preset has images for, one at least."""
     wave = chunk * workers
-    return min(max(preset.some_images // wave, 1) * wave, most)
+    return min(max(SOME_IMAGES.of(preset) // wave, 1) * wave, most)

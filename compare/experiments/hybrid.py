@@ -8,12 +8,15 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench, refine
-from compare.experiments.base import Experiment, Opening, Pace
-from compare.experiments.images import image_tasks
-from compare.experiments.together import together
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
+from compare.experiments.experiment import Experiment, Opening, Pace, Scope
+from compare.experiments.scaling import SOME_IMAGES
+from compare.experiments.section import Column, Columns, Section
+from compare.measure.bench import Bench
+from compare.measure.image_tasks import image_tasks
+from compare.observations.metric import Better, Metric, metric
+from compare.observations.reader import Runs
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan, refine
 from engines.errors import EngineError
 from engines.interface import Capability
 from workload.kernels import sleep
@@ -30,6 +33,24 @@ _NAP_OF_IMAGES = 1.5
 core fewer is free for images; with this ratio and two cores that costs less than half the gain."""
 _WARM_UP_WAVES = 20
 
+_SECTION = Section(
+    title="Hybrid runs",
+    explanation="""Image tasks that ask for one core each, and four tasks that ask for 0.1 of a
+core each and sleep half as long again as the images take alone.  *Together* is from the first
+submission until the last result of both; the *gain* is the time of one after the other over it.
+An engine that plans with shares runs images beside the naps: on two cores the naps hold a part of
+one, so the other is left for images, and at best the gain is (1 + 1.5) / 1.75 = 1.43.  Every
+process has the model loaded before.""",
+    table=Columns(
+        columns=(
+            Column(metric="images_alone", heading="images alone (s)"),
+            Column(metric="naps_alone", heading="naps alone (s)"),
+            Column(metric="together", heading="together (s)"),
+            Column(metric="hybrid_gain", heading="gain (×)"),
+        )
+    ),
+)
+
 
 class Hybrid(Experiment):
     """One case, four runs: each kind alone, and both at once."""
@@ -37,12 +58,13 @@ class Hybrid(Experiment):
     name = "hybrid"
     needs_images = True
     with_ceiling = False
+    parts = PARTS
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
-        if workload is None:
-            raise ValueError("hybrid needs a workload")
-        count = min(max(preset.some_images, _WAVES * workers), len(workload.images))
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
+        wanted = max(SOME_IMAGES.of(scope.preset), _WAVES * scope.workers)
+        count = min(wanted, len(scope.need_workload().images))
         parameters = {"images": count, "chunk": 1, "naps": _NAPS, "cpus": _SHARE}
         return (Case(experiment=self.name, parameters=parameters),)
 
@@ -79,7 +101,16 @@ class Hybrid(Experiment):
 
         yield naps(NAPS)
         # The naps first: a queue of images would have all cores until its end.
-        yield from together(lambda: naps(NAPS_TOGETHER), lambda: images(IMAGES_TOGETHER))
+        yield from bench.together(lambda: naps(NAPS_TOGETHER), lambda: images(IMAGES_TOGETHER))
+
+    @override
+    def metrics(self, plan: Plan, case: Case) -> tuple[Metric[Runs], ...]:
+        return (
+            metric("images_alone", "s", Better.LOWER, lambda runs: runs[IMAGES].makespan_s),
+            metric("naps_alone", "s", Better.LOWER, lambda runs: runs[NAPS].makespan_s),
+            metric("together", "s", Better.LOWER, _together_s),
+            metric("hybrid_gain", "× one after the other", Better.HIGHER, _gain),
+        )
 
 
 def _load_everywhere(bench: Bench, case: Case) -> None:
@@ -99,3 +130,15 @@ def _load_everywhere(bench: Bench, case: Case) -> None:
             return
         seen = loaded
     raise EngineError(f"processes without the model took tasks in {_WARM_UP_WAVES} waves")
+
+
+def _together_s(runs: Runs) -> float:
+    """Seconds from the first submission of both until the last result of both."""
+    both = (runs[NAPS_TOGETHER], runs[IMAGES_TOGETHER])
+    ended_s = max(run.submitted_s + run.makespan_s for run in both)
+    return ended_s - min(run.submitted_s for run in both)
+
+
+def _gain(runs: Runs) -> float:
+    apart_s = runs[IMAGES].makespan_s + runs[NAPS].makespan_s
+    return apart_s / _together_s(runs)

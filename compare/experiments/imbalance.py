@@ -6,26 +6,46 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench
-from compare.experiments.base import Experiment, Pace
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
+from compare.experiments.experiment import Experiment, Pace, Scope
+from compare.experiments.section import Column, Columns, Section
+from compare.measure.bench import Bench
+from compare.observations.metric import Better, Metric, metric
+from compare.observations.reader import Runs
+from compare.presets import Sizes
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan
 from engines.interface import Capability
 from workload.kernels import sleep
 
 _TASKS_PER_WORKER = 16
 _SIGMA = 1.0
 """Of the logarithm: one task in forty lasts seven times the median."""
+MEAN_S = Sizes(quick=0.05, standard=0.1, full=0.2)
+"""Mean length of the tasks."""
+
+_SECTION = Section(
+    title="Unequal tasks",
+    explanation="""Sleeping tasks of lognormal length (sigma 1), 16 a worker, drawn anew in each
+block and the same for all engines.  No schedule is shorter than max(sum / workers, longest task):
+*over the best* is the makespan as a multiple of that.  Lower is better.""",
+    table=Columns(
+        columns=(
+            Column(metric="makespan", heading="makespan (s)"),
+            Column(metric="imbalance", heading="over the best (×)"),
+        )
+    ),
+)
 
 
 class Imbalance(Experiment):
     """Sleeping tasks, since the length of each is then known beforehand."""
 
     name = "imbalance"
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
-        parameters = {"tasks": _TASKS_PER_WORKER * workers, "mean_s": preset.mean_s}
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
+        parameters = {"tasks": _TASKS_PER_WORKER * scope.workers, "mean_s": MEAN_S.of(scope.preset)}
         return (Case(experiment=self.name, parameters=parameters),)
 
     @override
@@ -39,8 +59,21 @@ class Imbalance(Experiment):
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
         label = bench.label()
-        durations = durations_s(case, bench.plan.seed, bench.session.block)
+        durations = durations_s(case, bench.plan.options.seed, bench.session.block)
         yield bench.run(case, [sleep.task(label, seconds) for seconds in durations])
+
+    @override
+    def metrics(self, plan: Plan, case: Case) -> tuple[Metric[Runs], ...]:
+        def over_best(runs: Runs) -> float:
+            run = runs[""]
+            return run.makespan_s / best_s(
+                durations_s(case, plan.options.seed, run.block), plan.workers
+            )
+
+        return (
+            metric("makespan", "s", Better.LOWER, lambda runs: runs[""].makespan_s),
+            metric("imbalance", "× the best possible", Better.LOWER, over_best),
+        )
 
 
 def durations_s(case: Case, seed: int, block: int) -> tuple[float, ...]:

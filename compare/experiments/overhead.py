@@ -1,67 +1,165 @@
 """What an engine adds to a task: no-op throughput, a + b·N, round-trip latency, METG."""
 
 import random
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from typing_extensions import override
 
-from compare.bench import Bench, refine
-from compare.experiments.base import Experiment, Pace
-from compare.experiments.sweep import expected_sweep_s, spin_sweep
-from compare.presets import Preset
-from compare.records import Case, Measurement, Plan, RoundTrips, TaskRun, Workload
+from compare.experiments.experiment import Estimable, Experiment, Facts, Pace, Scope
+from compare.experiments.section import MS, Column, Columns, Efficiency, NoOps, Section
+from compare.experiments.shared_metrics import HOSTS, METG, NO_SUCH_HOST, host_total
+from compare.experiments.throughput import batches
+from compare.formatting import enumeration, seconds, seconds_with_interval
+from compare.measure.bench import Bench
+from compare.measure.hosts import HEAD
+from compare.measure.sweep import expected_sweep_s, spin_sweep
+from compare.observations.fits import Line, fit_line, percentile, samples_needed
+from compare.observations.metric import Better, Mean, Metric, metric
+from compare.observations.reader import Costs, Observations, Observed, cases_of, valid
+from compare.observations.series import budget_case, series_of
+from compare.presets import Sizes
+from compare.records.measurements import Measurement, Record, RoundTrips, TaskRun
+from compare.records.plan import (
+    CEILING,
+    SERIAL,
+    Case,
+    Plan,
+    is_contender,
+    original_of,
+    refine,
+)
 from workload.kernels import noop
-from workload.task import run_packed
 
+NAME = "overhead"
+BUDGET_S = Sizes(quick=0.3, standard=1.0, full=4.0)
+"""Seconds for the largest batch of no-ops."""
+POINT_S = Sizes(quick=0.06, standard=0.3, full=2.0)
+"""Seconds of each task size that METG is read from; longer where an engine's fixed cost is high."""
+PERCENTILES = (0.50, 0.95, 0.99)
+"""Percentiles of the round trips."""
 _PILOT_TASKS = 50
 _FEWEST, _MOST = 80, 10_000
 _DECADES = (1, 10, 100, 1000)
 _REPEATED = {1: 9, 10: 5}
-"""The smallest take so little that one interruption, or one wait for a thread, is much of it."""
+"""The smallest batches are so short that one interruption, or one wait for a thread, dominates."""
 _FRACTIONS = (1 / 4, 1 / 2, 1)
-"""Of the largest number of no-ops: a + b·N needs several N, and b lives in the large ones."""
+"""Shares of the largest N: a + b·N needs several N, and b is determined by the large ones."""
 _FEWEST_ROUND_TRIPS, _MOST_ROUND_TRIPS = 20, 1000
-"""Enough for a median and for a 99th percentile: 10 / (1 - p)."""
+"""Enough for a median, and for a 99th percentile: 10 / (1 - p)."""
+_FEW_SIZES = "a line and its residual need three sizes of N"
+
+_SECTION = Section(
+    title="Overhead",
+    explanation="""No-ops instead of images: makespan(N) = a + b·N, fitted by least squares of the
+relative deviations over several N in each block.  *b* is the cost of one more task, *a* the cost of
+any batch, *residual* the distance of the measurements from the line (root mean square).  A *round
+trip* is one task submitted and waited for; a percentile p is given from 10/(1 − p) samples a block.
+
+*METG(x%)*, the minimum effective task granularity (Task Bench, SC20), is the average task
+granularity (makespan × workers / tasks, overhead included) at which x% of the workers' time is
+useful.  The useful time is that of a fixed amount of work, calibrated before the sweep over task
+sizes and checked after it, on one core while the others are idle.  Where cores slow each other down
+(hardware threads of one core, shared caches) no engine's efficiency comes near 100%, and 90% may be
+out of reach: the ceiling's curve shows it.  Lower is better, except for no-ops/s, taken from the
+largest N.""",
+    table=Columns(
+        columns=(
+            Column(metric="noop_throughput", heading="no-ops/s"),
+            Column(metric="metg50", heading="METG(50%) (ms)", scale=MS),
+            Column(metric="metg90", heading="METG(90%) (ms)", scale=MS),
+            Column(metric="per_task_cost", heading="b, per task (ms)", scale=MS),
+            Column(metric="fixed_cost", heading="a, fixed (ms)", scale=MS),
+            Column(metric="fit_residual", heading="residual (ms)", scale=MS),
+            Column(metric="round_trip_p50", heading="round trip p50 (ms)", scale=MS),
+            Column(metric="round_trip_p95", heading="p95 (ms)", scale=MS),
+            Column(metric="round_trip_p99", heading="p99 (ms)", scale=MS),
+        )
+    ),
+    pictures=(
+        NoOps(
+            name="overhead",
+            description="Makespan against the number of no-ops, with the fitted lines",
+        ),
+        Efficiency(name="efficiency", description="Efficiency against task granularity"),
+    ),
+)
 
 
 class Overhead(Experiment):
     """No-ops, as many as fit a budget, and fixed work in tasks of many sizes."""
 
-    name = "overhead"
+    name = NAME
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
         return (
-            Case(experiment=self.name, parameters={"budget_s": preset.overhead_budget_s}),
-            Case(experiment=self.name, parameters={"point_s": preset.point_s}),
+            Case(experiment=self.name, parameters={"budget_s": BUDGET_S.of(scope.preset)}),
+            Case(experiment=self.name, parameters={"point_s": POINT_S.of(scope.preset)}),
         )
 
     @override
-    def calibrated(self, case: Case) -> bool:
-        return is_sweep(case)
+    def sweeps(self, case: Case) -> bool:
+        return "point_s" in case.parameters
 
     @override
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         """The budget for the largest N, once more for the smaller ones, and for the round trips;
         or the points of a sweep and its calibration.
         """
-        if is_sweep(case):
+        if self.sweeps(case):
             return expected_sweep_s(case, pace.fixed_s)
         return float(case.parameters["budget_s"]) * (sum(_FRACTIONS) + 0.5)
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[Measurement]:
         """No-ops in batches of several sizes in random order, then one by one; or a sweep."""
-        return spin_sweep(bench, case).run() if is_sweep(case) else _costs(bench, case)
+        return spin_sweep(bench, case).run() if self.sweeps(case) else _measure_costs(bench, case)
+
+    @override
+    def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
+        plan = observations.plan
+        case = budget_case(plan)
+        observed = costs(observations, engine)
+        for one in _METRICS:
+            yield series_of(NAME, engine, case, one, observed)
+        for planned in sweep_cases(plan, engine):
+            swept = observations.sweep(engine, planned)
+            for size in METG:
+                yield series_of(NAME, engine, case, size, swept)
+        if original_of(engine) in plan.clusters:
+            yield series_of(HOSTS, engine, {**case, "role": HEAD}, _HEAD_CPU, observed)
+
+    @override
+    def answer(self, facts: Facts) -> str | None:
+        return _answer(facts)
+
+    @override
+    def progress(self, records: Sequence[Record]) -> str | None:
+        rates = [run.tasks / run.makespan_s for run in records if isinstance(run, TaskRun)]
+        return f"{max(rates):,.0f} no-ops/s" if rates else None
 
 
-def is_sweep(case: Case) -> bool:
-    """Fixed work in tasks of many sizes, from which METG is read."""
-    return "point_s" in case.parameters
+def costs(observations: Observations, engine: str) -> Observed[Costs]:
+    """The no-ops and round trips of each block; empty if they were not planned."""
+    for planned in cases_of(observations.plan, engine, NAME):
+        if "budget_s" in planned.parameters:
+            return observations.costs(engine, planned)
+    return {}
 
 
-def _costs(bench: Bench, case: Case) -> Iterator[Measurement]:
+def sweep_cases(plan: Plan, engine: str) -> tuple[Case, ...]:
+    """The planned sweeps of this experiment."""
+    return tuple(case for case in cases_of(plan, engine, NAME) if "point_s" in case.parameters)
+
+
+def line(block: Costs) -> Line | None:
+    """makespan(N) = a + b·N over the no-ops of one block."""
+    return fit_line([run.tasks for run in block.no_ops], [run.makespan_s for run in block.no_ops])
+
+
+def _measure_costs(bench: Bench, case: Case) -> Iterator[Measurement]:
     budget_s = float(case.parameters["budget_s"])
     # Processes start and code paths warm up in a first pilot; the second gives the rate.
     _no_ops(bench, case, _PILOT_TASKS)
@@ -70,7 +168,7 @@ def _costs(bench: Bench, case: Case) -> Iterator[Measurement]:
     sizes = {*(n for n in _DECADES if n < most), *(round(most * f) for f in _FRACTIONS)}
     shuffled = sorted(size for size in sizes for _ in range(_REPEATED.get(size, 1)))
     # Seeded and shuffled: a drift must not look like a dependence on N.
-    random.Random(f"{bench.plan.seed}/{bench.session.id}").shuffle(shuffled)  # noqa: S311
+    random.Random(f"{bench.plan.options.seed}/{bench.session.id}").shuffle(shuffled)  # noqa: S311
     for size in shuffled:
         yield _no_ops(bench, case, size)
     yield _round_trips(bench, case, budget_s / 2)
@@ -82,13 +180,119 @@ def _no_ops(bench: Bench, case: Case, count: int) -> TaskRun:
 
 
 def _round_trips(bench: Bench, case: Case, budget_s: float) -> RoundTrips:
-    tasks = [tuple(noop.task(bench.label()))]
+    task = noop.task(bench.label())
     samples: list[float] = []
-    until_s = time.monotonic() + budget_s
-    while len(samples) < _FEWEST_ROUND_TRIPS or (
-        len(samples) < _MOST_ROUND_TRIPS and time.monotonic() < until_s
-    ):
-        submitted_s = time.monotonic()
-        list(bench.engine.run(run_packed, tasks))
-        samples.append(time.monotonic() - submitted_s)
+    left_s = budget_s
+    while len(samples) < _FEWEST_ROUND_TRIPS or (len(samples) < _MOST_ROUND_TRIPS and left_s > 0):
+        samples.append(bench.round_trip_s(task))
+        left_s -= samples[-1]
     return RoundTrips(**bench.head(), case=case, samples_s=tuple(samples))
+
+
+def _most_no_ops_per_s(block: Costs) -> float | None:
+    """From the largest batch: in small ones the fixed cost shows."""
+    largest = block.largest
+    return None if largest is None else largest.tasks / largest.makespan_s
+
+
+def _of_line(part: Callable[[Line], float]) -> Callable[[Costs], float | None]:
+    def value(block: Costs) -> float | None:
+        fitted = line(block)
+        return None if fitted is None else part(fitted)
+
+    return value
+
+
+def _round_trip_metric(share: float) -> Metric[Costs]:
+    return metric(
+        f"round_trip_p{share * 100:.0f}",
+        "s",
+        Better.LOWER,
+        partial(_round_trip, share=share),
+        lacking=f"needs {samples_needed(share)} samples a block",
+    )
+
+
+def _round_trip(block: Costs, share: float) -> float | None:
+    return percentile(block.round_trips_s, share)
+
+
+_METRICS: tuple[Metric[Costs], ...] = (
+    metric("noop_throughput", "tasks/s", Better.HIGHER, _most_no_ops_per_s),
+    metric(
+        "per_task_cost",
+        "s",
+        Better.LOWER,
+        _of_line(lambda fitted: fitted.per_task_s),
+        mean=Mean.GEOMETRIC_IF_POSITIVE,
+        lacking=_FEW_SIZES,
+    ),
+    metric(
+        "fixed_cost",
+        "s",
+        Better.NEITHER,
+        _of_line(lambda fitted: fitted.fixed_s),
+        mean=Mean.ARITHMETIC,
+        lacking=_FEW_SIZES,
+    ),
+    metric(
+        "fit_residual",
+        "s",
+        Better.NEITHER,
+        _of_line(lambda fitted: fitted.residual_s),
+        mean=Mean.MEDIAN,
+        lacking=_FEW_SIZES,
+    ),
+    *map(_round_trip_metric, PERCENTILES),
+)
+
+
+def _head_cpu_per_task_s(block: Costs) -> float | None:
+    largest = block.largest
+    if largest is None:
+        return None
+    cpu_s = host_total(largest, HEAD, lambda node: node.cpu_s)
+    return None if cpu_s is None else cpu_s / largest.tasks
+
+
+_HEAD_CPU = metric(
+    "cpu_per_task",
+    "s",
+    Better.LOWER,
+    _head_cpu_per_task_s,
+    mean=Mean.GEOMETRIC_IF_POSITIVE,
+    lacking=NO_SUCH_HOST,
+)
+"""Of the largest batch of no-ops of a block."""
+
+
+def _answer(facts: Facts) -> str:
+    cost, size = (
+        [
+            f"{seconds_with_interval(row)} on `{row.engine}`"
+            for row in facts.rows
+            if row.experiment == NAME
+            and row.metric == metric
+            and isinstance(row.value, float)
+            and is_contender(row.engine)
+            and row.engine != SERIAL
+        ]
+        for metric in ("per_task_cost", "metg50")
+    )
+    if not cost:
+        return "No engine gave a valid cost per task."
+    clauses = [f"An empty task costs {enumeration(cost)}"]
+    if size:
+        clauses.append(f"half of the workers' time is useful when a task lasts {enumeration(size)}")
+    task_s = _image_task_s(facts.observations)
+    if task_s is not None:
+        clauses.append(f"the image tasks here took {seconds(task_s)}")
+    return "; ".join(clauses) + "."
+
+
+def _image_task_s(observations: Observations) -> float | None:
+    """Mean duration of an image task on the ceiling."""
+    spans = [
+        span for run in valid(batches(observations, CEILING)).values() for span in run.spans or ()
+    ]
+    return sum(span.end_s - span.start_s for span in spans) / len(spans) if spans else None

@@ -1,14 +1,19 @@
 """Bytes into tasks and out of them: seconds a task, and MB/s."""
 
 import random
+import statistics
 from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench, refine
-from compare.experiments.base import Experiment, Pace
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
+from compare.experiments.experiment import Experiment, Pace, Scope
+from compare.experiments.section import MS, Column, Columns, Curve, Section
+from compare.measure.bench import Bench
+from compare.observations.metric import Better, Metric, metric
+from compare.observations.reader import Runs
+from compare.presets import Sizes
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan, refine
 from engines.interface import Capability
 from workload.interface import Task
 from workload.kernels import payload
@@ -23,6 +28,35 @@ _MOST_BYTES = 128_000_000
 _BYTES_PER_S = 400e6
 """About, where no link is limited."""
 _BITS = {"k": 1e3, "m": 1e6, "g": 1e9}
+MOST_BYTES = Sizes(quick=16_000_000, standard=64_000_000, full=64_000_000)
+"""Largest payload."""
+
+_SECTION = Section(
+    title="Moving data",
+    explanation="""Bytes that go into each task (*in*: other ones in each) or come back from it
+(*out*), in batches submitted at once; makespan / tasks, and MB/s (10^6 bytes) through the driver.
+Of a block the median of three batches, after one that is not measured: memory that is touched for
+the first time takes longer than the same memory later, most of all in an object store.
+Everywhere else arguments are paths and results are labels.""",
+    table=Columns(
+        axes=(("direction", "direction"), ("bytes", "bytes")),
+        columns=(
+            Column(metric="payload_per_task", heading="a task (ms)", scale=MS),
+            Column(metric="payload_rate", heading="MB/s"),
+        ),
+    ),
+    pictures=(
+        Curve(
+            name="payload",
+            x="bytes",
+            metric="payload_rate",
+            x_label="bytes into each task (log)",
+            y_label="MB/s (log), higher is better",
+            log_y=True,
+            where=("direction", "in"),
+        ),
+    ),
+)
 
 
 class Payload(Experiment):
@@ -30,14 +64,16 @@ class Payload(Experiment):
 
     name = "payload"
     with_ceiling = False
+    parts = BATCHES
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
         return tuple(
             Case(experiment=self.name, parameters={"direction": direction, "bytes": size})
             for direction in (IN, OUT)
             for size in SIZES
-            if size <= preset.most_payload_bytes
+            if size <= MOST_BYTES.of(scope.preset)
         )
 
     @override
@@ -48,7 +84,9 @@ class Payload(Experiment):
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         size = int(case.parameters["bytes"])
         batches = 1 + len(BATCHES)
-        return 0.3 + batches * _tasks(size, pace.workers) * size / _bytes_per_s(plan.link_rate)
+        return 0.3 + batches * _tasks(size, pace.workers) * size / _bytes_per_s(
+            plan.options.link_rate
+        )
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
@@ -63,6 +101,23 @@ class Payload(Experiment):
                 spans=False,
                 returned=size if direction == OUT else None,
             )
+
+    @override
+    def metrics(self, plan: Plan, case: Case) -> tuple[Metric[Runs], ...]:
+        size = float(case.parameters["bytes"])
+
+        def seconds_per_task(runs: Runs) -> float:
+            return statistics.median(run.makespan_s / run.tasks for run in runs.values())
+
+        return (
+            metric("payload_per_task", "s", Better.LOWER, seconds_per_task),
+            metric(
+                "payload_rate",
+                "MB/s",
+                Better.HIGHER,
+                lambda runs: size / 1e6 / seconds_per_task(runs),
+            ),
+        )
 
 
 def _bytes_per_s(link_rate: str | None) -> float:
@@ -83,3 +138,6 @@ def _batch(bench: Bench, direction: str, size: int, count: int) -> list[Task]:
         return [payload.task_out(label, size)] * count
     first = random.Random(label).randrange(2**32)  # noqa: S311 - other bytes in each batch
     return [payload.task_in(label, size, first + number) for number in range(count)]
+
+
+_MB = 1e6

@@ -4,11 +4,16 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench, refine
-from compare.experiments.base import Experiment, Pace
-from compare.experiments.images import image_tasks, settings
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
+from compare.experiments.experiment import Experiment, Pace, Scope
+from compare.experiments.section import Column, Columns, Section
+from compare.experiments.shared_metrics import images_per_s
+from compare.measure.bench import Bench
+from compare.measure.image_tasks import image_tasks, settings
+from compare.observations.metric import Better, Metric, metric
+from compare.observations.reader import Runs
+from compare.presets import Sizes
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan, refine
 from workload.interface import Task
 from workload.kernels import vit_reloading
 
@@ -16,6 +21,23 @@ PER = (vit_reloading.PER_IMAGE, vit_reloading.PER_TASK, "worker")
 _CHUNK = 2
 _LOAD_S = 0.5
 """Seen for ViT-B/16 on a 2-core server; only the estimate depends on it."""
+RELOADED_IMAGES = Sizes(quick=4, standard=4, full=20)
+"""Images that a model is loaded for."""
+
+_SECTION = Section(
+    title="Where the model lives",
+    explanation="""The same images, in tasks of two, by a program that loads the model for each
+image and classifies it alone (as the talk's own program does), for each task, or once in each
+worker before the clock starts.  Images/s; higher is better.""",
+    table=Columns(
+        columns=(
+            Column(metric="per_image", heading="per image (images/s)"),
+            Column(metric="per_task", heading="per task (images/s)"),
+            Column(metric="per_worker", heading="per worker (images/s)"),
+            Column(metric="residency_gain", heading="per worker against per image (×)"),
+        )
+    ),
+)
 
 
 class Residency(Experiment):
@@ -24,13 +46,16 @@ class Residency(Experiment):
     name = "residency"
     classifies = True
     needs_images = True
+    parts = PER
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
-        if workload is None:
-            raise ValueError("residency needs a workload")
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
         # A task at least for each worker.
-        count = min(max(preset.reloading_images, _CHUNK * workers), len(workload.images))
+        count = min(
+            max(RELOADED_IMAGES.of(scope.preset), _CHUNK * scope.workers),
+            len(scope.need_workload().images),
+        )
         return (Case(experiment=self.name, parameters={"images": count, "chunk": _CHUNK}),)
 
     @override
@@ -47,6 +72,23 @@ class Residency(Experiment):
                 _tasks(bench, case, per),
                 items=int(case.parameters["images"]),
             )
+
+    @override
+    def metrics(self, plan: Plan, case: Case) -> tuple[Metric[Runs], ...]:
+        image, task, worker = PER
+        return (
+            metric("per_image", "images/s", Better.HIGHER, lambda runs: images_per_s(runs[image])),
+            metric("per_task", "images/s", Better.HIGHER, lambda runs: images_per_s(runs[task])),
+            metric(
+                "per_worker", "images/s", Better.HIGHER, lambda runs: images_per_s(runs[worker])
+            ),
+            metric(
+                "residency_gain",
+                "× loaded per image",
+                Better.HIGHER,
+                lambda runs: images_per_s(runs[worker]) / images_per_s(runs[image]),
+            ),
+        )
 
 
 def _tasks(bench: Bench, case: Case, per: str) -> list[Task]:

@@ -1,17 +1,47 @@
 """Batch inference with 1, 2, 4, … workers: the same work (strong), and as much a worker (weak)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from typing_extensions import override
 
-from compare.bench import Bench
-from compare.experiments.base import Experiment, Opening, Pace
-from compare.experiments.images import image_tasks
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
+from compare.experiments.experiment import Estimable, Experiment, Opening, Pace, Scope
+from compare.experiments.section import PERCENT, Column, Columns, Section
+from compare.experiments.shared_metrics import THROUGHPUT, of_part
+from compare.measure.bench import Bench
+from compare.measure.image_tasks import image_tasks
+from compare.observations.metric import Better, Quantity
+from compare.observations.reader import Observations, cases_of
+from compare.observations.series import Series, paired, planned_case, series_of
+from compare.presets import Sizes
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan
 from engines.interface import Capability
 
 STRONG, WEAK = "strong", "weak"
+SOME_IMAGES = Sizes(quick=8, standard=8, full=120)
+"""Images of experiments that classify them several times."""
+
+_EFFICIENCY = Quantity(
+    name="scaling_efficiency", unit="share of p × one worker", better=Better.HIGHER
+)
+"""Throughput with p workers over p times that with one in the same block: T1/(p·Tp) for the same
+work (strong), T1/Tp for as much work a worker (weak)."""
+
+_SECTION = Section(
+    title="Scaling",
+    explanation="""The same images with more workers (*strong*: T1/(p·Tp)), and as many images a
+worker (*weak*: T1/Tp); each number of workers in an engine of its own, on the same machine.  The
+efficiency is the throughput as a share of p times that of one worker in the same block.  Higher is
+better.""",
+    table=Columns(
+        axes=(("kind", "kind"), ("workers", "workers")),
+        columns=(
+            Column(metric="throughput", heading="images/s"),
+            Column(metric="scaling_efficiency", heading="efficiency (%)", scale=PERCENT),
+        ),
+    ),
+)
 
 
 class Scaling(Experiment):
@@ -20,12 +50,13 @@ class Scaling(Experiment):
     name = "scaling"
     classifies = True
     needs_images = True
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
-        if workload is None:
-            raise ValueError("scaling needs a workload")
-        share = min(preset.some_images, len(workload.images)) // workers
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
+        workers = scope.workers
+        count = min(SOME_IMAGES.of(scope.preset), len(scope.need_workload().images))
+        share = count // workers
         return tuple(
             Case(
                 experiment=self.name,
@@ -54,6 +85,22 @@ class Scaling(Experiment):
         # The smallest tasks, so that a worker without one at the end waits for little.
         tasks = image_tasks(bench.plan, bench.label(), count=count, chunk=1)
         yield bench.run(case, tasks, items=count)
+
+    @override
+    def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
+        """Images/s with p workers, and as a share of p times those with one worker."""
+        plan = observations.plan
+        speeds: dict[tuple[str, int], Series] = {}
+        for planned in cases_of(plan, engine, self.name):
+            observed = observations.runs(engine, planned, self.parts)
+            case = planned_case(plan, planned)
+            kind, p = str(planned.parameters["kind"]), int(planned.parameters["workers"])
+            speeds[kind, p] = series_of(self.name, engine, case, of_part(THROUGHPUT), observed)
+        for (kind, p), speed in sorted(speeds.items()):
+            yield speed
+            efficiency = paired(speed, speeds[kind, 1], _EFFICIENCY)
+            values = {block: value / p for block, value in efficiency.values.items()}
+            yield efficiency if p == 1 else replace(efficiency, values=values)
 
 
 def counts(workers: int) -> tuple[int, ...]:

@@ -4,13 +4,30 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench
-from compare.experiments.base import Experiment, Pace
-from compare.experiments.sweep import expected_sweep_s, spin_sweep
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
+from compare.experiments.experiment import Estimable, Experiment, Pace, Scope
+from compare.experiments.overhead import POINT_S
+from compare.experiments.section import MS, Column, Columns, Section
+from compare.experiments.shared_metrics import metg_rows
+from compare.measure.bench import Bench, Way
+from compare.measure.sweep import expected_sweep_s, spin_sweep
+from compare.observations.reader import Observations
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan
 from engines.interface import Capability
-from workload.task import run_packed
+
+_SECTION = Section(
+    title="One by one",
+    explanation="""METG as under Overhead, but with a call of the framework for each task, none of
+which waits for a result (multiprocessing: `apply_async`; Dask: `submit`; Spark: a job a task, from
+a few threads).  An engine that has one way only says so; its METG is the one above.  Lower is
+better.""",
+    table=Columns(
+        columns=(
+            Column(metric="metg50", heading="METG(50%) one by one (ms)", scale=MS),
+            Column(metric="metg90", heading="METG(90%) one by one (ms)", scale=MS),
+        )
+    ),
+)
 
 
 class Submission(Experiment):
@@ -18,17 +35,18 @@ class Submission(Experiment):
 
     name = "submission"
     with_ceiling = False
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
-        return (Case(experiment=self.name, parameters={"point_s": preset.point_s}),)
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
+        return (Case(experiment=self.name, parameters={"point_s": POINT_S.of(scope.preset)}),)
 
     @override
     def needs(self, case: Case) -> frozenset[Capability]:
         return frozenset({Capability.BULK})
 
     @override
-    def calibrated(self, case: Case) -> bool:
+    def sweeps(self, case: Case) -> bool:
         return True
 
     @override
@@ -37,6 +55,8 @@ class Submission(Experiment):
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
-        return spin_sweep(
-            bench, case, lambda packed: bench.engine.run_one_by_one(run_packed, packed)
-        ).run()
+        return spin_sweep(bench, case, way=Way.ONE_BY_ONE).run()
+
+    @override
+    def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
+        return metg_rows(observations, engine, self.name)

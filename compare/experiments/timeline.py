@@ -4,36 +4,71 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from compare.bench import Bench
-from compare.experiments.base import Experiment, Pace
-from compare.presets import Preset
-from compare.records import Case, Plan, TaskRun, Workload
+from compare.experiments.experiment import Experiment, Pace, Scope
+from compare.experiments.section import Column, Columns, Lanes, Section
+from compare.measure.bench import Bench, Way
+from compare.observations.metric import Better, Mean, Metric, metric
+from compare.observations.reader import Runs
+from compare.observations.spans import peak_concurrency
+from compare.presets import Sizes
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case, Plan
 from engines.interface import Capability
 from workload.kernels import sleep
-from workload.task import run_packed_async
 
 BLOCKING, AWAITED = "blocking", "awaited"
 _TASKS_PER_WORKER = 4
+WAIT_S = Sizes(quick=0.3, standard=0.5, full=1.0)
+"""Seconds that a task waits."""
+
+_SECTION = Section(
+    title="Waiting tasks",
+    explanation="""Four sleeping tasks a worker.  *Blocking*: a task keeps its worker while it
+sleeps.  *Awaited*: it is a coroutine, and the worker runs others meanwhile (Ray and Dask: an
+actor in each worker; serial: asyncio).  An engine that has no such thing says
+so.  Lower is better.""",
+    table=Columns(
+        axes=(("how", "how a task waits"),),
+        columns=(
+            Column(metric="makespan", heading="makespan (s)"),
+            Column(metric="waits_at_once", heading="at once"),
+            Column(metric="over_one_wait", heading="over one wait (×)"),
+        ),
+    ),
+    pictures=(
+        Lanes(
+            name="timeline",
+            description="when each worker ran which task, in the first valid block",
+            by="how",
+            inapplicable="cannot await",
+        ),
+    ),
+)
 
 
 class Timeline(Experiment):
     """The same sleeping tasks twice."""
 
     name = "timeline"
+    sections = (_SECTION,)
 
     @override
-    def cases(self, preset: Preset, workload: Workload | None, workers: int) -> tuple[Case, ...]:
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
         return tuple(
             Case(
                 experiment=self.name,
                 parameters={
                     "how": how,
-                    "tasks": _TASKS_PER_WORKER * workers,
-                    "seconds": preset.wait_s,
+                    "tasks": _TASKS_PER_WORKER * scope.workers,
+                    "seconds": WAIT_S.of(scope.preset),
                 },
             )
             for how in (BLOCKING, AWAITED)
         )
+
+    @override
+    def traced_cases(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:
+        return tuple(case for case in cases if case.parameters["how"] == BLOCKING)
 
     @override
     def needs(self, case: Case) -> frozenset[Capability]:
@@ -56,7 +91,25 @@ class Timeline(Experiment):
         # Twice: an engine may start what awaits (actors) in the first.
         for _ in range(2):
             tasks = [sleep.awaited_task(bench.label(), seconds)] * count
-            run = bench.run(
-                case, tasks, send=lambda packed: bench.engine.run_async(run_packed_async, packed)
-            )
+            run = bench.run(case, tasks, way=Way.AWAITED)
         yield run
+
+    @override
+    def metrics(self, plan: Plan, case: Case) -> tuple[Metric[Runs], ...]:
+        seconds = float(case.parameters["seconds"])
+        return (
+            metric("makespan", "s", Better.LOWER, lambda runs: runs[""].makespan_s),
+            metric(
+                "waits_at_once",
+                "tasks",
+                Better.HIGHER,
+                lambda runs: peak_concurrency(runs[""]),
+                mean=Mean.MEDIAN,
+            ),
+            metric(
+                "over_one_wait",
+                "× one task's wait",
+                Better.LOWER,
+                lambda runs: runs[""].makespan_s / seconds,
+            ),
+        )

@@ -1,1 +1,1 @@
-"""Dask."""
+"""The Dask adapter."""

@@ -1,4 +1,4 @@
-"""Dask on several hosts: what starts a scheduler and a worker."""
+"""Dask on several hosts: how to start a scheduler and a worker."""
 
 import sys
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def _head(node: Node, port: int, page: int) -> Daemon:
 
 
 def _worker(node: Node, head: str, page: int, _: Path) -> Daemon:
-    """A process for each core, or one with all of them for tasks that ask for shares."""
+    """One process per core, or one process with all cores if tasks request shares."""
     resources = node.resources
     cores = held(resources)
     amount = counted(cores, resources)
@@ -39,7 +39,7 @@ def _worker(node: Node, head: str, page: int, _: Path) -> Daemon:
             head,
             f"--nworkers={1 if cores else node.cores}",
             f"--nthreads={threads(resources)}",
-            # No other engine stops a worker for what it holds.
+            # No other engine stops a worker because of its memory usage.
             "--memory-limit=0",
             f"--dashboard-address={node.interface}:{page}",
             *([f"--host={LOOPBACK}"] if node.host == LOOPBACK else []),
@@ -50,8 +50,8 @@ def _worker(node: Node, head: str, page: int, _: Path) -> Daemon:
     )
 
 
-def _nodes(told: Mapping[str, Any]) -> int:
-    return len({worker["host"] for worker in told["workers"].values()})
+def _nodes(identity: Mapping[str, Any]) -> int:
+    return len({worker["host"] for worker in identity["workers"].values()})
 
 
 CLUSTER = Cluster(

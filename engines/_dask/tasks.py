@@ -1,4 +1,4 @@
-"""Dask futures on a private local cluster."""
+"""The Dask engine: futures on a private local cluster or on a running cluster."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -48,7 +48,7 @@ _STOP_TIMEOUT_S = 5
 
 
 class DaskEngine(Engine):
-    """One Dask future for each input."""
+    """Runs one Dask future for each input."""
 
     name: ClassVar[str] = "dask"
     summary: ClassVar[str] = "Dask futures, one worker process for each core"
@@ -91,7 +91,7 @@ class DaskEngine(Engine):
             share_import_path()
             import dask.config
 
-            # Read again without the files that the host or its user may have for other clusters.
+            # Reload without the files that the host or its user may have for other clusters.
             dask.config.refresh(paths=[])
             with _client(resources, folder) as (client, settings):
                 if resources.traced:
@@ -134,8 +134,8 @@ class DaskEngine(Engine):
     ) -> Iterator[tuple[int, Output]]:
         from distributed import as_completed
 
-        # Actors: a coroutine that is submitted as a task takes one of its worker's threads until
-        # it has ended, as a function does.
+        # Use actors, because a coroutine that is submitted as a task occupies a thread of its
+        # worker until it ends, as a function does.
         awaiters = self._client.gather(
             [
                 self._client.submit(Awaiter, actor=True, workers=[worker])
@@ -187,15 +187,15 @@ class DaskEngine(Engine):
         )
 
     def _share(self, cpus: float = 1.0, slots: float | None = None) -> dict[str, float] | None:
-        """What a task asks for, in Dask's form."""
+        """The resources that a task requests, in Dask's form."""
         resource, amount = ("cpu", cpus) if slots is None else ("slot", slots)
         if amount < self._resources.smallest_share:
             raise CpusRejectedError(
                 f"dask: a worker has threads for shares of {self._resources.smallest_share:g} or "
                 f"more, not of {amount:g}"
             )
-        # Where all tasks take a whole core, one thread a worker says so already: tasks that ask
-        # for resources are not queued at the scheduler but all sent to workers at once.
+        # If all tasks take a whole core, one thread per worker is enough.  Tasks that request
+        # resources are not queued at the scheduler, but all sent to workers at once.
         if self._resources.smallest_share == 1.0 and resource == "cpu" and amount == 1.0:
             return None
         share = {resource: counted(amount, self._resources)}
@@ -204,14 +204,14 @@ class DaskEngine(Engine):
         return share
 
     def _refuse_if_it_waits_for_ever(self, share: dict[str, float]) -> None:
-        """Dask takes any task; whether it can ever start is a state at the scheduler."""
+        """Dask accepts any task; only its state at the scheduler shows whether it can start."""
         future = self._client.submit(int, pure=False, resources=share)
         state = self._client.run_on_scheduler(_state, future.key)
         future.cancel()
         if state == "no-worker":
             raise CpusRejectedError(
-                f"dask: the task is in state {state!r}: no worker has so much, and it would wait "
-                "for ever"
+                f"dask: the task is in state {state!r}: no worker has that much, so it would wait "
+                "forever"
             )
 
     def _results(self, submit: Callable[[], Sequence[Framework]]) -> Iterator[tuple[int, Any]]:
@@ -220,11 +220,11 @@ class DaskEngine(Engine):
         futures = submit()
         indices = {future.key: index for index, future in enumerate(futures)}
         finished = as_completed(futures)
-        # While somebody holds its future, the result stays in the memory of a worker, and the task
-        # runs again where that worker is lost, even if the result was taken long ago.
+        # Release each future when its result is read: while a future exists, a worker keeps the
+        # result in memory, and Dask reruns the task if that worker is lost, even long afterwards.
         del futures
         try:
-            # Gathered batch by batch: as_completed(with_results=True) asks for each on its own.
+            # Gather by batch: as_completed(with_results=True) requests every result separately.
             for batch in finished.batches():
                 outputs = self._client.gather(batch)
                 yield from zip((indices[future.key] for future in batch), outputs, strict=True)
@@ -234,9 +234,9 @@ class DaskEngine(Engine):
     @override
     def workers(self) -> int:
         workers = self._client.scheduler_info()["workers"]
-        # One process holds all cores of its host where tasks ask for shares of them.
+        # If tasks request shares of a core, one process holds all cores of its host.
         whole = counted(1, self._resources)
-        cores = (one["resources"].get("cpu", 0) / whole for one in workers.values())
+        cores = (worker["resources"].get("cpu", 0) / whole for worker in workers.values())
         return sum(max(1, round(held_there)) for held_there in cores)
 
     @override
@@ -245,8 +245,8 @@ class DaskEngine(Engine):
 
 
 async def _state(key: str, dask_scheduler: Framework) -> str:
-    """Of a task at the scheduler, which may be told of the task later than it is asked."""
-    while key not in dask_scheduler.tasks:  # noqa: ASYNC110 - it has no event for this
+    """State of a task at the scheduler, which may receive the task only after this query."""
+    while key not in dask_scheduler.tasks:  # noqa: ASYNC110 - there is no event for this
         await asyncio.sleep(0.01)
     state: str = dask_scheduler.tasks[key].state
     return state
@@ -254,7 +254,7 @@ async def _state(key: str, dask_scheduler: Framework) -> str:
 
 @contextmanager
 def _client(resources: Resources, folder: Path) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
-    """A client of the cluster that was asked for, and the settings that were made for it."""
+    """A client of the requested cluster, and the settings made for that cluster."""
     from distributed import Client
 
     if resources.cluster is None:
@@ -269,7 +269,7 @@ def _client(resources: Resources, folder: Path) -> Iterator[tuple[Framework, tup
     try:
         client = Client(resources.cluster, timeout=_JOIN_TIMEOUT_S)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        # TypeError: an address with tls:// and no certificate to show.
+        # TypeError: the address begins with tls://, but there is no client certificate.
         raise EngineStartError(f"dask: cannot join {resources.cluster}: {error}") from error
     try:
         _refuse_other_versions(client.get_versions(), resources.cluster)
@@ -298,13 +298,13 @@ def _private_cluster(
 _MUST_BE_EQUAL = ("python", "dask", "distributed", "cloudpickle", "msgpack", "tornado")
 
 
-def _refuse_other_versions(told: dict[str, Any], address: str) -> None:
-    """Dask itself goes on with a warning, and fails later in other words."""
-    ours = _versions(told["client"])
-    for node, theirs in (("scheduler", told["scheduler"]), *told["workers"].items()):
+def _refuse_other_versions(versions: dict[str, Any], address: str) -> None:
+    """Fail early: Dask itself only prints a warning, and fails later with another message."""
+    ours = _versions(versions["client"])
+    for node, theirs in (("scheduler", versions["scheduler"]), *versions["workers"].items()):
         refuse_other_versions(f"dask: the {node} at {address}", _versions(theirs), ours)
 
 
-def _versions(told: dict[str, Any]) -> dict[str, str]:
-    packages = {**told["packages"], "python": told["host"]["python"]}
+def _versions(node: dict[str, Any]) -> dict[str, str]:
+    packages = {**node["packages"], "python": node["host"]["python"]}
     return {name: str(packages[name]) for name in _MUST_BE_EQUAL}

@@ -1,1 +1,1 @@
-"""Ray."""
+"""The Ray adapter."""

@@ -1,4 +1,4 @@
-"""Ray on several hosts: what starts a head and a worker, and how a driver joins."""
+"""Ray on several hosts: how to start a head and a worker, and how a driver joins."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ _STOP_TIMEOUT_S = 10
 
 
 def _head(node: Node, port: int, page: int) -> Daemon:
-    """Control store, dashboard and no cores: tasks run on workers alone, as on other engines."""
+    """Control store and dashboard, but no cores: only workers run tasks, as with other engines."""
     return Daemon(
         command=(
             *_START,
@@ -39,7 +39,7 @@ def _head(node: Node, port: int, page: int) -> Daemon:
 
 
 def _worker(node: Node, head: str, page: int, _: Path) -> Daemon:
-    """Cores, and as many slots."""
+    """A node with cores and the same number of slots."""
     return Daemon(
         command=(
             *_START,
@@ -63,8 +63,8 @@ def _common(node: Node) -> tuple[str, ...]:
     )
 
 
-def _nodes(told: Mapping[str, Any]) -> int:
-    raylets = [node["raylet"] for node in told["data"]["summary"]]
+def _nodes(answer: Mapping[str, Any]) -> int:
+    raylets = [node["raylet"] for node in answer["data"]["summary"]]
     return sum(
         raylet.get("state") == "ALIVE" and not raylet.get("isHeadNode", False) for raylet in raylets
     )
@@ -92,10 +92,10 @@ def _variables(node: Node) -> tuple[Setting, ...]:
 
 @contextmanager
 def driver_node(address: str, folder: Path) -> Iterator[None]:
-    """Make this host a node without cores: Ray lets a driver run on a node alone.
+    """Make this host a node without cores, because a Ray driver must run on a node.
 
     Raises:
-        EngineStartError: the cluster did not take it in; with Ray's own words.
+        EngineStartError: the node could not join; the message contains Ray's own error.
     """
     log = folder / "node.log"
     loopback = address.startswith(f"{LOOPBACK}:")
@@ -118,19 +118,19 @@ def driver_node(address: str, folder: Path) -> Iterator[None]:
 
 def _wait_until_started(node: subprocess.Popen[bytes], log: Path, address: str) -> None:
     for _ in range(_START_TIMEOUT_S * 10):
-        told = log.read_text(errors="replace")
-        if "Ray runtime started" in told:
+        output = log.read_text(errors="replace")
+        if "Ray runtime started" in output:
             return
         if node.poll() is not None:
             break
         time.sleep(0.1)
     raise EngineStartError(
-        f"ray: no node of this host could join {address}: {_last_words(told) or 'no answer'}"
+        f"ray: this host could not join {address} as a node: {_last_error(output) or 'no answer'}"
     )
 
 
-def _last_words(told: str) -> str:
-    """From the last error on: Ray puts the two versions, for instance, on lines of their own."""
-    lines = [line for line in told.splitlines() if line.strip()]
+def _last_error(output: str) -> str:
+    """All lines from the last error on: Ray prints, for example, two versions on extra lines."""
+    lines = [line for line in output.splitlines() if line.strip()]
     begin = next((n for n, line in reversed(list(enumerate(lines))) if _ERROR in line), -1)
     return " ".join(line.strip() for line in lines[begin:])

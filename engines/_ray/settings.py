@@ -1,4 +1,4 @@
-"""How Ray is set up: variables and arguments, each setting with its reason."""
+"""Ray's configuration: variables and arguments, each setting with its reason."""
 
 import math
 
@@ -8,25 +8,27 @@ from engines.interface import Config, Resources, Setting
 _STORE = Setting(
     name="object_store_memory",
     value=str(512 * 2**20),
-    reason="tasks pass no large objects; the default takes 30% of the memory",
+    reason="tasks pass no large objects; the default reserves 30% of the memory",
 )
 USAGE = Setting(
-    name="RAY_USAGE_STATS_ENABLED", value="0", reason="a measurement does not report to a server"
+    name="RAY_USAGE_STATS_ENABLED",
+    value="0",
+    reason="a measurement sends no usage statistics to a server",
 )
 
 
 def private() -> tuple[Setting, ...]:
-    """Variables that keep a cluster on this host to itself."""
+    """Variables that isolate a cluster on this host."""
     return (
         Setting(
             name="RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
             value="0",
-            reason="all servers listen on loopback, as where Ray is not meant to span hosts",
+            reason="all servers listen on loopback, as on platforms where Ray does not span hosts",
         ),
         Setting(
             name="RAY_AUTH_MODE",
             value="token",
-            reason="the default for a new cluster, said so that Ray does not mention it",
+            reason="the default for a new cluster, set explicitly to avoid a notice by Ray",
         ),
         Setting(
             name="RAY_AUTH_TOKEN_PATH",
@@ -44,7 +46,7 @@ def tuned_node(resources: Resources) -> tuple[Setting, ...]:
     niceness = Setting(
         name="RAY_worker_niceness",
         value="0",
-        reason="the default of 15 lets everything else on the host go first",
+        reason="the default of 15 gives all other processes on the host a higher priority",
     )
     if resources.smallest_share == 1:
         return (niceness,)
@@ -54,27 +56,27 @@ def tuned_node(resources: Resources) -> tuple[Setting, ...]:
         Setting(
             name="RAY_num_workers_soft_limit",
             value=slots,
-            reason="by default workers beyond one a core are stopped after an idle second "
-            "and started again for the next small tasks",
+            reason="by default Ray stops workers beyond one per core after one idle second "
+            "and starts them again for the next small tasks",
         ),
         Setting(
             name="RAY_max_pending_lease_requests_per_scheduling_category",
             value=slots,
-            reason="by default 10 workers are asked for at a time, however small the tasks",
+            reason="by default Ray requests 10 workers at a time, however small the tasks are",
         ),
     )
 
 
 def tuned_view(resources: Resources) -> tuple[Setting, ...]:
-    """Variables for what a node of a cluster knows of the others."""
+    """Variables for a node's view of the other nodes' resources."""
     if resources.config is Config.SHIPPED:
         return ()
     return (
         Setting(
             name="RAY_ray_syncer_message_refresh_interval_ms",
             value="100",
-            reason="by default a node that was offered a task when none was left may count as busy "
-            "for some three seconds; 100 ms is how often nodes tell what they have free",
+            reason="by default a node that was offered a task when no task was left may count as "
+            "busy for about three seconds; nodes report their free resources every 100 ms",
         ),
     )
 
@@ -91,7 +93,7 @@ def init_arguments(resources: Resources) -> tuple[Setting, ...]:
             Setting(
                 name="resources",
                 value=f"{{'slot': {resources.workers}}}",
-                reason="one for each worker, for tasks that ask for a share of it",
+                reason="one slot per worker, for tasks that request a share of a slot",
             )
         )
     if resources.config is Config.TUNED:
@@ -99,22 +101,22 @@ def init_arguments(resources: Resources) -> tuple[Setting, ...]:
             Setting(
                 name="include_dashboard",
                 value="False",
-                reason="its processes take time from the workers",
+                reason="its processes take CPU time from the workers",
             ),
-            _UNHEARD,
+            _LOG_TO_DRIVER,
             _STORE,
         ]
     return tuple(settings)
 
 
 def join_arguments(resources: Resources) -> tuple[Setting, ...]:
-    """Arguments of ``ray.init`` for a cluster that runs; each value is a Python literal."""
-    return (_LOGGING, _UNHEARD) if resources.config is Config.TUNED else (_LOGGING,)
+    """Arguments of ``ray.init`` for a running cluster; each value is a Python literal."""
+    return (_LOGGING, _LOG_TO_DRIVER) if resources.config is Config.TUNED else (_LOGGING,)
 
 
 _LOGGING = Setting(
-    name="logging_level", value="'ERROR'", reason="standard output belongs to the program"
+    name="logging_level", value="'ERROR'", reason="keeps the log of Ray out of standard output"
 )
-_UNHEARD = Setting(
-    name="log_to_driver", value="False", reason="workers' output need not be read and sent on"
+_LOG_TO_DRIVER = Setting(
+    name="log_to_driver", value="False", reason="the driver does not need the workers' output"
 )

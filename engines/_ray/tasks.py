@@ -1,4 +1,4 @@
-"""Ray tasks on a private one-node cluster."""
+"""The Ray engine: tasks on a private one-node cluster or on a running cluster."""
 
 import math
 import secrets
@@ -44,7 +44,7 @@ from engines.interface import (
 
 
 class RayEngine(Engine):
-    """One Ray task for each input."""
+    """Runs one Ray task for each input."""
 
     name: ClassVar[str] = "ray"
     summary: ClassVar[str] = "Ray tasks, one worker process for each core"
@@ -84,7 +84,7 @@ class RayEngine(Engine):
                 node: AbstractContextManager[None] = nullcontext()
                 address = "local"
             else:
-                # Its driver starts a node here, which decides where its tasks go.
+                # The driver starts a node on this host, and that node decides where tasks run.
                 variables = budget(resources) + tuned_view(resources)
                 init = join_arguments(resources)
                 forget("RAY_ADDRESS", "RAY_NAMESPACE")
@@ -119,15 +119,15 @@ class RayEngine(Engine):
     ) -> Iterator[tuple[int, Output]]:
         self._end_awaiters()
 
-        # Ray refuses built-ins and callable objects; a function of ours takes any.
+        # Ray rejects built-ins and callable objects, so a plain function wraps them.
         def call(value: Input) -> Output:
             return function(value)
 
         resource, share = ("CPU", cpus) if slots is None else ("slot", slots)
         if share > max(node["Resources"].get(resource, 0) for node in self._nodes()):
             raise CpusRejectedError(
-                f"ray: infeasible: no node has {share:g} of {resource}, and the tasks would wait "
-                "for ever"
+                f"ray: infeasible: no node has {share:g} of {resource}, so the tasks would wait "
+                "forever"
             )
         try:
             remote = self._ray.remote(**_demand(cpus, slots))(call)
@@ -140,7 +140,7 @@ class RayEngine(Engine):
         self, function: Callable[[Input], Awaitable[Output]], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
         if not self._awaiters:
-            # An actor asks for no core unless told, and then shares it with whatever else runs.
+            # By default an actor requests no core, and so shares one with other tasks.
             # It awaits up to 1000 calls at once.
             actor = self._ray.remote(num_cpus=1)(Awaiter)
             self._awaiters = [actor.remote() for _ in range(self.workers())]
@@ -151,7 +151,7 @@ class RayEngine(Engine):
         return self._results(calls, len(inputs))
 
     def _end_awaiters(self) -> None:
-        """They are kept from one call to the next, with their cores, until others need those."""
+        """Stop the awaiters, which keep their cores between calls until other tasks need them."""
         while self._awaiters:
             self._ray.kill(self._awaiters.pop())
 
@@ -161,8 +161,8 @@ class RayEngine(Engine):
     ) -> Iterator[tuple[int, Output]]:
         self._end_awaiters()
 
-        # References among a task's own arguments are outputs when it starts; in a tuple they
-        # would stay references.
+        # Ray replaces references with outputs only if they are direct arguments of a task; in a
+        # tuple they would stay references.
         def call(value: Input, *outputs: Output) -> Output:
             return function(value, outputs)
 
@@ -182,8 +182,8 @@ class RayEngine(Engine):
     @override
     def own_trace(self) -> tuple[OwnSpan, ...]:
         events = self._ray.timeline()
-        # Of all jobs that the cluster has had.  A worker has one in its life, and an identifier of
-        # a task ends with that of its job.
+        # The timeline has all jobs of the cluster.  A worker serves only one job, and the ID of a
+        # task ends with the ID of its job.
         job = self._ray.get_runtime_context().get_job_id()
         ours = {e["tid"] for e in events if e["args"].get("task_id", "").endswith(job)}
         return tuple(
@@ -198,10 +198,10 @@ class RayEngine(Engine):
         )
 
     def _window(self, share: float) -> int:
-        """How many of the oldest tasks ``ray.wait`` is handed for each result.
+        """Number of the oldest tasks to pass to ``ray.wait`` for each result.
 
-        Not all that are pending: Ray starts equal tasks in order, so those that can have finished
-        are among the oldest.
+        There is no need to pass all pending tasks: Ray starts equal tasks in order, so the tasks
+        that may have finished are among the oldest.
         """
         return max(16, 2 * math.ceil(self.workers() / share))
 
@@ -222,7 +222,7 @@ class RayEngine(Engine):
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.RayActorError) as error:
             raise WorkerLostError(f"ray: {error}") from error
         finally:
-            # Left over only when the run was given up: Ray would run them before what comes next.
+            # Tasks remain only if the run was abandoned: Ray would run them before later tasks.
             for unfinished in indices:
                 ray.cancel(unfinished)
 

@@ -1,1 +1,1 @@
-"""Spark."""
+"""The Spark adapter."""

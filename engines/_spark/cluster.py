@@ -1,4 +1,4 @@
-"""Spark on several hosts: what starts a master and a worker of a standalone cluster."""
+"""Spark on several hosts: how to start a master and a worker of a standalone cluster."""
 
 import re
 import urllib.request
@@ -30,11 +30,13 @@ def _head(node: Node, port: int, page: int) -> Daemon:
 
 
 def _worker(node: Node, head: str, page: int, folder: Path) -> Daemon:
-    """Cores, and as many slots, which a script in the folder tells."""
+    """A worker with cores and the same number of slots, which a script in the folder reports."""
     script = folder / SLOTS_SCRIPT
     script.write_text(slots_script(node.cores))
     script.chmod(0o700)
-    slots = " ".join(f"-D{one.name}={one.value}" for one in worker_slots(node.cores, str(folder)))
+    slots = " ".join(
+        f"-D{setting.name}={setting.value}" for setting in worker_slots(node.cores, str(folder))
+    )
     return Daemon(
         command=(
             *_class("worker.Worker"),
@@ -49,7 +51,7 @@ def _worker(node: Node, head: str, page: int, folder: Path) -> Daemon:
             *budget(node.resources),
             *_DAEMON,
             Setting(name="SPARK_WORKER_OPTS", value=slots, reason="slots of this worker"),
-            Setting(name="SPARK_LOCAL_DIRS", value=str(folder), reason="the node's own folder"),
+            Setting(name="SPARK_LOCAL_DIRS", value=str(folder), reason="the node's private folder"),
         ),
         alive=f"http://{node.name}:{page}/json/",
     )
@@ -57,28 +59,28 @@ def _worker(node: Node, head: str, page: int, folder: Path) -> Daemon:
 
 _DAEMON = (
     Setting(
-        name="SPARK_DAEMON_MEMORY", value="256m", reason="a few nodes; the default takes a gigabyte"
+        name="SPARK_DAEMON_MEMORY", value="256m", reason="for a few nodes; the default is 1 GB"
     ),
 )
 
 
 def version_on(page: str) -> str | None:
-    """Spark's version on the page of a master; ``None`` where none answers or none is told."""
+    """Spark's version on the page of a master; ``None`` if there is no answer or no version."""
     try:
         with urllib.request.urlopen(page, timeout=_PAGE_TIMEOUT_S) as answer:  # noqa: S310
-            told = answer.read().decode(errors="replace")
+            html = answer.read().decode(errors="replace")
     except OSError:
         return None
-    found = re.search(r'class="version\b[^>]*>\s*([0-9][^<\s]*)', told)
-    return found and found[1]
+    match = re.search(r'class="version\b[^>]*>\s*([0-9][^<\s]*)', html)
+    return match and match[1]
 
 
 def _class(name: str) -> tuple[str, str]:
     return str(home() / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}"
 
 
-def _nodes(told: Mapping[str, Any]) -> int:
-    return int(told["aliveworkers"])
+def _nodes(status: Mapping[str, Any]) -> int:
+    return int(status["aliveworkers"])
 
 
 CLUSTER = Cluster(

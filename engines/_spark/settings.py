@@ -1,4 +1,4 @@
-"""How Spark is set up: variables, properties and files, each setting with its reason."""
+"""Spark's configuration: variables, properties and files, each setting with its reason."""
 
 import importlib.util
 import json
@@ -8,7 +8,7 @@ from engines.environment import FOLDER, PYTHON
 from engines.errors import EngineStartError
 from engines.interface import Config, Resources, Setting
 
-# The second logger is the one whose level PySpark otherwise sets, with a banner.
+# Without the second logger PySpark sets its level itself and prints a banner.
 LOGGING = """
 rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr
@@ -24,63 +24,65 @@ appender.stderr.layout.pattern = %p %c{1}: %m%n
 """
 
 SLOTS_SCRIPT = "slots.sh"
-"""In the private folder: what tells a Spark worker which slots it has."""
+"""Script in the private folder that tells a Spark worker which slots it has."""
 EVENTS = "events"
-"""In the private folder: where Spark keeps its record."""
+"""Folder in the private folder where Spark writes its event log."""
 
 DEFAULTS = "spark-defaults.conf"
-"""In a folder of configuration: properties that need not be on a command line."""
+"""File in a configuration folder with properties that need not be on a command line."""
 
 FREEZE = Setting(
     name="gc.freeze",
     value="in a worker, after a task that imported modules",
-    reason="PySpark collects garbage after every task, and with torch imported looks at 165,000 "
-    "objects each time",
+    reason="PySpark runs the garbage collector after every task, which with torch imported scans "
+    "165,000 objects each time",
 )
 
 
 def slots_script(workers: int) -> str:
-    """Says what Spark expects of a discovery script."""
-    told = {"name": "slot", "addresses": [str(number) for number in range(workers)]}
-    return f"#!/bin/sh\necho '{json.dumps(told)}'\n"
+    """A discovery script that prints the slots in the form that Spark expects."""
+    slots = {"name": "slot", "addresses": [str(number) for number in range(workers)]}
+    return f"#!/bin/sh\necho '{json.dumps(slots)}'\n"
 
 
 def variables(resources: Resources) -> tuple[Setting, ...]:
-    """Read by Spark's scripts and by its workers from the environment."""
+    """Environment variables that Spark's scripts and workers read."""
     settings = [
         Setting(
             name="SPARK_HOME",
             value=FOLDER,
-            reason="links to the Spark that comes with PySpark; workers of a local cluster write "
-            "their folders there",
+            reason="links to the Spark inside PySpark; workers of a local cluster create their "
+            "folders here",
         ),
         Setting(
             name="SPARK_CONF_DIR",
             value=FOLDER,
-            reason="no configuration for other clusters; errors only in the log",
+            reason="ignores configuration for other clusters; the log has errors only",
         ),
         Setting(
             name="PYSPARK_PYTHON",
             value=PYTHON,
-            reason="workers with the driver's packages; the default is any python3",
+            reason="workers use the driver's packages; the default is any python3",
         ),
     ]
     if not _others_connect(resources):
         settings.append(
             Setting(
-                name="SPARK_LOCAL_IP", value="127.0.0.1", reason="nothing listens beyond loopback"
+                name="SPARK_LOCAL_IP",
+                value="127.0.0.1",
+                reason="all servers listen on loopback only",
             )
         )
     return tuple(settings)
 
 
 def _others_connect(resources: Resources) -> bool:
-    """Executors on other hosts have to reach the driver."""
+    """Whether executors on other hosts must connect to the driver."""
     return resources.cluster is not None and "127.0.0.1" not in resources.cluster
 
 
 def properties(resources: Resources) -> tuple[Setting, ...]:
-    """Of the ``SparkConf``."""
+    """Properties of the ``SparkConf``."""
     settings = [
         *_master(resources),
         Setting(name="spark.app.name", value="engine-compare", reason="a name is required"),
@@ -89,14 +91,14 @@ def properties(resources: Resources) -> tuple[Setting, ...]:
         Setting(
             name="spark.driver.extraJavaOptions",
             value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
-            reason="nothing is left in the host's folder for temporary files",
+            reason="no files remain in the host's temporary folder",
         ),
         *([_EXECUTOR_FOLDER] if resources.cluster is None else []),
-        Setting(name="spark.ui.showConsoleProgress", value="false", reason="no bar on the console"),
+        Setting(name="spark.ui.showConsoleProgress", value="false", reason="no progress bar"),
         Setting(
             name="spark.executorEnv.OMP_NUM_THREADS",
             value=str(resources.threads_per_worker),
-            reason="Spark otherwise sets it to the cores of a task",
+            reason="by default Spark sets it to the number of cores of a task",
         ),
     ]
     if resources.smallest_share < 1:
@@ -109,17 +111,17 @@ def properties(resources: Resources) -> tuple[Setting, ...]:
                 name="spark.driver.memory",
                 value="4g",
                 reason="arguments and results pass through the driver, and two of 64 MB at once "
-                "can be too many for the default of 1 GB",
+                "can exceed the default of 1 GB",
             ),
             Setting(
                 name="spark.ui.enabled",
                 value="false",
-                reason="a page that nobody looks at takes time from the scheduler",
+                reason="an unused dashboard takes CPU time from the scheduler",
             ),
             Setting(
                 name="spark.python.unix.domain.socket.enabled",
                 value="true",
-                reason="over TCP every task waits some 40 ms for a delayed acknowledgement",
+                reason="over TCP every task waits about 40 ms for a delayed acknowledgement",
             ),
         ]
     return tuple(settings)
@@ -132,7 +134,7 @@ def _master(resources: Resources) -> tuple[Setting, ...]:
             Setting(
                 name="spark.cores.max",
                 value=str(resources.workers),
-                reason="as many cores as every engine has",
+                reason="the same number of cores as every engine",
             ),
         )
     shares = resources.smallest_share < 1
@@ -142,8 +144,8 @@ def _master(resources: Resources) -> tuple[Setting, ...]:
             value=f"local-cluster[1,{resources.workers},2048]"
             if shares
             else f"local[{resources.workers}]",
-            reason="one executor with a core for each worker, apart from the driver, since only "
-            "then may tasks of one application ask for different shares of a core"
+            reason="one executor, separate from the driver, with a core for each worker: only then "
+            "can tasks of one application request different shares of a core"
             if shares
             else "a core for each worker",
         ),
@@ -154,18 +156,18 @@ _LOOPBACK = (
     Setting(
         name="spark.driver.bindAddress",
         value="127.0.0.1",
-        reason="nothing listens beyond loopback",
+        reason="all servers listen on loopback only",
     ),
     Setting(
         name="spark.driver.host",
         value="127.0.0.1",
-        reason="does not depend on how the host's name resolves",
+        reason="does not depend on how the host name resolves",
     ),
 )
 _EXECUTOR_FOLDER = Setting(
     name="spark.executor.extraJavaOptions",
     value=f"-Djava.io.tmpdir={FOLDER} -XX:-UsePerfData",
-    reason="the same for the executor of a local cluster",
+    reason="no files of a local cluster's executor remain in the host's temporary folder",
 )
 
 
@@ -175,7 +177,7 @@ def _slots(resources: Resources) -> tuple[Setting, ...]:
             Setting(
                 name="spark.executor.resource.slot.amount",
                 value="1",
-                reason="of the slots of a worker, for tasks that ask for a share of it",
+                reason="one slot of each worker, for tasks that request a share of a slot",
             ),
         )
     return (
@@ -188,17 +190,17 @@ def _slots(resources: Resources) -> tuple[Setting, ...]:
     )
 
 
-_SLOTS = "one for each worker, for tasks that ask for a share of it"
+_SLOTS = "one slot per worker, for tasks that request a share of a slot"
 
 
 def worker_slots(cores: int, folder: str) -> tuple[Setting, ...]:
-    """Properties of a Spark worker whose slots a script in that folder tells."""
+    """Properties of a Spark worker whose slots a script in that folder reports."""
     return (
         Setting(name="spark.worker.resource.slot.amount", value=str(cores), reason=_SLOTS),
         Setting(
             name="spark.worker.resource.slot.discoveryScript",
             value=f"{folder}/{SLOTS_SCRIPT}",
-            reason="Spark asks a program which slots there are",
+            reason="Spark runs a program to discover the slots",
         ),
     )
 
@@ -207,7 +209,7 @@ _RECORD = (
     Setting(
         name="spark.eventLog.enabled",
         value="true",
-        reason="its own record of who ran what when is compared with ours",
+        reason="records which executor ran which task when, to compare with our record",
     ),
     Setting(
         name="spark.eventLog.dir",
@@ -217,14 +219,18 @@ _RECORD = (
     Setting(
         name="spark.eventLog.rolling.enabled",
         value="false",
-        reason="one file, that can be read while the session is open",
+        reason="one file, which can be read while the session is open",
     ),
-    Setting(name="spark.eventLog.compress", value="false", reason="the same"),
+    Setting(
+        name="spark.eventLog.compress",
+        value="false",
+        reason="the file can be read while the session is open",
+    ),
 )
 
 
 def home() -> Path:
-    """Where the Spark is that comes with PySpark."""
+    """The folder of the Spark distribution inside PySpark."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise EngineStartError("spark did not start: pyspark is not installed")

@@ -1,7 +1,6 @@
-"""Spark: one job of as many partitions as there are inputs, in local mode."""
+"""The Spark engine: one job with one partition per input, in local mode or on a cluster."""
 
 import functools
-import json
 import os
 import secrets
 import subprocess
@@ -27,6 +26,7 @@ from engines._spark.settings import (
     slots_script,
     variables,
 )
+from engines._spark.trace import task_spans
 from engines._spark.worker import call, call_and_freeze, for_driver, partition, run_node
 from engines.cluster import Cluster, head_of, refuse_other_versions, wait_for_workers
 from engines.environment import (
@@ -56,12 +56,12 @@ _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 5
 
 _LITTLE_CPU = 1e-6
-"""What a task asks for that needs no core: Spark takes no zero, and its smallest amount, 1e-9, lets
-the number of tasks that fit overflow from three cores on."""
+"""CPU request of a task that needs no core.  Spark rejects zero, and with its smallest amount,
+1e-9, the number of tasks that fit overflows from three cores on."""
 
 
 class SparkEngine(Engine):
-    """One Spark partition, and so one Spark task, for each input."""
+    """Runs one Spark partition, and therefore one Spark task, for each input."""
 
     name: ClassVar[str] = "spark"
     summary: ClassVar[str] = "a Spark job with one partition for each task"
@@ -114,7 +114,7 @@ class SparkEngine(Engine):
             export(environment, folder)
             share_import_path()
             (folder / "log4j2.properties").write_text(LOGGING)
-            # In a file, since properties on a command line can be read by everyone.
+            # Use a file, because every user can read properties on a command line.
             (folder / DEFAULTS).write_text(credentials)
             for part in ("bin", "jars"):
                 (folder / part).symlink_to(home() / part)
@@ -140,9 +140,9 @@ class SparkEngine(Engine):
     def _make_sure_of_the_master(self, address: str) -> None:
         if self._scala().isStopped():
             raise EngineStartError(
-                f"spark: the master at {address} did not take this program in: it is not there, "
-                f"or has other secrets, or is another version of Spark than {_version()} here; "
-                "its log says which"
+                f"spark: the master at {address} did not accept this program: it is not running, "
+                f"has another secret, or has another version of Spark than {_version()} here; "
+                "see its log"
             )
 
     @override
@@ -156,7 +156,7 @@ class SparkEngine(Engine):
     ) -> Iterator[tuple[int, Output]]:
         from py4j.protocol import Py4JJavaError
 
-        # A partition for each input: Spark makes one task of a partition.
+        # Use one partition per input, because Spark runs one task per partition.
         tasks = self._context.parallelize(list(enumerate(inputs)), max(len(inputs), 1))
         if cpus != 1.0 or slots is not None or self._resources.smallest_share < 1:
             try:
@@ -167,8 +167,8 @@ class SparkEngine(Engine):
             more_than_one = (cpus if slots is None else slots) > 1
             if more_than_one and not self._concurrent(profile._java_resource_profile):  # noqa: SLF001
                 raise CpusRejectedError(
-                    "spark: maxNumConcurrentTasks is 0: no executor has so much, and the tasks "
-                    "would wait for ever"
+                    "spark: maxNumConcurrentTasks is 0: no executor has that much, so the tasks "
+                    "would wait forever"
                 )
         return _results(tasks.map(self._call(function)).collect)
 
@@ -176,14 +176,14 @@ class SparkEngine(Engine):
     def run_one_by_one(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
-        one = self._call(function)
+        task_function = self._call(function)
 
         def job(index: int, value: Input) -> list[tuple[int, Output]]:
             results: list[tuple[int, Output]]
-            results = self._context.parallelize([(index, value)], 1).map(one).collect()
+            results = self._context.parallelize([(index, value)], 1).map(task_function).collect()
             return results
 
-        # A job holds the thread that submits it until it has ended.
+        # A job blocks the thread that submits it until the job ends.
         threads, tag = 2 * self._resources.workers, secrets.token_hex(8)
         pool = ThreadPoolExecutor(threads, initializer=self._context.addJobTag, initargs=(tag,))
         try:
@@ -191,7 +191,7 @@ class SparkEngine(Engine):
             for done in as_completed(jobs):
                 yield from _results(done.result)
         finally:
-            # Jobs are left over only when the run was given up.
+            # Jobs remain only if the run was abandoned.
             pool.shutdown(wait=False, cancel_futures=True)
             self._context.cancelJobsWithTag(tag)
             pool.shutdown()
@@ -200,11 +200,11 @@ class SparkEngine(Engine):
     def run_graph(
         self, function: Callable[[Input, tuple[Output, ...]], Output], graph: Graph[Input]
     ) -> Iterator[tuple[int, Output]]:
-        """By stages: a layer starts when all of the layer before has ended.
+        """Run the graph in stages: a layer starts when the whole previous layer has ended.
 
-        One job.  Each stage writes its outputs to shuffle files, once for each task of the next
-        layer that needs them and once for the driver, whose copies go to the first partition.  The
-        job's last stage reads them from there.
+        The graph is one job.  Each stage writes its outputs to shuffle files, once for each task of
+        the next layer that needs them and once for the driver.  The driver's copies go to the first
+        partition, from which the job's last stage reads them.
         """
         context = self._context
         plan = context.broadcast((function, graph, _readers(graph), self._freezes))
@@ -224,20 +224,10 @@ class SparkEngine(Engine):
     @override
     def own_trace(self) -> tuple[OwnSpan, ...]:
         context = self._scala()
-        # Events are written by a thread of their own, and flushed with the end of a job.
+        # A separate thread writes the events, and flushes them at the end of a job.
         context.listenerBus().waitUntilEmpty()
         (log,) = (self._folder / EVENTS).glob(f"{context.applicationId()}*")
-        with log.open() as lines:
-            events = [json.loads(line) for line in lines if '"SparkListenerTaskEnd"' in line]
-        return tuple(
-            OwnSpan(
-                name=f"task {event['Task Info']['Index']} in stage {event['Stage ID']}",
-                worker=f"executor {event['Task Info']['Executor ID']}",
-                start_s=event["Task Info"]["Launch Time"] / 1e3,
-                end_s=event["Task Info"]["Finish Time"] / 1e3,
-            )
-            for event in events
-        )
+        return task_spans(log)
 
     def _call(self, function: Callable[[Input], Output]) -> Callable[..., tuple[int, Output]]:
         return functools.partial(call_and_freeze if self._freezes else call, function)
@@ -251,7 +241,7 @@ class SparkEngine(Engine):
         return int(self._scala().maxNumConcurrentTasks(profile))
 
     def _scala(self) -> Framework:
-        """The context behind PySpark's, which does not tell all that this one does."""
+        """The Scala context behind PySpark's, which does not expose all that this one does."""
         return self._context._jsc.sc()  # noqa: SLF001
 
     @override
@@ -261,7 +251,7 @@ class SparkEngine(Engine):
 
 @contextmanager
 def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framework]:
-    """A SparkContext; on exit its Java machine is gone too."""
+    """A SparkContext; on exit its JVM ends too."""
     from py4j.protocol import Py4JError
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException
@@ -273,13 +263,13 @@ def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framewor
         context = SparkContext(conf=conf)
     except (Py4JError, PySparkException, OSError) as error:
         raise EngineStartError(f"spark did not start: {error}") from error
-    gateway = context._gateway  # noqa: SLF001 - PySpark leaves its process behind
+    gateway = context._gateway  # noqa: SLF001 - PySpark does not stop its JVM
     try:
         yield context
     finally:
         context.stop()
         gateway.shutdown()
-        # The Java machine lives until its standard input ends, which would be when we do.
+        # The JVM runs until its standard input closes, which otherwise happens when we exit.
         gateway.proc.stdin.close()
         try:
             gateway.proc.wait(_STOP_TIMEOUT_S)
@@ -289,7 +279,7 @@ def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framewor
 
 
 def _refuse_another_version(address: str) -> None:
-    """A master of another version drops what it cannot read, and a driver waits for minutes."""
+    """Fail early: another version's master drops unreadable messages; a driver waits minutes."""
     theirs = version_on(f"http://{head_of(address)}:{CLUSTER.page}/")
     if theirs is not None:
         who = f"spark: the master at {address}"
@@ -325,7 +315,7 @@ def _results(job: Callable[[], Iterable[tuple[int, Any]]]) -> Iterator[tuple[int
 
 
 def _readers(graph: Graph[Any]) -> list[list[list[int]]]:
-    """For each task of each layer, the places in the next layer of those that need its output."""
+    """For each task of each layer, the positions in the next layer that need its output."""
     readers: list[list[list[int]]] = [[[] for _ in layer] for layer in graph]
     for layer, following in enumerate(graph[1:]):
         for reader, node in enumerate(following):
@@ -335,16 +325,16 @@ def _readers(graph: Graph[Any]) -> list[list[list[int]]]:
 
 
 def _reason(error: Exception) -> str:
-    """Spark's own words without the stack of its Java machine."""
+    """Spark's own error message without the JVM's stack trace."""
     try:
         return str(getattr(error, "java_exception", error)).splitlines()[0]
     except OSError:
-        # The words are in the Java machine.
-        return "its Java machine has ended"
+        # The message is stored in the JVM.
+        return "its JVM has ended"
 
 
 def _credentials() -> str:
-    """What the user's own configuration says of how to prove who one is, if it does."""
+    """The properties with credentials from the user's own configuration; empty without one."""
     configured = os.environ.get("SPARK_CONF_DIR")
     path = Path(configured or ".") / DEFAULTS
     if configured is None or not path.is_file():

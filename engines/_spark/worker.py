@@ -1,4 +1,4 @@
-"""What runs in Spark's Python workers."""
+"""Code that runs in Spark's Python workers."""
 
 import gc
 import sys
@@ -9,14 +9,14 @@ from engines.environment import Framework
 from engines.interface import Input, Output
 
 DRIVER = -1
-"""The reader of an output that all outputs have."""
+"""The driver as a reader: it reads every output."""
 
 Sent: TypeAlias = tuple[int, tuple[int, Output]]
-"""An output in a graph: to the reader at this place in the next layer, from a place in this one."""
+"""An output in a graph: (reader's position in the next layer, (position in this one, output))."""
 
 
 def call(function: Callable[[Input], Output], task: tuple[int, Input]) -> tuple[int, Output]:
-    """One task."""
+    """Run one task."""
     index, value = task
     return index, function(value)
 
@@ -27,14 +27,14 @@ _modules_frozen: set[int] = set()
 def call_and_freeze(
     function: Callable[[Input], Output], task: tuple[int, Input]
 ) -> tuple[int, Output]:
-    """``call``, and leave what it imported out of the garbage collection after each task."""
+    """Like ``call``, but exclude imported objects from garbage collection after each task."""
     result = call(function, task)
     _freeze()
     return result
 
 
 def _freeze() -> None:
-    # Only after imports, not after each task: garbage that is frozen is never collected.
+    # Freeze only after imports, not after each task: frozen garbage is never collected.
     if len(sys.modules) not in _modules_frozen:
         _modules_frozen.add(len(sys.modules))
         gc.freeze()
@@ -43,7 +43,7 @@ def _freeze() -> None:
 def run_node(
     plan: Framework, layer: int, place: int, received: Iterable[Sent[Any]]
 ) -> Iterator[Sent[Any]]:
-    """The task at a place in a layer, with what it is sent, sends its output on."""
+    """Run the task at a position in a layer on the received outputs, and send its output on."""
     function, graph, readers, freezes = plan.value
     outputs = {source: output for reader, (source, output) in received if reader == place}
     node = graph[layer][place]
@@ -56,10 +56,10 @@ def run_node(
 
 
 def partition(reader: int) -> int:
-    """Each reader has its own; the driver's is the first."""
+    """The partition of a reader: each reader has its own, and the driver uses the first."""
     return max(reader, 0)
 
 
 def for_driver(sent: Iterable[Sent[Any]]) -> list[tuple[int, Any]]:
-    """The outputs in a partition under their numbers, each once."""
+    """The outputs in a partition with their numbers, each once."""
     return [result for reader, result in sent if reader == DRIVER]

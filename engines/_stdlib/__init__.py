@@ -1,1 +1,1 @@
-"""Engines of the standard library."""
+"""Engines that use only the standard library."""

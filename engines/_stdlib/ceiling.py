@@ -1,7 +1,8 @@
-"""The engine-free ceiling: plain processes that take the next input from a shared counter.
+"""The ceiling, without an engine: plain processes that take inputs through a shared counter.
 
-What a framework adds, this lacks: no broker, no retry, no streaming, results in one message per
-process.  An engine's speed is also said as a share of this one.
+It lacks everything that a framework adds: there is no broker, no retry and no streaming, and each
+process sends its results in one message.  The report also gives an engine's speed as a share of
+the ceiling's.
 """
 
 import multiprocessing
@@ -25,7 +26,7 @@ _CLOSE_LIMIT_S = 2
 
 
 class Ceiling(Engine):
-    """Not registered: a user cannot ask for it or leave it out."""
+    """The ceiling.  It is not registered, so a user can neither select nor omit it."""
 
     name: ClassVar[str] = CEILING
     summary: ClassVar[str] = "the same kernel calls in plain processes, no framework"
@@ -64,7 +65,7 @@ class Ceiling(Engine):
             yield cls(processes, pipes, taken)
         finally:
             for pipe in pipes:
-                pipe.close()  # the process reads the end of its pipe, and ends
+                pipe.close()  # the process reads the end of its pipe and exits
             for process in processes:
                 process.join(_CLOSE_LIMIT_S)
                 process.kill()
@@ -80,7 +81,7 @@ class Ceiling(Engine):
         slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
         if slots is not None or cpus != 1.0:
-            raise CpusRejectedError("plain processes have no notion of a share of a core")
+            raise CpusRejectedError("plain processes cannot give a task a share of a core")
         self._taken.value = 0
         for pipe in self._pipes:
             pipe.send((function, inputs))
@@ -89,7 +90,7 @@ class Ceiling(Engine):
             try:
                 done += pipe.recv()
             except EOFError as error:
-                raise WorkerLostError("a plain process died in mid-run") from error
+                raise WorkerLostError("a plain process died during the run") from error
         yield from done
 
     @override
@@ -102,7 +103,7 @@ class Ceiling(Engine):
 
 
 def _serve(pipe: "Connection[Any, Any]", taken: "Synchronized[int]") -> None:
-    """Answer each (function, inputs) with the (index, output) pairs that this process took."""
+    """Answer each (function, inputs) with the (index, output) pairs of the inputs taken here."""
     end_with_parent()
     pipe.send("ready")
     while True:

@@ -1,4 +1,4 @@
-"""One task after the other in this process: what every engine is compared with."""
+"""The serial engine: one task after the other in this process; the baseline for all engines."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from engines.interface import SERIAL, Capability, Engine, Graph, Input, Output, 
 
 
 class SerialEngine(Engine):
-    """A loop."""
+    """A plain loop over the inputs."""
 
     name: ClassVar[str] = SERIAL
     summary: ClassVar[str] = "a loop in one process"
@@ -44,7 +44,7 @@ class SerialEngine(Engine):
         slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
         if slots is not None:
-            raise CpusRejectedError("a loop has no resources that a task could ask for")
+            raise CpusRejectedError("a loop has no resources that a task could request")
         if cpus != 1.0:
             raise CpusRejectedError(f"a loop runs a task on one core, not on {cpus:g}")
         return ((index, function(value)) for index, value in enumerate(inputs))

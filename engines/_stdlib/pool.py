@@ -1,4 +1,4 @@
-"""``multiprocessing.Pool``: processes fed from one queue, the least that Python has to offer."""
+"""``multiprocessing.Pool``: processes fed from one queue, the simplest pool in Python."""
 
 import os
 import queue
@@ -27,8 +27,8 @@ _SETTINGS = (
     Setting(
         name="start method",
         value="spawn",
-        reason="a fork copies torch's locks but not its threads, and may then hang; "
-        "spawned workers start as clean as those of the other engines",
+        reason="a forked process has torch's locks but not its threads, and may hang; "
+        "spawned workers start clean, as those of the other engines do",
     ),
     Setting(name="chunksize", value="1", reason="one input is one task in every engine"),
 )
@@ -67,9 +67,9 @@ class ProcessEngine(Engine):
                         f"{_START_TIMEOUT_S} s; look for an import error above"
                     )
             engine = cls(pool, budget(resources) + _SETTINGS)
-            # A pool replaces a worker that died but not the task that it had, and waits for the
-            # result for ever.  So a thread sleeps on the processes, at no cost to the tasks.
-            # A copy: the pool closes the sentinel of a dead worker that nobody else holds.
+            # A pool replaces a dead worker but does not rerun its task, and waits for the result
+            # forever.  So a thread waits for a process to end, at no cost to the tasks.  It needs
+            # a copy of the list: the pool closes a dead worker's sentinel if nobody else holds it.
             workers = list(pool._pool)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
 
             def watch() -> None:
@@ -90,18 +90,18 @@ class ProcessEngine(Engine):
         slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
         if slots is not None:
-            raise CpusRejectedError("a pool has no resources that a task could ask for")
+            raise CpusRejectedError("a pool has no resources that a task could request")
         if cpus != 1.0:
             raise CpusRejectedError(
-                f"a pool gives every task one process, whatever it needs; {cpus:g} cores cannot "
-                "be asked for"
+                f"a pool gives every task one process, regardless of its needs; a task cannot "
+                f"request {cpus:g} cores"
             )
         return self._results(function, inputs)
 
     def _results(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
-        # The function goes with each task, which costs less than to pickle a partial of it.
+        # Sending the function with each task costs less than pickling a partial of it.
         tasks = zip(repeat(function), count(), inputs, strict=False)
         results = self._pool.imap_unordered(_call, tasks)
         for _ in inputs:
@@ -126,7 +126,7 @@ class ProcessEngine(Engine):
             yield self._taken(take)
 
     def _taken(self, take: Callable[[float], Taken]) -> Taken:
-        """What comes next, unless it can no longer come."""
+        """Return the next result; raise if it can no longer arrive."""
         from multiprocessing import TimeoutError as NothingYet
 
         while True:
@@ -135,7 +135,7 @@ class ProcessEngine(Engine):
             except (NothingYet, queue.Empty) as error:
                 if self._lost.is_set():
                     raise WorkerLostError(
-                        "multiprocessing: a worker process died and took its task with it"
+                        "multiprocessing: a worker process died, and its task is lost"
                     ) from error
 
     @override

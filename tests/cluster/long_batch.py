@@ -1,20 +1,21 @@
-"""Classifies photographs on a cluster and tells what the records and the report say of it.
+"""Classifies photographs on a cluster; prints what the records and the report say about it.
 
     python -m tests.cluster.long_batch ENGINE TASKS
 
-Says ``begun`` when the batch begins; the last line is JSON.
+Prints ``begun`` when the batch starts; the last line is JSON.
 """
 
 import json
 import sys
 
-from compare.bench import Bench
-from compare.experiments.images import image_tasks, settings
-from compare.machine_cautions import machine_cautions
-from compare.observations import Observations
-from compare.prepare import cache_folder
-from compare.records import Run
-from compare.session import resources_of
+from compare.analysis.cautions.caution import Evidence
+from compare.analysis.cautions.completeness import HostLost
+from compare.measure.bench import Bench
+from compare.measure.image_tasks import image_tasks, settings
+from compare.observations.reader import Observations
+from compare.plan.resolve import cache_folder
+from compare.records.measurements import Run
+from compare.run.session import resources_of
 from engines.registry import clusters, load_engine
 from tests.compare import fakes
 from workload import calls, images
@@ -23,14 +24,14 @@ from workload.model import VIT_DIGITS, resolve
 
 _PHOTOGRAPHS = 20
 _CHUNK = 400
-"""The small model has done with so many in about a second."""
+"""Images per task; the small model classifies them in about a second."""
 
 
 def main() -> None:
     engine, tasks = sys.argv[1], int(sys.argv[2])
     address = clusters()[engine].address()
     photographs = [str(p) for p in images.default_photographs(_PHOTOGRAPHS, cache_folder())]
-    # Each photograph many times, another one first in each task.
+    # Every photograph occurs many times; each task starts with a different one.
     files = [photographs[(n + n // _CHUNK) % _PHOTOGRAPHS] for n in range(tasks * _CHUNK)]
     model = resolve(VIT_DIGITS, cache_folder())
     plan = fakes.plan(
@@ -42,7 +43,7 @@ def main() -> None:
         ),
         clusters={engine: address},
     )
-    session = next(one for one in plan.sessions if one.engine == engine)
+    session = next(each for each in plan.sessions if each.engine == engine)
     (case,) = session.cases
     with calls.kept(), load_engine(engine).open(resources_of(plan, session)) as opened:
         bench = Bench(opened, plan, session)
@@ -52,17 +53,18 @@ def main() -> None:
         sys.stdout.write("begun\n")
         sys.stdout.flush()
         run = bench.run(case, batch, items=len(files))
-    found = Run(plan=plan, environment=fakes.environment(), records=(run,))
-    right = dict(zip(photographs, vit.load(*settings(plan))(tuple(photographs)), strict=True))
-    told = {
+    recorded = Run(plan=plan, environment=fakes.environment(), records=(run,))
+    labels = dict(zip(photographs, vit.load(*settings(plan))(tuple(photographs)), strict=True))
+    evidence = Evidence(run=recorded, observations=Observations(recorded), rows=())
+    result = {
         "received": run.received,
         "lost": sum(node.lost for node in run.nodes),
         "kernel_calls": run.kernel_calls,
-        "right": run.outputs == tuple(right[file] for file in files),
+        "right": run.outputs == tuple(labels[file] for file in files),
         "makespan_s": run.makespan_s,
-        "caution": " ".join(map(str, machine_cautions(found, Observations(found)))),
+        "caution": " ".join(map(str, HostLost.find(evidence))),
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the clusters of docker-compose.yml promise.  Really run: they need Docker.
+"""Tests the clusters of docker-compose.yml.  They run in real containers and need Docker.
 
 python -m pytest tests/cluster --on containers
 """
@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from compare.records import NodeUse
+from compare.records.measurements import NodeUse
 from engines.interface import Resources
 from engines.registry import clusters
 from tests.engines.containers import Containers, containers, docker, release_containers
@@ -29,11 +29,11 @@ _KILL_AFTER_S = 2.0
 
 @pytest.fixture
 def up(engine_name: str) -> Containers:
-    """The engine's cluster, up."""
+    """The running cluster of the engine."""
     return containers(placed(engine_name).engine, Resources(workers=2, threads_per_worker=1))
 
 
-def test_is_ready_soon_and_measures_on_all_hosts(up: Containers) -> None:
+def test_a_cluster_starts_within_a_minute_and_measures_on_all_hosts(up: Containers) -> None:
     assert up.took_s < READY_S
     asked = ("--engines", up.engine, "--preset", "quick", "--experiments", "throughput")
     sizes = ("--model", "vit-digits", "--n-images", "360", "--chunk", "5")
@@ -52,28 +52,29 @@ def test_is_ready_soon_and_measures_on_all_hosts(up: Containers) -> None:
     assert all(node.cpu_s and node.received_bytes and node.sent_bytes for node in nodes)
 
 
-def test_gives_its_containers_no_rights(up: Containers) -> None:
-    found = up.inspected()
-    assert len(found) == 4
-    for one in found:
-        host = one["HostConfig"]
-        assert one["Config"]["User"] == "10001:10001"
+def test_the_containers_have_no_privileges(up: Containers) -> None:
+    inspected = up.inspected()
+    assert len(inspected) == 4
+    for container in inspected:
+        host = container["HostConfig"]
+        assert container["Config"]["User"] == "10001:10001"
         assert host["ReadonlyRootfs"]
         assert host["CapDrop"] == ["ALL"]
         assert not host["CapAdd"]
         assert "no-new-privileges:true" in host["SecurityOpt"]
         assert not host["Privileged"]
-        told = docker("exec", one["Id"], "sh", "-c", "id -u; touch /opt/x 2>&1; cat /proc/1/status")
-        assert told.startswith("10001\n")
-        assert "Read-only file system" in told
-        assert "CapEff:\t0000000000000000" in told
+        script = "id -u; touch /opt/x 2>&1; cat /proc/1/status"
+        output = docker("exec", container["Id"], "sh", "-c", script)
+        assert output.startswith("10001\n")
+        assert "Read-only file system" in output
+        assert "CapEff:\t0000000000000000" in output
 
 
-def test_publishes_nothing_but_its_dashboard_on_loopback(up: Containers) -> None:
+def test_a_cluster_publishes_only_its_dashboard_and_only_on_loopback(up: Containers) -> None:
     (published,) = [
         (binding["HostIp"], int(binding["HostPort"]))
-        for one in up.inspected()
-        for bindings in one["NetworkSettings"]["Ports"].values()
+        for container in up.inspected()
+        for bindings in container["NetworkSettings"]["Ports"].values()
         for binding in bindings or ()
     ]
     listening = {
@@ -87,25 +88,25 @@ def test_publishes_nothing_but_its_dashboard_on_loopback(up: Containers) -> None
     assert listening == {published}
 
 
-def test_refuses_who_has_no_credentials(up: Containers) -> None:
-    assert said(up, ["tests.cluster.uninvited", up.engine]) == "ran 42"
-    assert said(up, ["tests.cluster.uninvited", up.engine, "bare"]) == "refused"
+def test_a_cluster_rejects_a_user_without_credentials(up: Containers) -> None:
+    assert last_line(up, ["tests.cluster.uninvited", up.engine]) == "ran 42"
+    assert last_line(up, ["tests.cluster.uninvited", up.engine, "bare"]) == "refused"
 
 
-def said(up: Containers, module: Sequence[str]) -> str:
-    """The last line of a module of the tests, run in the network of the cluster."""
-    done = subprocess.run(
+def last_line(up: Containers, module: Sequence[str]) -> str:
+    """Run a test module in the network of the cluster; return the last line that it prints."""
+    completed = subprocess.run(
         up.inside([sys.executable, "-m", *module]),
         env=up.environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1]
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout.splitlines()[-1]
 
 
-def test_a_node_that_is_killed_costs_time_and_no_result_and_leaves_nothing(up: Containers) -> None:
+def test_a_killed_node_loses_no_result_and_the_cluster_leaves_nothing(up: Containers) -> None:
     begun = threading.Event()
     killer = threading.Thread(target=kill_a_worker, args=(up, begun))
     killer.start()
@@ -127,19 +128,19 @@ def test_a_node_that_is_killed_costs_time_and_no_result_and_leaves_nothing(up: C
     for kind in (("ps", "--all"), ("network", "ls"), ("volume", "ls")):
         assert docker(*kind, "--quiet", "--filter", up.label) == ""
     assert running.returncode == 0
-    told: dict[str, Any] = json.loads(lines[-1])
-    assert told["received"] == [1] * TASKS
-    assert told["right"]
-    assert told["lost"] == 1
-    assert TASKS < told["kernel_calls"] <= TASKS + 4
-    again = told["kernel_calls"] - TASKS
-    assert "lost the host" in told["caution"]
-    assert f"of {TASKS} tasks, {again} ran twice" in told["caution"]
+    result: dict[str, Any] = json.loads(lines[-1])
+    assert result["received"] == [1] * TASKS
+    assert result["right"]
+    assert result["lost"] == 1
+    assert TASKS < result["kernel_calls"] <= TASKS + 4
+    again = result["kernel_calls"] - TASKS
+    assert "lost the host" in result["caution"]
+    assert f"of {TASKS} tasks, {again} ran twice" in result["caution"]
 
 
 def kill_a_worker(up: Containers, begun: threading.Event) -> None:
     begun.wait(200)
     time.sleep(_KILL_AFTER_S)
     role = clusters()[up.engine].worker_role
-    labels = [(one["Id"], one["Config"]["Labels"]) for one in up.inspected()]
-    docker("kill", next(i for i, of in labels if of["com.docker.compose.service"] == role))
+    labels = [(each["Id"], each["Config"]["Labels"]) for each in up.inspected()]
+    docker("kill", next(i for i, label in labels if label["com.docker.compose.service"] == role))

@@ -1,4 +1,4 @@
-"""The comparison on a cluster that runs already, here of daemons on this host."""
+"""The comparison on a cluster that is already running: here, daemons on this host."""
 
 import json
 import os
@@ -18,17 +18,19 @@ pytestmark = pytest.mark.timeout(200)
 
 
 @pytest.mark.placed(DAEMONS)
-def test_classifies_every_image_once_as_serial_does(engine_name: str, tmp_path: Path) -> None:
+def test_a_running_cluster_classifies_every_image_once_and_as_serial_does(
+    engine_name: str, tmp_path: Path
+) -> None:
     engine = placed(engine_name).engine
-    # How images travel does not depend on the engine: each way is taken by some.
+    # Every engine supports both ways to ship images; use each way with some engines.
     ship = "paths" if engine == "ray" else "bytes"
     with daemons(engine, Resources(workers=2, threads_per_worker=1)) as cluster:
         asked = ("--engines", engine, "--experiments", "throughput", "--ship", ship)
         where = ("--on", f"{engine}={cluster.address}", "--workers", "2")
-        # Long enough that no node is done before the other has begun.
+        # Long enough that no node finishes before the other has started.
         sizes = ("--n-images", "360", "--chunk", "15")
-        done = small_run(tmp_path, *asked, *where, *sizes, environment=cluster.environment)
-    assert done.returncode == 0, done.stdout + done.stderr
+        completed = small_run(tmp_path, *asked, *where, *sizes, environment=cluster.environment)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     runs = {
         record["engine"]: record
         for record in records(tmp_path)
@@ -40,23 +42,23 @@ def test_classifies_every_image_once_as_serial_does(engine_name: str, tmp_path: 
     assert f"Hosts that ran tasks of one batch: {engine} 1" in summary
 
 
-def test_another_number_of_workers_than_there_are_is_named(tmp_path: Path) -> None:
-    engine = "dask"  # the quickest to start; all of them wait in the same way
+def test_the_error_for_a_wrong_number_of_workers_says_how_many_there_are(tmp_path: Path) -> None:
+    engine = "dask"  # the fastest to start; all engines wait in the same way
     with daemons(engine, Resources(workers=1, threads_per_worker=1)) as cluster:
         asked = ("--engines", engine, "--experiments", "throughput", "--workers", "2")
         where = ("--on", f"{engine}={cluster.address}")
-        done = small_run(tmp_path, *asked, *where, environment=cluster.environment)
-    assert done.returncode == 1
-    assert f"FAILED: {engine}: the cluster at {cluster.address} has 1 workers" in done.stdout
+        completed = small_run(tmp_path, *asked, *where, environment=cluster.environment)
+    assert completed.returncode == 1
+    assert f"FAILED: {engine}: the cluster at {cluster.address} has 1 workers" in completed.stdout
 
 
 OTHER = {"ray": "2.1.0", "dask": "2024.1.0", "spark": "3.1.0"}
-"""Versions that this program pretends to have."""
+"""Versions that the driver pretends to have."""
 PRETEND = {
     "ray": "import ray; ray.__version__ = {version!r}",
     "dask": "from distributed import versions as its; real = its.version; "
     "its.version = lambda name: {version!r} if name == 'distributed' else real(name)",
-    # Its master tells its version on its page alone, which here is not where it is by default.
+    # The master reports its version only on its page, which here has a non-default port.
     "spark": "import pyspark; pyspark.__version__ = {version!r}; "
     "from dataclasses import replace; from engines._spark import tasks as its; "
     "its.CLUSTER = replace(its.CLUSTER, page={page})",
@@ -72,14 +74,16 @@ with load_engine("{engine}").open(there):
 
 
 @pytest.mark.placed(DAEMONS)
-def test_another_version_is_refused_by_name_and_version(engine_name: str, tmp_path: Path) -> None:
+def test_a_cluster_of_another_version_is_rejected_with_both_versions(
+    engine_name: str, tmp_path: Path
+) -> None:
     engine = placed(engine_name).engine
     with daemons(engine, Resources(workers=2, threads_per_worker=1)) as cluster:
-        # Python runs it first in each process of this program; the daemons do not have it.
+        # Python runs this file first in the driver and its children, but not in the daemons.
         pretend = PRETEND[engine].format(version=OTHER[engine], page=cluster.page)
         (tmp_path / "sitecustomize.py").write_text(pretend)
         path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", JOIN.format(engine=engine, address=cluster.address)],
             env={**os.environ, **cluster.environment, "PYTHONPATH": path},
             capture_output=True,
@@ -87,11 +91,11 @@ def test_another_version_is_refused_by_name_and_version(engine_name: str, tmp_pa
             timeout=60,
             check=False,
         )
-    told = done.stderr.splitlines()[-1]
-    assert "EngineStartError" in told
+    error = completed.stderr.splitlines()[-1]
+    assert "EngineStartError" in error
     package = {"dask": "distributed", "spark": "pyspark"}.get(engine, engine)
-    assert version(package) in told
-    assert OTHER[engine] in told
+    assert version(package) in error
+    assert OTHER[engine] in error
 
 
 def records(out: Path) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
-"""Tries to have a task run by a cluster, with whatever credentials the environment has.
+"""Tries to run a task on a cluster with the credentials that the environment contains.
 
     python -m tests.cluster.uninvited ENGINE [bare]
 
-``bare`` forgets them first.
-The last line says ``ran 42`` or ``refused``.
+With ``bare``, it removes the credentials first.
+The last line is ``ran 42`` or ``refused``.
 """
 
 import os
@@ -28,12 +28,12 @@ def main() -> None:
     resources = Resources(workers=2, threads_per_worker=1, cluster=clusters()[engine].address())
     try:
         with load_engine(engine).open(resources) as opened:
-            ((_, told),) = opened.run(answer, [0])
+            ((_, output),) = opened.run(answer, [0])
     except EngineError:
         traceback.print_exc()
         sys.stdout.write("refused\n")
     else:
-        sys.stdout.write(f"ran {told}\n")
+        sys.stdout.write(f"ran {output}\n")
 
 
 if __name__ == "__main__":

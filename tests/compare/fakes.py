@@ -1,31 +1,19 @@
-"""Runs that never ran: plans as the program makes them, and what engines of known costs would have
-left behind.
-"""
+"""Runs that never ran: plans as the program makes them, records of engines of known costs."""
 # ruff: noqa: ANN401 - fields of records, passed on by name
 
 import random
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 from unittest import mock
 
 from compare.experiments.fractional import SHARES
-from compare.plan import Request, make_plan
-from compare.records import (
-    CEILING,
-    SERIAL,
-    Failure,
-    Lifecycle,
-    Plan,
-    Record,
-    Run,
-    Session,
-    TaskRun,
-    Workload,
-)
-from engines.interface import Config
-from tests.compare.fake_records import ITERATION_S, FakeEngine, claims, head, session_records
+from compare.options import Dtype, Options
+from compare.plan.schedule import Request, make_plan
+from compare.records.measurements import Failure, Lifecycle, Record, Run, TaskRun, head
+from compare.records.plan import CEILING, SERIAL, Plan, Session, Workload, original_of
+from tests.compare.fake_bench import ITERATION_S, FakeEngine, claims, session_records
 
 __all__ = ["ENGINES", "ITERATION_S", "SHARES", "FakeEngine"]
 
@@ -38,7 +26,7 @@ ENGINES = {
     "spark": FakeEngine(
         chunk_s=0.95,
         per_task_s=0.0005,
-        fixed_s=0.4,
+        fixed_s=0.1,
         open_s=6.2,
         slots={0.5: "a task must ask for 1 core or more", 0.25: 2, 0.1: 2},
     ),
@@ -61,39 +49,50 @@ def workload(**changes: Any) -> Workload:
 
 
 def plan(**changes: Any) -> Plan:
-    """With the sessions that the program plans for the other fields."""
+    """With the sessions that the program plans for the other fields, and for the options."""
+    options = {name: changes.pop(name) for name in _OPTIONS & changes.keys()}
     base = Plan(
         run_id="2026-01-02T03-04-05",
+        options=Options(**options),
         engines=(SERIAL, "multiprocessing", "ray", "dask", "spark"),
         experiments=("throughput", "overhead", "fractional"),
-        preset="standard",
         blocks=3,
         workers=2,
-        threads_per_worker=1,
-        config=Config.TUNED,
-        seed=0,
         workload=workload(),
         sessions=(),
         missing={},
     )
-    bare = replace(base, **changes)
+    bare = _with_options(replace(base, **changes))
     return bare if bare.sessions else replace(bare, sessions=_sessions(bare))
+
+
+def _with_options(bare: Plan) -> Plan:
+    """The options that would have led to the other fields."""
+    asked: dict[str, Any] = {
+        "engines": ",".join(name for name in bare.engines if original_of(name) == name),
+        "experiments": ",".join(bare.experiments),
+    }
+    if bare.workload is not None:
+        asked |= {name: getattr(bare.workload, name) for name in ("model", "chunk")}
+        asked |= {"n_images": len(bare.workload.images), "dtype": Dtype(bare.workload.dtype)}
+    return replace(bare, options=replace(bare.options, **asked))
+
+
+_OPTIONS = {field.name for field in fields(Options)} - {field.name for field in fields(Plan)}
 
 
 def _sessions(bare: Plan) -> tuple[Session, ...]:
     request = Request(
+        run_id=bare.run_id,
+        options=replace(bare.options, blocks=bare.blocks),
         engines=bare.engines,
         experiments=bare.experiments,
-        preset=bare.preset,
-        blocks=bare.blocks,
         workers=bare.workers,
-        threads_per_worker=bare.threads_per_worker,
-        config=bare.config,
-        seed=bare.seed,
-        native_trace=bare.native_trace,
+        workload=bare.workload,
+        missing=bare.missing,
     )
-    with mock.patch("compare.plan.capabilities", claims):
-        return make_plan(request, bare.run_id, bare.workload, bare.missing).sessions
+    with mock.patch("compare.plan.schedule.capabilities", claims):
+        return make_plan(request).sessions
 
 
 def environment(**changes: object) -> dict[str, object]:
@@ -156,8 +155,8 @@ def changed(of: Run, session: str, **changes: Any) -> Run:
 
 def failed(of: Run, session: str, reason: str) -> Run:
     """The run where one session failed as a whole and left nothing else."""
-    lost = next(record for record in of.records if record.session == session)
-    failure = Failure(**head(lost), case=None, reason=reason)
+    session_of = next(one for one in of.plan.sessions if one.id == session)
+    failure = Failure(**head(session_of), case=None, reason=reason)
     kept = tuple(record for record in of.records if record.session != session)
     return replace(of, records=(*kept, failure))
 

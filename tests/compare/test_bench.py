@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 import pytest
 from typing_extensions import override
 
-from compare.bench import Bench
-from compare.records import Case
+from compare.measure.bench import Bench
+from compare.records.plan import Case
 from engines.interface import Capability, Engine, Input, Output, OwnSpan, Resources, Setting
 from tests.compare import fakes
 from workload.kernels import noop, sleep

@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from compare.cluster_sentences import cluster_sentences
-from compare.records import Lifecycle, NodeUse, Run, TaskRun
-from compare.report import summary_markdown
-from compare.statistics import rows
+from compare.records.measurements import Lifecycle, NodeUse, Run, TaskRun
 from tests.compare import fakes
+from tests.compare.analysed import cluster_sentences, markdown, rows
 
 NODES = (
     NodeUse("ray-head", "head", 2.0, 300 * 2**20, 8192, 4096),
@@ -21,7 +19,7 @@ NODES = (
 def on_a_cluster(*, one_clock: bool = True, silent_head: bool = False) -> Run:
     run = fakes.run(
         fakes.plan(
-            experiments=("throughput", "overhead"), clusters={"ray": "h:1"}, composed=True, blocks=1
+            experiments=("throughput", "overhead"), clusters={"ray": "h:1"}, on="compose", blocks=1
         )
     )
     nodes = (
@@ -39,15 +37,16 @@ def on_a_cluster(*, one_clock: bool = True, silent_head: bool = False) -> Run:
 
 
 def test_tells_how_many_hosts_ran_tasks_and_what_they_share() -> None:
-    told, clocks = cluster_sentences(on_a_cluster())
+    told, clocks, images = cluster_sentences(on_a_cluster())
     assert "ray 2, all of them containers" in told
     assert "share the 2 cores of one machine" in told
     assert "one clock" in clocks
+    assert "paths in the tasks" in images
 
 
 def test_tells_that_no_times_of_two_clocks_are_subtracted() -> None:
-    _, clocks = cluster_sentences(on_a_cluster(one_clock=False))
-    assert "no time seen in a worker is subtracted" in clocks
+    _, clocks, _ = cluster_sentences(on_a_cluster(one_clock=False))
+    assert "no time from a worker is subtracted" in clocks
 
 
 def value(run: Run, role: str, metric: str) -> float | str | None:
@@ -96,5 +95,5 @@ def test_engines_that_are_on_no_cluster_have_no_hosts() -> None:
 
 
 def test_a_report_has_the_section_on_a_cluster_and_nowhere_else() -> None:
-    assert "## The cluster" in summary_markdown(on_a_cluster())
-    assert "## The cluster" not in summary_markdown(fakes.run(fakes.plan(blocks=1)))
+    assert "## The cluster" in markdown(on_a_cluster())
+    assert "## The cluster" not in markdown(fakes.run(fakes.plan(blocks=1)))

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from compare.records import SERIAL
-from compare.report import summary_markdown
-from compare.statistics import controls, rows
+from compare.records.plan import SERIAL
 from tests.compare import fakes
+from tests.compare.analysed import controls, markdown, rows
 from tests.compare.command_line import compare, small_run
 
 ENGINES = (SERIAL, "multiprocessing", "ray", "ray-control")
@@ -34,7 +33,7 @@ def test_an_engine_that_is_not_itself_is_found_out() -> None:
     run = fakes.run(plan, engines=unlike)
     (control,) = controls(run)
     assert {"throughput", "per_task_cost"} <= set(control.differing)
-    assert "`ray` was measured as two engines" in summary_markdown(run)
+    assert "`ray` was measured as two engines" in markdown(run)
 
 
 @pytest.mark.timeout(200)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from compare.headline import headline
-from compare.records import SERIAL, Run
-from compare.statistics import all_pairs, rows, throughput_ratio
+from compare.records.measurements import Run
+from compare.records.plan import SERIAL
 from tests.compare import fakes
+from tests.compare.analysed import all_pairs, headlines, throughput_ratio
 
 RUNS = 600
 NOISE, BLOCK_NOISE = 0.03, 0.2
@@ -77,7 +77,7 @@ def test_of_equal_engines_the_fastest_seems_to_differ_in_at_most_5_percent_of_th
     """The answer that is read first: the fastest is picked, and compared with all others."""
     wrong = 0
     for run in runs(("multiprocessing", "ray", "dask", "spark"), 3):
-        (answer,) = headline(run, rows(run))
+        (answer,) = headlines(run)
         shown = answer.partition("the difference to ")[2].partition(" shown")[0]
         wrong += any(f"`{name}`" in shown for name in ("multiprocessing", "ray", "dask", "spark"))
     assert wrong / RUNS <= MOST_WRONG
@@ -95,6 +95,6 @@ def test_an_engine_and_itself_are_told_apart_in_at_most_5_percent_of_the_runs() 
 def test_engines_that_differ_are_told_apart_by_the_answer() -> None:
     told = 0
     for run in runs(("ray", "dask", "spark"), 5, dask=1.2):
-        (answer,) = headline(run, rows(run))
+        (answer,) = headlines(run)
         told += "`dask`" in answer.partition("the difference to ")[2].partition(" shown")[0]
     assert told / RUNS >= 0.9

@@ -4,17 +4,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from compare.differences import (
-    Change,
-    Differences,
-    DifferentPlansError,
-    Outcome,
-    compare_runs,
-    console_table,
-)
-from compare.records import Run
+from compare.analysis.diff import Change, Differences, DifferentPlansError, Outcome
+from compare.records.measurements import Run
+from compare.report.diff_table import diff_table
 from engines.interface import Config
 from tests.compare import fakes
+from tests.compare.analysed import compare_runs
 
 
 def run(seed: int, **ray: object) -> Run:
@@ -80,13 +75,13 @@ def test_another_answer_to_a_share_is_told() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"workers": 4}, "workers is 2 in one and 4 in the other"),
-        ({"threads_per_worker": 2}, "threads per worker is 1 in one and 2"),
-        ({"config": Config.SHIPPED}, "config is tuned in one and shipped"),
-        ({"workload": fakes.workload(chunk=15)}, "chunk is 4 in one and 15"),
-        ({"workload": fakes.workload(model="vit-digits")}, "model is vit-base"),
-        ({"workload": fakes.workload(dtype="bfloat16")}, "dtype is float32"),
-        ({"workload": fakes.workload(images=("a.jpg",))}, "number of images is 48 in one and 1"),
+        ({"workers": 4}, "--workers is 2 in one and 4 in the other"),
+        ({"threads_per_worker": 2}, "--threads-per-worker is 1 in one and 2"),
+        ({"config": Config.SHIPPED}, "--config is tuned in one and shipped"),
+        ({"workload": fakes.workload(chunk=15)}, "--chunk is 4 in one and 15"),
+        ({"workload": fakes.workload(model="vit-digits")}, "--model is vit-base"),
+        ({"workload": fakes.workload(dtype="bfloat16")}, "--dtype is float32"),
+        ({"workload": fakes.workload(images=("a.jpg",))}, "--n-images is 48 in one and 1"),
     ],
 )
 def test_different_plans_are_refused_with_what_differs(
@@ -113,7 +108,7 @@ def test_the_same_images_in_another_folder_are_the_same() -> None:
 
 def test_the_table_lists_what_changed_and_counts_the_rest() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
-    console.print(console_table(compare_runs(run(1), run(2, chunk_s=1.2))))
+    console.print(diff_table(compare_runs(run(1), run(2, chunk_s=1.2))))
     text = console.export_text()
     assert "slower" in text
     assert "rows: no difference shown" in text

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from compare.experiments import EXPERIMENTS
-from compare.experiments.base import lacking
-from compare.plan import capabilities
-from compare.presets import PRESETS
-from compare.records import CEILING, Case, Plan, Row, Run, Scalar
-from compare.statistics import rows
+from compare.measure.adapters import capabilities, lacking
+from compare.observations.series import Row
+from compare.records.measurements import Run
+from compare.records.plan import CEILING, Case, Plan, Scalar
 from tests.compare import fakes
+from tests.compare.analysed import EXPERIMENTS, rows, scope
 
 SHARES = {
     *("admitted", "peak_concurrency", "admission_accuracy", "ramp", "makespan", "cpu_use"),
@@ -61,8 +60,8 @@ def missing_dask() -> Run:
 def expected(plan: Plan) -> Iterator[Place]:
     budget: dict[str, Scalar] = {
         "workers": plan.workers,
-        "threads": plan.threads_per_worker,
-        "config": plan.config.value,
+        "threads": plan.options.threads_per_worker,
+        "config": plan.options.config.value,
     }
     assert plan.workload is not None
     workload = plan.workload
@@ -96,7 +95,7 @@ def cases(
     if name in ("throughput", "overhead"):
         yield {}
         return
-    for case in EXPERIMENTS[name].cases(PRESETS[plan.preset], plan.workload, plan.workers):
+    for case in EXPERIMENTS[name].cases(scope(plan)):
         if METRICS[name] is not SHARES:
             yield case.parameters
             continue
@@ -160,9 +159,7 @@ def test_exactly_what_an_engine_cannot_do_is_not_applicable_with_the_reason() ->
     found = rows(run)
     for engine in run.plan.engines:
         for name, experiment in EXPERIMENTS.items():
-            for case in experiment.cases(
-                PRESETS[run.plan.preset], run.plan.workload, run.plan.workers
-            ):
+            for case in experiment.cases(scope(run.plan)):
                 told = {row.verdict or "" for row in found if about(row, engine, case)}
                 reason = lacking(engine, capabilities(engine), experiment.needs(case))
                 assert told, (name, engine)

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from compare.gates import invalid_reasons, most_at_once
-from compare.records import Span, TaskRun
+from compare.observations.gates import invalid_reasons
+from compare.observations.spans import most_at_once
+from compare.records.measurements import Span, TaskRun
 from engines.interface import Config
 from tests.compare import fakes
 
@@ -57,10 +58,10 @@ def test_the_serial_engine_needs_no_reference_and_one_worker() -> None:
             replace(VALID, niceness=(0, 15)),
             "niceness read in the tasks: 0, 15; tuned means 0 for every engine",
         ),
-        (replace(VALID, oom_kills=2), "the kernel killed 2 processes for want of memory"),
+        (replace(VALID, oom_kills=2), "the kernel killed 2 processes for lack of memory"),
         (
             replace(VALID, peak_memory_bytes=901 * 2**20, memory_room_bytes=1000 * 2**20),
-            "it used 901 of the 1,000 MiB of memory that there were",
+            "it used 901 of 1,000 MiB of available memory",
         ),
     ],
 )

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.granularity import Point, bracket, efficiency_at, metg, point
-from compare.records import Calibration, Record, Run, TaskRun
-from compare.statistics import efficiency_curve, rows
+from compare.observations.metg import Point, bracket, efficiency_at, metg, point
+from compare.records.measurements import Calibration, Record, Run, TaskRun
 from tests.compare import fakes
+from tests.compare.analysed import efficiency_curve, rows
 
 WORKERS = 2
 
@@ -27,7 +27,7 @@ def measured(engine: fakes.FakeEngine, noise: float = 0.0) -> Run:
 @pytest.mark.parametrize("cost_s", [0.00005, 0.002])
 def test_a_cost_paid_in_each_worker_is_half_the_metg(cost_s: float, noise: float) -> None:
     """METG(50%) = 2d and METG(90%) = 10d for a cost d inside each worker."""
-    run = measured(fakes.FakeEngine(per_task_s=cost_s / WORKERS), noise)
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=cost_s / WORKERS), noise)
     assert of(run, "metg50")[0] == pytest.approx(2 * cost_s, rel=0.05)
     if noise == 0:  # the curve is so flat there that 2% of noise move the crossing by 20%
         assert of(run, "metg90")[0] == pytest.approx(10 * cost_s, rel=0.05)
@@ -36,12 +36,12 @@ def test_a_cost_paid_in_each_worker_is_half_the_metg(cost_s: float, noise: float
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_one_dispatcher_needs_tasks_as_long_as_all_workers_wait_for_theirs(noise: float) -> None:
     """METG(50%) = p·s where one dispatcher needs s for a task of p workers."""
-    run = measured(fakes.FakeEngine(per_task_s=0.0003, one_dispatcher=True), noise)
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.0003, one_dispatcher=True), noise)
     assert of(run, "metg50")[0] == pytest.approx(WORKERS * 0.0003, rel=0.05)
 
 
 def test_a_sweep_that_does_not_reach_across_has_no_metg() -> None:
-    run = measured(fakes.FakeEngine(per_task_s=0.001))
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
     few = tuple(
         record
         for record in run.records
@@ -64,7 +64,7 @@ def test_a_sweep_that_does_not_reach_across_has_no_metg() -> None:
 def test_a_block_whose_calibration_was_disturbed_has_no_metg(
     before: float, after: float, reason: str
 ) -> None:
-    run = measured(fakes.FakeEngine(per_task_s=0.001))
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
     broken = tuple(
         replace(record, before_s=before * fakes.ITERATION_S, after_s=after * fakes.ITERATION_S)
         if isinstance(record, Calibration) and record.session == "2-ray"
@@ -80,8 +80,8 @@ def test_a_block_whose_calibration_was_disturbed_has_no_metg(
 
 @pytest.mark.parametrize("end", ["finished", "interrupted"])
 def test_of_a_sweep_that_was_measured_again_the_last_whole_one_counts(end: str) -> None:
-    run = measured(fakes.FakeEngine(per_task_s=0.001))
-    again = measured(fakes.FakeEngine(per_task_s=0.002))
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
+    again = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.002))
 
     def swept(of: Run) -> list[Record]:
         return [
@@ -132,7 +132,9 @@ def test_a_noisy_dip_below_the_threshold_counts_from_the_large_tasks_down() -> N
 
 
 def test_the_curve_is_given_where_every_block_has_points() -> None:
-    curve = efficiency_curve(measured(fakes.FakeEngine(per_task_s=0.001), 0.02), "ray")
+    found = efficiency_curve(measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001), 0.02), "ray")
+    assert found is not None
+    curve = found.mean
     assert len(curve) > 20
     assert all(estimate.n == 3 for _, estimate in curve)
     assert curve[0][1].value < 0.5 < curve[-1][1].value

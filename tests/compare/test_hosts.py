@@ -2,7 +2,7 @@
 
 import pytest
 
-from compare.hosts import hosts_of, refuse_other_versions
+from compare.measure.hosts import hosts_of, refuse_other_versions
 from deploy import host_usage
 from deploy.host_usage import Spending
 from engines.cluster import head_of
@@ -55,9 +55,9 @@ def test_a_host_that_was_there_and_is_gone_is_lost(monkeypatch: pytest.MonkeyPat
     told: dict[str, Spending | None] = {n: ours.model_copy(update={"host": n}) for n in names}
     monkeypatch.setattr(host_usage, "of", lambda host: told[host])
     hosts = hosts_of("head:1", {"one", "two"}, {ours.boot_id})
-    before = hosts.spent()
+    before = hosts.usage()
     told["two"] = None
-    used = {node.host: node.lost for node in hosts.used(before, hosts.spent())}
+    used = {node.host: node.lost for node in hosts.used(before, hosts.usage())}
     assert used == {"head": False, "one": False, "two": True, ours.host: False}
     assert hosts.one_clock
     assert not hosts_of("head:1", {"one"}, {"another kernel"}).one_clock

@@ -8,17 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from compare.intervals import (
-    center,
-    fit_line,
+from compare.analysis.intervals import (
+    geometric_if_positive,
     geometric_mean,
     holm,
     mean,
     paired_p,
-    percentile,
-    samples_needed,
     unpaired_ratio,
 )
+from compare.observations.fits import fit_line, percentile, samples_needed
 
 positive = st.floats(min_value=1e-6, max_value=1e6)
 several = st.lists(positive, min_size=2, max_size=12)
@@ -72,7 +70,7 @@ def test_one_block_has_no_interval_and_shows_no_difference(value: float) -> None
 
 
 def test_what_may_be_negative_gets_a_plain_interval() -> None:
-    found = center([-0.001, 0.002, 0.0])
+    found = geometric_if_positive([-0.001, 0.002, 0.0])
     assert found == mean([-0.001, 0.002, 0.0])
     assert found.low is not None
     assert found.low < 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.kernel import Counters, counters, memory_room_bytes, oom_kills
+from compare.measure.cgroup import Counters, counters, memory_room_bytes, oom_kills
 
 GIB = 2**30
 VMSTAT = "pgfault 17\npswpin 3\npswpout 4\noom_kill 9\n"

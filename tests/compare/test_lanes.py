@@ -5,11 +5,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.gates import most_at_once
-from compare.lanes import groups, lanes
-from compare.observations import Absence
-from compare.records import Span
+from compare.observations.lanes import lanes
+from compare.observations.reader import Absence
+from compare.observations.spans import most_at_once
+from compare.records.measurements import Span
 from tests.compare import fakes
+from tests.compare.analysed import groups
 
 _SPANS = st.lists(
     st.builds(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from compare.meter import tree_cpu_s
+from compare.measure.process_tree import tree_cpu_s
 
 BURNT_S = 0.5
 _SEEN_S = 0.9 * BURNT_S

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compare.experiments import EXPERIMENTS
-from compare.experiments.base import Opening
-from compare.plan import Request, capabilities, make_plan
-from compare.presets import PRESETS
-from compare.records import CEILING, Plan, Workload
-from engines.interface import Config
+from compare.experiments.experiment import Opening, Scope
+from compare.measure.adapters import capabilities
+from compare.options import Options, PresetName
+from compare.plan.schedule import Request, make_plan
+from compare.records.plan import CEILING, Plan, Workload
 from tests.compare import fakes
+from tests.compare.analysed import EXPERIMENTS
 
 ENGINES = ("serial", "multiprocessing", "ray", "dask", "spark")
 
@@ -28,21 +28,23 @@ def planned(  # noqa: PLR0913 - one for each part of the request that a test cha
     workload: Workload | None = None,
     native_trace: bool = False,
 ) -> Plan:
-    request = Request(
-        engines=ENGINES,
-        experiments=experiments,
-        preset=preset,
-        blocks=blocks,
-        workers=2,
-        threads_per_worker=1,
-        config=Config.TUNED,
-        seed=seed,
-        native_trace=native_trace,
+    options = Options(
+        preset=PresetName(preset), blocks=blocks, seed=seed, native_trace=native_trace
     )
-    return make_plan(request, "run", workload, missing or {})
+    return make_plan(
+        Request(
+            run_id="run",
+            options=options,
+            engines=ENGINES,
+            experiments=experiments,
+            workers=2,
+            workload=workload,
+            missing=missing or {},
+        )
+    )
 
 
-@given(seed=st.integers(), blocks=st.integers(1, 6), preset=st.sampled_from(list(PRESETS)))
+@given(seed=st.integers(), blocks=st.integers(1, 6), preset=st.sampled_from(list(PresetName)))
 def test_every_block_holds_every_engine_once_with_each_kind_of_session(
     seed: int, blocks: int, preset: str
 ) -> None:
@@ -59,7 +61,7 @@ def test_every_block_holds_every_engine_once_with_each_kind_of_session(
 @given(
     seed=st.integers(),
     blocks=st.none() | st.integers(1, 6),
-    preset=st.sampled_from(list(PRESETS)),
+    preset=st.sampled_from(list(PresetName)),
 )
 def test_every_block_that_the_preset_says_holds_every_case_of_every_experiment(
     seed: int, blocks: int | None, preset: str
@@ -72,8 +74,10 @@ def test_every_block_that_the_preset_says_holds_every_case_of_every_experiment(
                 repr(case)
                 for experiment in EXPERIMENTS.values()
                 if engine != CEILING or experiment.with_ceiling
-                if block <= (blocks or experiment.blocks(PRESETS[preset]))
-                for case in experiment.cases(PRESETS[preset], workload, plan.workers)
+                if block <= (blocks or experiment.blocks(PresetName(preset)))
+                for case in experiment.cases(
+                    Scope(preset=PresetName(preset), workload=workload, workers=plan.workers)
+                )
             ]
             held = [
                 repr(case)
@@ -132,16 +136,16 @@ def test_a_missing_engine_has_no_session_but_stays_in_the_plan(engine: str) -> N
 def test_native_traces_are_taken_after_all_that_is_timed(workload: Workload | None) -> None:
     plain = planned(blocks=2, workload=workload)
     plan = planned(blocks=2, workload=workload, native_trace=True)
-    assert plan.native_trace
+    assert plan.options.native_trace
     assert plan.sessions[: len(plain.sessions)] == plain.sessions
     traced = plan.sessions[len(plain.sessions) :]
     assert [session.id for session in traced] == ["2-ray-traced", "2-dask-traced", "2-spark-traced"]
     assert not any(session.traced for session in plain.sessions)
     assert all(session.traced and session.label and session.block == 2 for session in traced)
-    ran = ["timeline"] if workload is None else ["timeline", "throughput"]
+    ran = ["timeline"] if workload is None else ["throughput", "timeline"]
     for session in traced:
         assert [case.experiment for case in session.cases] == ran
-        assert session.cases[0].parameters["how"] == "blocking"
+        assert session.cases[-1].parameters["how"] == "blocking"
 
 
 def test_a_missing_engine_is_not_asked_for_a_trace() -> None:

@@ -4,18 +4,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from compare.plots import write_plots
-from compare.records import Run
-from compare.report import summary_markdown
-from compare.statistics import rows
+from compare.records.measurements import Run
 from tests.compare import fakes
+from tests.compare.analysed import markdown, write_plots
 
 ALL = ["throughput.svg", "lanes.svg", "overhead.svg", "efficiency.svg", "fractional.svg"]
 PICTURES = [*ALL, "timeline.svg"]
 
 
 def written(run: Run, folder: Path) -> list[Path]:
-    return list(write_plots(run, rows(run), folder))
+    return list(write_plots(run, folder))
 
 
 def test_every_plot_is_an_svg(tmp_path: Path) -> None:
@@ -45,7 +43,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
 )
 def test_what_was_not_measured_is_not_drawn(run: Run, names: list[str], tmp_path: Path) -> None:
     assert [path.name for path in written(run, tmp_path)] == names
-    assert [name for name in PICTURES if f"](plots/{name})" in summary_markdown(run)] == names
+    assert [name for name in PICTURES if f"](plots/{name})" in markdown(run)] == names
 
 
 def test_an_engine_nobody_has_heard_of_is_drawn(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """The time that is left is right within 30% once a third has run."""
 
 import random
-from dataclasses import replace
 
 import pytest
 
-from compare.plan import expected_s
-from compare.progress import Progress
+from compare.plan.duration import expected_s
+from compare.run.time_left import TimeLeft
 from tests.compare import fakes
 
 
@@ -18,7 +17,7 @@ def test_after_a_third_the_time_left_is_right_within_30_percent(seed: int) -> No
     expected = [(session, expected_s(plan, session, 0.2)) for session in plan.sessions]
     off = {(session.engine, session.label): rng.uniform(0.5, 3) for session in plan.sessions}
     took = {s.id: e * off[s.engine, s.label] * rng.uniform(0.9, 1.1) for s, e in expected}
-    progress = Progress(expected)
+    progress = TimeLeft(expected)
     spent_s, total_s = 0.0, sum(took.values())
     for session in plan.sessions:
         if spent_s > total_s / 3:
@@ -31,7 +30,7 @@ def test_after_a_third_the_time_left_is_right_within_30_percent(seed: int) -> No
 def test_before_anything_has_run_it_says_what_was_expected() -> None:
     plan = fakes.plan()
     expected = [(session, 10.0) for session in plan.sessions]
-    assert Progress(expected).left_s() == 10.0 * len(plan.sessions)
+    assert TimeLeft(expected).left_s() == 10.0 * len(plan.sessions)
 
 
 def test_moving_data_over_a_limited_link_is_expected_to_take_its_time() -> None:
@@ -39,7 +38,11 @@ def test_moving_data_over_a_limited_link_is_expected_to_take_its_time() -> None:
     session = next(session for session in plan.sessions if session.engine == "dask")
 
     def over(link_rate: str | None) -> float:
-        return expected_s(replace(plan, link_rate=link_rate), session, 0.2)
+        return expected_s(
+            fakes.plan(engines=("dask",), experiments=("payload",), link_rate=link_rate),
+            session,
+            0.2,
+        )
 
     assert over(None) < over("1gbit") < over("100mbit")
     assert over("800kbit") == pytest.approx(10 * over("8mbit"), rel=0.05)

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from compare.bench import Bench
-from compare.plan import adapter_of
-from compare.prepare import cache_folder
-from compare.records import SERIAL, Case, Plan, Record, Row, Run, Session, Workload
-from compare.session import resources_of
-from compare.statistics import rows
-from compare.store import RunFolder, decode
+from compare.measure.adapters import adapter_of
+from compare.measure.bench import Bench
+from compare.observations.series import Row
+from compare.plan.resolve import cache_folder
+from compare.records.measurements import Record, Run
+from compare.records.plan import SERIAL, Case, Plan, Session, Workload
+from compare.records.store import RunFolder, decode
+from compare.run.session import resources_of
 from engines.environment import thread_environment
 from engines.registry import ENTRY_POINT_GROUP
 from tests.compare import fakes, strange_engines
+from tests.compare.analysed import rows
 from tests.compare.command_line import REPOSITORY
 from workload import images
 from workload.kernels import sleep
@@ -107,7 +109,7 @@ class Sessions:
         with written.open("wb") as file:
             arguments = [str(self._folder / "run"), session.id, str(file.fileno())]
             with subprocess.Popen(
-                [sys.executable, "-m", "compare.session", *arguments],
+                [sys.executable, "-m", "compare.run.session", *arguments],
                 stdin=subprocess.PIPE,  # it ends when this does
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -10,13 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from compare.experiments import EXPERIMENTS
-from compare.records import Run
-from compare.report import console_tables, summary_json, summary_markdown
-from compare.statistics import rows
-from compare.studies import STUDIES
+from compare.records.measurements import Run
 from engines.interface import Setting
 from tests.compare import fakes
+from tests.compare.analysed import EXPERIMENTS, console_tables, json_text, markdown, rows
 
 GOLDEN = Path(__file__).parent / "golden" / "summary.md"
 
@@ -42,20 +39,20 @@ def tables(markdown: str) -> list[list[str]]:
 
 
 def test_the_report_of_a_fake_run_is_as_it_was() -> None:
-    text = summary_markdown(fake_run())
+    text = markdown(fake_run())
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text)
     assert text == GOLDEN.read_text()
 
 
 def test_the_same_records_give_the_same_bytes() -> None:
-    assert summary_markdown(fake_run()) == summary_markdown(fake_run())
-    assert summary_json(fake_run()) == summary_json(fake_run())
+    assert markdown(fake_run()) == markdown(fake_run())
+    assert json_text(fake_run()) == json_text(fake_run())
 
 
 def test_the_summary_for_programs_has_every_row() -> None:
     run = fake_run()
-    content = json.loads(summary_json(run))
+    content = json.loads(json_text(run))
     assert (content["schema"], content["run_id"]) == (1, run.plan.run_id)
     assert len(content["rows"]) == len(rows(run))
     assert set(content["rows"][0]) == {
@@ -65,7 +62,7 @@ def test_the_summary_for_programs_has_every_row() -> None:
 
 
 def test_the_answer_comes_first_in_three_sentences() -> None:
-    lines = [line for line in summary_markdown(fake_run()).splitlines() if line]
+    lines = [line for line in markdown(fake_run()).splitlines() if line]
     assert lines[0].startswith("# ")
     assert "highest throughput" in lines[1]
     assert "An empty task costs" in lines[2]
@@ -74,24 +71,24 @@ def test_the_answer_comes_first_in_three_sentences() -> None:
 
 def test_a_tie_is_no_difference_shown() -> None:
     same = {name: fakes.FakeEngine() for name in ("ceiling", *fakes.plan().engines)}
-    text = summary_markdown(fakes.run(engines=same))
+    text = markdown(fakes.run(engines=same))
     assert "; no difference shown to `" in text
 
 
 def test_a_partial_run_says_so_in_the_first_line() -> None:
-    text = summary_markdown(fakes.interrupted(fakes.run(), 7))
+    text = markdown(fakes.interrupted(fakes.run(), 7))
     assert text.startswith("**Partial: 7 of 27 sessions were run.**")
-    assert not summary_markdown(fakes.run()).startswith("**Partial")
+    assert not markdown(fakes.run()).startswith("**Partial")
 
 
 def test_a_run_that_measured_nothing_has_a_report() -> None:
-    text = summary_markdown(fakes.interrupted(fakes.run(), 0))
+    text = markdown(fakes.interrupted(fakes.run(), 0))
     assert "No engine gave a valid throughput." in text
     assert "![" not in text
 
 
 def test_one_block_prints_no_interval() -> None:
-    text = summary_markdown(fakes.run(fakes.plan(blocks=1)))
+    text = markdown(fakes.run(fakes.plan(blocks=1)))
     assert "(n=1)" in text
     assert "n=2" not in text
     assert not re.search(r"[0-9]–[0-9]|[0-9] to -?[0-9]", text)
@@ -104,7 +101,7 @@ def test_nothing_in_a_reason_breaks_a_table(nasty: str) -> None:
     setting = Setting(name=nasty, value=nasty, reason=nasty)
     run = fakes.changed(run, "1-dask", settings=(setting,))
     run = replace(run, environment={**run.environment, "note": nasty})
-    text = summary_markdown(run)
+    text = markdown(run)
     assert "<script>" not in text
     for table in tables(text):
         widths = {line.replace("\\|", "").count("|") for line in table}
@@ -112,7 +109,7 @@ def test_nothing_in_a_reason_breaks_a_table(nasty: str) -> None:
 
 
 def test_losing_and_failing_engines_have_a_line_of_their_own() -> None:
-    text = summary_markdown(fake_run())
+    text = markdown(fake_run())
     throughput = tables(text)[0]
     assert [line.split(" | ")[0].strip("| ") for line in throughput[2:]] == [
         *("ceiling", "serial", "multiprocessing", "ray", "dask", "spark")
@@ -123,7 +120,7 @@ def test_losing_and_failing_engines_have_a_line_of_their_own() -> None:
 
 def test_a_plan_without_images_has_a_report() -> None:
     plan = fakes.plan(workload=None, experiments=("overhead",))
-    text = summary_markdown(fakes.run(plan))
+    text = markdown(fakes.run(plan))
     assert "## Overhead" in text
     assert "## Throughput" not in text
     assert "## Shares of a core" not in text
@@ -132,7 +129,7 @@ def test_a_plan_without_images_has_a_report() -> None:
 @pytest.mark.parametrize("run", [fake_run(), fakes.run(fakes.plan(blocks=1))])
 def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run) -> None:
     console = Console(width=100, record=True, file=io.StringIO())
-    (table,) = console_tables(run, rows(run))
+    (table,) = console_tables(run)
     console.print(table)
     lines = console.export_text().splitlines()
     for engine in ("ceiling", *run.plan.engines):
@@ -143,12 +140,12 @@ def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run) -> N
 def test_where_other_questions_were_asked_the_report_and_the_console_answer_those() -> None:
     run = fakes.run(fakes.plan(experiments=("scaling", "payload")))
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(*console_tables(run, rows(run)))
+    console.print(*console_tables(run))
     said = console.export_text()
     assert "Scaling" in said
     assert "Moving data" in said
     assert "images/s" in said
-    opening = summary_markdown(run).split("\n## ")[0]
+    opening = markdown(run).split("\n## ")[0]
     assert "`scaling` and `payload` on `serial`, `multiprocessing`, `ray`, `dask` and `spark`" in (
         opening
     )
@@ -156,11 +153,11 @@ def test_where_other_questions_were_asked_the_report_and_the_console_answer_thos
 
 def test_the_report_says_where_the_trace_is_and_who_keeps_none() -> None:
     plan = fakes.plan(missing={"dask": "it needs 'distributed'"}, native_trace=True)
-    text = summary_markdown(fakes.run(plan))
+    text = markdown(fakes.run(plan))
     assert "[trace.json](trace.json)" in text
     assert "https://ui.perfetto.dev" in text
-    assert "None is kept by serial, multiprocessing." in text
-    assert "own" not in summary_markdown(fakes.run()).split("## Trace")[1].split("## ")[0]
+    assert "None is recorded by serial, multiprocessing." in text
+    assert "own" not in markdown(fakes.run()).split("## Trace")[1].split("## ")[0]
 
 
 def test_a_setting_of_traced_sessions_alone_is_told_as_such() -> None:
@@ -168,25 +165,27 @@ def test_a_setting_of_traced_sessions_alone_is_told_as_such() -> None:
     record = Setting(name="eventLog", value="on", reason="its own record")
     other = Setting(name="workers", value="2", reason="the same for all")
     run = fakes.changed(run, "3-spark-traced", settings=(other, record))
-    text = summary_markdown(run)
+    text = markdown(run)
     assert "| eventLog | on | spark (traced) | its own record |" in text
     assert text.count("(traced)") == 1
 
 
 def test_every_experiment_has_a_section_with_a_line_for_every_engine() -> None:
     plan = fakes.plan(experiments=tuple(EXPERIMENTS), blocks=2)
-    text = summary_markdown(fakes.run(plan))
-    for study in STUDIES.values():
-        section = text.split(f"## {study.title}\n")[1].split("\n## ")[0]
-        (table,) = tables(section)
-        told = {line.split(" | ")[0].strip("| ") for line in table[2:]}
-        assert told - {"ceiling"} == set(plan.engines), study.title
+    text = markdown(fakes.run(plan))
+    for experiment in EXPERIMENTS.values():
+        for section in experiment.sections:
+            if not section.title:
+                continue
+            part = text.split(f"## {section.title}\n")[1].split("\n## ")[0]
+            engines = {line.split(" | ")[0].strip("| ") for line in tables(part)[0][2:]}
+            assert engines - {"ceiling"} == set(plan.engines), section.title
 
 
 def test_the_answer_speaks_of_no_control() -> None:
     engines = ("serial", "multiprocessing", "ray", "ray-control")
     quickest = {**fakes.ENGINES, "ray-control": fakes.FakeEngine(chunk_s=0.5, per_task_s=0.0001)}
     run = fakes.run(fakes.plan(engines=engines), engines=quickest)
-    text = summary_markdown(run)
+    text = markdown(run)
     assert "ray-control" not in text.split("A number is")[0]
     assert "| ray-control |" in text

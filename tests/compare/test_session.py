@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from compare.bench import Bench
-from compare.records import SERIAL, Calibration, Case, Record
-from compare.session import measure
+from compare.measure.bench import Bench
+from compare.records.measurements import Calibration, Record
+from compare.records.plan import SERIAL, Case
+from compare.run.session import measure
 from tests.compare import fakes
 from workload.kernels import spin
 

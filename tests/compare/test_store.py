@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.records import (
-    Case,
+from compare.records.measurements import (
     EngineSpan,
     Failure,
     NodeUse,
@@ -17,7 +16,8 @@ from compare.records import (
     Span,
     TaskRun,
 )
-from compare.store import RunFolder, StoreError, decode, encode, finished_sessions
+from compare.records.plan import Case
+from compare.records.store import RunFolder, StoreError, decode, encode, finished_sessions
 from tests.compare.test_plan import planned
 
 HEAD = {"session": "1-ray", "block": 1, "position": 0, "engine": "ray"}

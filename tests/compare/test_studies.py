@@ -2,14 +2,13 @@
 
 import pytest
 
-from compare.experiments import EXPERIMENTS
-from compare.records import Run
-from compare.statistics import rows
+from compare.records.measurements import Run
 from tests.compare import fakes
-from tests.compare.fake_records import BYTES_PER_S, LOAD_S
+from tests.compare.analysed import EXPERIMENTS, rows
+from tests.compare.fake_bench import BYTES_PER_S, LOAD_S
 
 IMAGE_S, ADDED_S = 0.2, 0.0001
-RAY = fakes.FakeEngine(chunk_s=4 * IMAGE_S, per_task_s=ADDED_S, slowdown=2.5)
+RAY = fakes.FakeEngine(chunk_s=4 * IMAGE_S, fixed_s=0.0, per_task_s=ADDED_S, slowdown=2.5)
 
 
 @pytest.fixture(scope="module")

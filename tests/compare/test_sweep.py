@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from compare.bench import Bench
-from compare.experiments.sweep import Sweep
-from compare.granularity import Point, metg, point
-from compare.records import Case, TaskRun
+from compare.measure.bench import Bench
+from compare.measure.sweep import Sweep
+from compare.observations.metg import Point, metg, point
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case
 from engines._stdlib.pool import ProcessEngine
 from tests.compare import fakes
 

@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from compare.cautions import cautions
-from compare.lanes import groups
-from compare.observations import Absence, Observations, engines, planned_cases
-from compare.plots import write_plots
-from compare.records import Lifecycle, OwnTrace, Record, Run, TaskRun
-from compare.statistics import rows
-from compare.store import RunFolder
-from compare.trace import trace_json
+from compare.observations.reader import Absence, Observations, engines, planned_cases
+from compare.records.measurements import Lifecycle, OwnTrace, Record, Run, TaskRun
+from compare.records.store import RunFolder
+from compare.report.trace import trace_json
 from tests.compare import fakes
+from tests.compare.analysed import cautions, groups, rows, write_plots
 from tests.compare.command_line import run_folder, small_run
 from tests.compare.trace_format import Complete, Trace, checked
 
@@ -154,7 +151,7 @@ def test_a_process_is_a_session_and_a_thread_a_lane() -> None:
 
 def test_the_picture_and_the_trace_hold_the_same_spans(tmp_path: Path) -> None:
     run = fakes.run(fakes.plan(experiments=ALL))
-    write_plots(run, rows(run), tmp_path)
+    write_plots(run, tmp_path)
     trace = checked(trace_json(run))
     assert_picture_and_trace_agree(run, trace, tmp_path / "timeline.svg")
 
@@ -187,7 +184,7 @@ def test_a_traced_session_is_part_of_no_estimate_and_of_no_caution(
     assert len(alone.plan.sessions) == len(run.plan.sessions) - len(TRACED)
     for other in (run, spoiled(run)):
         assert rows(other) == rows(alone)
-        assert cautions(other, rows(other)) == cautions(alone, rows(alone))
+        assert cautions(other) == cautions(alone)
     for engine in engines(run.plan):
         assert planned_cases(run.plan, engine) == planned_cases(alone.plan, engine)
 
@@ -196,7 +193,7 @@ def test_a_traced_session_that_failed_is_told_and_spoils_no_row() -> None:
     run = traced_run()
     failed = fakes.failed(run, "3-ray-traced", "it broke")
     assert rows(failed) == rows(run)
-    assert "it broke" in str(cautions(failed, rows(failed))[0])
+    assert "it broke" in str(cautions(failed)[0])
 
 
 def test_an_interrupted_run_is_partial_until_its_traces_are_taken() -> None:
@@ -209,7 +206,7 @@ def test_no_picture_shows_a_traced_session(tmp_path: Path) -> None:
     run = traced_run()
     of_both: list[Mapping[str, bytes]] = []
     for one in (spoiled(run), without_traced(run)):
-        paths: Iterable[Path] = write_plots(one, rows(one), tmp_path)
+        paths: Iterable[Path] = write_plots(one, tmp_path)
         of_both.append({path.name: path.read_bytes() for path in paths})
     assert of_both[0] == of_both[1]
 
@@ -272,7 +269,7 @@ def test_the_copied_report_links_to_the_trace(real: Path) -> None:
     links = re.findall(r"\]\(([^)]*(?:trace\.json|timeline\.svg))\)", text)
     assert len(links) == 2
     assert all((real.parent / link).is_file() for link in links)
-    assert "None is kept by serial, multiprocessing." in text
+    assert "None is recorded by serial, multiprocessing." in text
 
 
 def test_the_console_says_that_it_is_not_timed(real: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a host tells the others of a cluster."""
+"""A host serves its resource usage to the other hosts of a cluster."""
 
 import http.server
 import socket
@@ -17,13 +17,13 @@ from deploy import host_usage
 def port() -> int:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        found: int = bound.getsockname()[1]
-        return found
+        free_port: int = bound.getsockname()[1]
+        return free_port
 
 
 @pytest.fixture
 def page() -> Iterator[str]:
-    """Of a daemon that is alive."""
+    """The URL of a page that answers, as that of a live daemon does."""
     handler = http.server.SimpleHTTPRequestHandler
     with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -31,7 +31,7 @@ def page() -> Iterator[str]:
         server.shutdown()
 
 
-def test_is_told_to_those_who_ask(port: int, page: str) -> None:
+def test_a_host_serves_its_usage(port: int, page: str) -> None:
     with host_usage.served(alive=page, port=port):
         before = host_usage.of("127.0.0.1", port)
         until_s = time.process_time() + 0.3
@@ -48,11 +48,11 @@ def test_is_told_to_those_who_ask(port: int, page: str) -> None:
         assert after.cpu_s - before.cpu_s > 0.25
 
 
-def test_who_does_not_answer_tells_nothing(port: int) -> None:
+def test_the_usage_of_a_host_that_does_not_answer_is_none(port: int) -> None:
     assert host_usage.of("127.0.0.1", port) is None
 
 
-def test_says_whether_the_daemon_is_alive(port: int, page: str) -> None:
+def test_the_health_page_answers_200_when_the_daemon_is_alive(port: int, page: str) -> None:
     with (
         host_usage.served(alive=page, port=port),
         urllib.request.urlopen(f"http://127.0.0.1:{port}/alive", timeout=5) as answer,
@@ -60,7 +60,7 @@ def test_says_whether_the_daemon_is_alive(port: int, page: str) -> None:
         assert answer.status == 200
 
 
-def test_says_that_the_daemon_is_dead(port: int) -> None:
+def test_the_health_page_answers_503_when_the_daemon_is_dead(port: int) -> None:
     with host_usage.served(alive="http://127.0.0.1:9/", port=port):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/alive", timeout=5)

@@ -1,4 +1,4 @@
-"""What the nodes and the users of a cluster know of each other."""
+"""The credentials that the nodes and the users of a cluster share."""
 
 import ssl
 import stat
@@ -16,13 +16,13 @@ def files(folder: Path) -> dict[Path, str]:
     return {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
+def test_credentials_are_readable_only_by_their_owner(tmp_path: Path) -> None:
     keys.make(tmp_path)
     assert len(files(tmp_path)) == 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in files(tmp_path)} == {0o400}
 
 
-def test_are_kept_by_the_next_start_and_unlike_those_of_another_cluster(tmp_path: Path) -> None:
+def test_credentials_survive_a_restart_and_differ_between_clusters(tmp_path: Path) -> None:
     keys.make(tmp_path / "one")
     before = files(tmp_path / "one")
     keys.make(tmp_path / "one")
@@ -32,13 +32,13 @@ def test_are_kept_by_the_next_start_and_unlike_those_of_another_cluster(tmp_path
     assert not set(before.values()) & set(others.values())
 
 
-def test_what_a_broken_start_left_is_made_again(tmp_path: Path) -> None:
+def test_a_start_replaces_a_file_that_was_only_half_written(tmp_path: Path) -> None:
     (tmp_path / "ray.token.new").write_text("half")
     keys.make(tmp_path)
     assert len((tmp_path / "ray.token").read_text()) == 64
 
 
-def test_the_certificate_fits_its_own_key_alone(tmp_path: Path) -> None:
+def test_a_certificate_matches_only_its_own_key(tmp_path: Path) -> None:
     keys.make(tmp_path / "one")
     keys.make(tmp_path / "other")
     context = ssl.create_default_context()
@@ -47,7 +47,7 @@ def test_the_certificate_fits_its_own_key_alone(tmp_path: Path) -> None:
         context.load_cert_chain(tmp_path / "one" / "dask.crt", tmp_path / "other" / "dask.key")
 
 
-def test_containers_find_them_by_the_same_variables() -> None:
+def test_compose_passes_the_paths_of_credentials_and_no_secrets() -> None:
     composed = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
     wanted = keys.environment("/run/compare")
     assert composed["x-environment"].items() >= wanted.items()

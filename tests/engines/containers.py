@@ -1,4 +1,4 @@
-"""The clusters of docker-compose.yml, whose nodes can import the contract's tasks."""
+"""Starts the clusters of docker-compose.yml so that their nodes can import the test tasks."""
 
 import json
 import os
@@ -19,12 +19,12 @@ _UP_LIMIT_S = 180
 
 @dataclass(frozen=True, kw_only=True)
 class Containers:
-    """One cluster that is up."""
+    """A running cluster of one engine."""
 
     engine: str
     environment: Mapping[str, str]
     took_s: float = 0.0
-    """Until it was up."""
+    """Seconds that the cluster needed to start."""
 
     @property
     def address(self) -> str:
@@ -32,18 +32,18 @@ class Containers:
 
     @property
     def label(self) -> str:
-        """What Docker knows its parts by."""
+        """The Docker filter that selects the containers, networks and volumes of this cluster."""
         return f"label=com.docker.compose.project=contract-{self.engine}"
 
     def command(self, *arguments: str) -> list[str]:
-        """Docker Compose for this cluster."""
+        """The command line that calls Docker Compose for this cluster."""
         files = [part for name in _FILES for part in ("--file", str(REPOSITORY / name))]
         project = ["--project-name", f"contract-{self.engine}", "--profile", "tools"]
         return ["docker", "compose", *project, *files, *arguments]
 
     def compose(self, *arguments: str) -> str:
-        """Run it, and see that it did what it was asked."""
-        done = subprocess.run(
+        """Run Docker Compose, check that it succeeded, and return its standard output."""
+        completed = subprocess.run(
             self.command(*arguments),
             env=self.environment,
             capture_output=True,
@@ -51,37 +51,37 @@ class Containers:
             timeout=_UP_LIMIT_S,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        return completed.stdout
 
     def inside(self, command: Sequence[str]) -> list[str]:
-        """A command of this Python, to be run in the network of the cluster."""
+        """The command line that runs a Python command in the network of the cluster."""
         _, *arguments = command
         run = ("run", "--rm", "--no-TTY", "--no-deps", "--entrypoint", "python", "compare")
         return self.command(*run, *arguments)
 
     def inspected(self) -> list[dict[str, Any]]:
-        """What Docker says of each of its containers that runs."""
+        """The output of ``docker inspect`` for each running container of the cluster."""
         ids = docker("ps", "--quiet", "--filter", self.label).split()
-        found: list[dict[str, Any]] = json.loads(docker("inspect", *ids)) if ids else []
-        return found
+        details: list[dict[str, Any]] = json.loads(docker("inspect", *ids)) if ids else []
+        return details
 
 
 def docker(*command: str) -> str:
-    done = subprocess.run(["docker", *command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    completed = subprocess.run(["docker", *command], capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
 
 
 _kept: dict[tuple[str, float, Config], Containers] = {}
 
 
 def containers(engine: str, resources: Resources) -> Containers:
-    """The cluster for these resources; one at a time, until another is asked for."""
+    """Return the cluster with these resources; start it, and stop the previous one, if needed."""
     key = (engine, resources.smallest_share, resources.config)
     if key not in _kept:
         release_containers()
-        # Any free port: somebody may have a cluster of this project up.
+        # Port 0 selects a free port, because another cluster of this project may be running.
         ports = {f"{name.upper()}_DASHBOARD_PORT": "0" for name in clusters()}
         sizes = {
             "NODE_SMALLEST_SHARE": str(resources.smallest_share),
@@ -89,16 +89,16 @@ def containers(engine: str, resources: Resources) -> Containers:
             "NODE_CONFIG": resources.config.value,
             f"{engine.upper()}_WORKERS": str(resources.workers),
         }
-        asked = Containers(engine=engine, environment={**os.environ, **ports, **sizes})
-        _kept[key] = asked  # taken down also when it does not come up
+        cluster = Containers(engine=engine, environment={**os.environ, **ports, **sizes})
+        _kept[key] = cluster  # before the start, so that a failed start is also cleaned up
         started_s = time.monotonic()
-        asked.compose("up", "--detach", "--wait", f"{engine}-cluster")
-        _kept[key] = replace(asked, took_s=time.monotonic() - started_s)
+        cluster.compose("up", "--detach", "--wait", f"{engine}-cluster")
+        _kept[key] = replace(cluster, took_s=time.monotonic() - started_s)
     return _kept[key]
 
 
 def release_containers() -> None:
-    """Take down the one that is up."""
+    """Stop the running cluster, if there is one."""
     while _kept:
-        _, one = _kept.popitem()
-        one.compose("down", "--volumes", "--timeout", "2")
+        _, cluster = _kept.popitem()
+        cluster.compose("down", "--volumes", "--timeout", "2")

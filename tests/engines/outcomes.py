@@ -1,4 +1,4 @@
-"""Runs a scenario in a process of its own and looks at what it leaves behind."""
+"""Runs a scenario in a separate process and checks which processes and files it leaves."""
 
 import ctypes
 import dataclasses
@@ -29,27 +29,30 @@ THREADS = 1
 
 START_LIMIT_S = 90
 GONE_LIMIT_S = 15
-"""After its end was told, or noticed by daemons that lost their parent."""
+"""Time limit for all processes to end after their session was killed.
+
+The daemons notice only after a while that their parent has died.
+"""
 
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A session, seen from outside."""
+    """What a test sees of a session from the outside."""
 
     code: int
     said: tuple[Any, ...]
-    """What the scenario said, decoded."""
+    """The values that the scenario printed as JSON, decoded."""
     printed: tuple[str, ...]
-    """Other lines on standard output: the engine's."""
+    """All other lines on standard output; the engine printed them."""
     errors: str
     ended_in_s: float
-    """From the end of the scenario, or the signal, to the end of the process."""
+    """Time from the end of the scenario, or from the signal, to the end of the process."""
     alive: tuple[str, ...]
-    """Processes that lived on when the session's process had ended."""
+    """Processes that were still alive after the process of the session had ended."""
     files: tuple[str, ...]
-    """What is left in the folder for temporary files."""
+    """Names of the files left in the folder for temporary files."""
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -60,7 +63,7 @@ class Outcome:
 
 
 @functools.cache
-def outcome(  # noqa: PLR0913 - each is a side of a session that some test varies
+def outcome(  # noqa: PLR0913 - some test varies each of these parameters
     scenario: str,
     engine: str,
     *,
@@ -71,9 +74,9 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
     grace_s: float = 2.0,
     environment: tuple[tuple[str, str], ...] = (),
 ) -> Outcome:
-    """Run a scenario once; tests that look at different sides of it share it.
+    """Run a scenario once; all tests with the same arguments share the outcome.
 
-    With ``end_with``, the signal is sent when the scenario has said that it is running.
+    With ``end_with``, send this signal after the scenario has reported that it is running.
     """
     resources = Resources(
         workers=WORKERS,
@@ -92,16 +95,16 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
         joined = replace(resources, cluster=cluster_of_containers.address)
         command = cluster_of_containers.inside(_command(scenario, place.engine, joined))
         return _on_cluster(command, cluster_of_containers.environment)
-    # The tests' own process may have helpers, such as a resource tracker of multiprocessing.
+    # The process of the tests may have helpers, such as multiprocessing's resource tracker.
     others = frozenset(psutil.Process().children(recursive=True))
     with _started(scenario, engine, resources, dict(environment), others) as (session, temporary):
         assert session.stdout is not None
-        # One line comes when the scenario is done, or runs; then the process ends.
+        # The scenario prints one line when it is done, or when it is running; then it ends.
         first = session.stdout.readline()
-        told_s = time.monotonic()
+        end_requested_s = time.monotonic()
         if end_with is not None and first:
-            time.sleep(1)  # for the long tasks to be taken
-            told_s = time.monotonic()
+            time.sleep(1)  # until workers have started the long tasks
+            end_requested_s = time.monotonic()
             session.send_signal(end_with)
         out, errors = session.communicate(timeout=START_LIMIT_S)
         ended_s = time.monotonic()
@@ -112,15 +115,15 @@ def outcome(  # noqa: PLR0913 - each is a side of a session that some test varie
             said=_said(lines),
             printed=_printed(lines),
             errors=errors,
-            ended_in_s=ended_s - told_s,
+            ended_in_s=ended_s - end_requested_s,
             alive=alive,
             files=tuple(sorted(path.name for path in temporary.iterdir())),
         )
 
 
 def _on_cluster(command: Sequence[str], environment: Mapping[str, str]) -> Outcome:
-    """What it leaves behind there is the cluster's; nothing is looked for."""
-    done = subprocess.run(
+    """Run a scenario on a cluster, without a check for leftovers: the cluster owns them."""
+    completed = subprocess.run(
         command,
         cwd=REPOSITORY,
         env={**os.environ, **environment},
@@ -129,12 +132,12 @@ def _on_cluster(command: Sequence[str], environment: Mapping[str, str]) -> Outco
         timeout=2 * START_LIMIT_S,
         check=False,
     )
-    lines = done.stdout.splitlines()
+    lines = completed.stdout.splitlines()
     return Outcome(
-        code=done.returncode,
+        code=completed.returncode,
         said=_said(lines),
         printed=_printed(lines),
-        errors=done.stderr,
+        errors=completed.stderr,
         ended_in_s=0.0,
         alive=(),
         files=(),
@@ -150,8 +153,8 @@ def _printed(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def _command(scenario: str, engine: str, resources: Resources) -> list[str]:
-    asked = dataclasses.asdict(resources) | {"config": resources.config.value}
-    return [sys.executable, "-m", "tests.engines.scenarios", scenario, engine, json.dumps(asked)]
+    fields = dataclasses.asdict(resources) | {"config": resources.config.value}
+    return [sys.executable, "-m", "tests.engines.scenarios", scenario, engine, json.dumps(fields)]
 
 
 @contextmanager
@@ -163,7 +166,7 @@ def _started(
     others: frozenset[psutil.Process],
 ) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     _adopt_orphans()
-    # A short path: Unix sockets are made below it.
+    # A short path, because Unix sockets below it have a limited path length.
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         session = subprocess.Popen(
             _command(scenario, engine, resources),
@@ -183,12 +186,12 @@ def _started(
 
 
 def _adopt_orphans() -> None:
-    """Make orphaned grandchildren children of this process, where they can be found and ended."""
+    """Make orphaned grandchildren children of this process, so that it can find and end them."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _alive_after(grace_s: float, others: frozenset[psutil.Process]) -> tuple[str, ...]:
-    """What of a session still lives after so many seconds; returns as soon as nothing does."""
+    """Wait until a session has no process left, at most ``grace_s``; return those still alive."""
     limit_s = time.monotonic() + grace_s
     while (alive := _descendants(others)) and time.monotonic() < limit_s:
         time.sleep(0.1)

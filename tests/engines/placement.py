@@ -1,6 +1,6 @@
-"""Where the engines of the contract run: here, on daemons of this host, or on containers.
+"""Where a contract test runs an engine: in its own process, on daemons of this host, on containers.
 
-"ray"    "ray on daemons"    "ray on containers"
+The name of the engine states the place: "ray", "ray on daemons", "ray on containers".
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _DOWN_LIMIT_S = 10
 
 
 class Placed(NamedTuple):
-    """An engine and where it runs."""
+    """An engine and the place where it runs."""
 
     engine: str
     where: str
@@ -40,7 +40,7 @@ def placed(name: str) -> Placed:
 
 
 class Joined(NamedTuple):
-    """One that runs: how a driver joins it."""
+    """How a driver joins a running cluster."""
 
     address: str
     page: int
@@ -50,7 +50,7 @@ class Joined(NamedTuple):
 
 @contextmanager
 def daemons(engine: str, resources: Resources) -> Iterator[Joined]:
-    """A head and a worker for each core, all on loopback, with credentials as in containers."""
+    """Run a head, and one worker for each core, on loopback, with credentials as in containers."""
     node = Node(
         cores=1,
         threads_per_worker=resources.threads_per_worker,
@@ -59,7 +59,7 @@ def daemons(engine: str, resources: Resources) -> Iterator[Joined]:
         host=LOOPBACK,
     )
     with ExitStack() as stack:
-        # A short path: Unix sockets are made below it.
+        # A short path, because Unix sockets below it have a limited path length.
         folder = Path(stack.enter_context(_folder()))
         keys.make(folder / "keys")
         environment = {
@@ -69,14 +69,14 @@ def daemons(engine: str, resources: Resources) -> Iterator[Joined]:
             "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path]),
             "RAY_TMPDIR": str(folder),
         }
-        form, port, page = clusters()[engine], _free_port(), _free_port()
-        address = form.address(LOOPBACK, port)
-        head = form.head(node, port, page)
+        cluster, port, page = clusters()[engine], _free_port(), _free_port()
+        address = cluster.address(LOOPBACK, port)
+        head = cluster.head(node, port, page)
         stack.enter_context(_running(head, environment, folder / "head.log"))
         for number in range(resources.workers):
-            own = folder / f"worker-{number}"
-            own.mkdir()
-            worker = form.worker(node, address, _free_port(), own)
+            worker_folder = folder / f"worker-{number}"
+            worker_folder.mkdir()
+            worker = cluster.worker(node, address, _free_port(), worker_folder)
             stack.enter_context(_running(worker, environment, folder / f"{number}.log"))
         yield Joined(address, page, keys.environment(str(folder / "keys")))
 

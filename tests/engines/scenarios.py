@@ -1,8 +1,8 @@
-"""Scenarios for one engine, each in a process of its own since one process opens one engine once.
+"""Scenarios for one engine, one process each, because a process can open only one engine once.
 
     python -m tests.engines.scenarios SCENARIO ENGINE RESOURCES_JSON
 
-Prints one line of JSON: what was seen.  Judges nothing; the tests do.
+Prints its observations as one line of JSON.  It checks nothing; the tests do that.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from compare.processes import stop_on_signals
+from compare.run.leftovers import stop_on_signals
 from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import Capability, Config, Engine, Node, Resources
 from engines.registry import load_engine
@@ -25,7 +25,7 @@ from workload.task import run_task
 
 LONG_S = 120
 TOO_MUCH = 64
-"""Cores, or slots, that no engine is given in the tests."""
+"""A number of cores or slots that exceeds what any engine has in the tests."""
 
 SUMS = (
     (Node(value=1, needs=()), Node(value=2, needs=()), Node(value=3, needs=())),
@@ -33,11 +33,15 @@ SUMS = (
     (Node(value=100, needs=(1, 0)), Node(value=200, needs=(1,))),
     (Node(value=1000, needs=()), Node(value=2000, needs=(0, 1)), Node(value=3000, needs=(1,))),
 )
-"""Outputs that several need, that nobody needs, and a task that needs none in the midst."""
+"""A graph for ``tasks.add_up``.
+
+Several tasks need the same output, some outputs are needed by no task, and the last layer contains
+a task that needs no other.
+"""
 
 
 def promises(engine: Engine) -> dict[str, object]:
-    """What can be seen in one opened engine, without harm to it."""
+    """Collect everything that can be observed in one engine without disturbing it."""
     doubled = list(engine.run(tasks.double, range(100)))
     identities = [identity for _, identity in engine.run(tasks.who, [0] * 30)]
     places = [place._asdict() for _, place in engine.run(tasks.look_around, range(6))]
@@ -62,15 +66,15 @@ def promises(engine: Engine) -> dict[str, object]:
 
 
 def private(engine: Engine) -> dict[str, object]:
-    """What can be seen of an engine that was opened in an environment that means it ill."""
+    """Observe an engine that was opened in a hostile environment."""
     doubled = list(engine.run(tasks.double, range(20)))
     places = [place._asdict() for _, place in engine.run(tasks.look_around, range(6))]
     return {"doubled": doubled, "places": places, **about(engine)}
 
 
 def shares(engine: Engine) -> dict[str, object]:
-    """How many tasks run at once for shares of a core, and which shares are refused."""
-    # A wave starts the processes that the engine needs for so many tasks, and may need a second.
+    """Count the tasks that run at once for shares of a core, and request a share that is too small."""
+    # The first waves may reach a lower peak, because the engine still starts processes for them.
     waves = [_wave(engine, [2.0] * 20, 0.1) for _ in range(4)]
     peaks = {cpus: _wave(engine, [0.5] * 12, cpus)["peak"] for cpus in (1.0, 0.5, 0.25, 0.3)}
     return {
@@ -81,7 +85,7 @@ def shares(engine: Engine) -> dict[str, object]:
 
 
 def mixes(engine: Engine) -> dict[str, object]:
-    """What the engine does with unusual shares, and with two runs at once."""
+    """Request unusual shares, and run tasks from two threads at once."""
     amounts = (0.3, 0.7, 1.5)
     slots = {amount: _wave_or_words(engine, slots=amount) for amount in amounts}
     cpus = {amount: _wave_or_words(engine, cpus=amount) for amount in amounts}
@@ -95,7 +99,7 @@ def mixes(engine: Engine) -> dict[str, object]:
 
 
 def forms(engine: Engine) -> dict[str, object]:
-    """The other ways to run tasks, for those that have them; its own record comes first."""
+    """Use the optional ways to run tasks, after a run whose trace the engine may have recorded."""
     list(engine.run(tasks.double, range(4)))
     naps = [nap for _, nap in engine.run(tasks.nap, [0.2] * 6)]
     since_s = time.time() - time.monotonic()
@@ -103,7 +107,7 @@ def forms(engine: Engine) -> dict[str, object]:
         (nap.started_s + since_s, nap.ended_s + since_s) for nap in map(tasks.Nap._make, naps)
     ]
     traced = _unless_missing(
-        lambda: [(one.name, one.worker, one.start_s, one.end_s) for one in engine.own_trace()]
+        lambda: [(span.name, span.worker, span.start_s, span.end_s) for span in engine.own_trace()]
     )
     return {
         "naps_s": naps_s,
@@ -116,7 +120,7 @@ def forms(engine: Engine) -> dict[str, object]:
             lambda: list(engine.run_async(tasks.nap_awaited, [0.5 + i / 100 for i in range(20)]))
         ),
         "sums": _unless_missing(
-            lambda: [(i, one._asdict()) for i, one in _sums(engine)],
+            lambda: [(i, output._asdict()) for i, output in _sums(engine)],
         ),
         "after": list(engine.run(tasks.double, range(3))),
         "half_a_slot": None
@@ -127,7 +131,7 @@ def forms(engine: Engine) -> dict[str, object]:
 
 
 def floats(engine: Engine) -> dict[str, object]:
-    """How many tasks run at once for a tenth of a core."""
+    """Count the tasks that run at once for a tenth of a core, and for more than one core."""
     return {
         "peak": max(_wave(engine, [1.0] * 20, 0.1)["peak"] for _ in range(2)),
         "more_than_a_core": _wave_or_words(engine, cpus=1.5),
@@ -137,27 +141,27 @@ def floats(engine: Engine) -> dict[str, object]:
 
 
 def waits_one_by_one(engine: Engine) -> dict[str, object]:
-    """``waits``, with a call for each task."""
+    """Like ``waits``, but with one framework call per task."""
     list(engine.run_one_by_one(tasks.double, range(4)))
     say("running")
     return {"naps": list(engine.run_one_by_one(tasks.nap, [LONG_S] * 12))}
 
 
 def fails(engine: Engine) -> dict[str, object]:
-    """The program raises while the engine is open."""
+    """Raise an exception while the engine is open."""
     list(engine.run(tasks.double, range(4)))
     raise ZeroDivisionError
 
 
 def waits(engine: Engine) -> dict[str, object]:
-    """Long tasks; the test ends the process."""
+    """Run long tasks until the test ends the process."""
     list(engine.run(tasks.double, range(4)))
     say("running")
     return {"naps": list(engine.run(tasks.nap, [LONG_S] * 6))}
 
 
 def loses(engine: Engine) -> dict[str, object]:
-    """A task that kills whatever worker takes it, beside one that goes on for long."""
+    """Run a task that kills every worker that starts it."""
     list(engine.run(tasks.double, range(4)))
     started_s = time.monotonic()
     try:
@@ -191,7 +195,7 @@ def _after_giving_up(engine: Engine) -> list[tuple[int, int]]:
 
 
 def _sums(engine: Engine) -> list[tuple[int, tasks.Sum]]:
-    return [(index, tasks.Sum(*one)) for index, one in engine.run_graph(tasks.add_up, SUMS)]
+    return [(index, tasks.Sum(*output)) for index, output in engine.run_graph(tasks.add_up, SUMS)]
 
 
 def _unless_missing(run: Callable[[], object]) -> object:
@@ -202,7 +206,7 @@ def _unless_missing(run: Callable[[], object]) -> object:
 
 
 def _together(engine: Engine) -> dict[str, list[tasks.Nap]]:
-    """A task that needs little, and, from another thread, tasks that need a whole core each."""
+    """Run a task that needs a tenth of a core and, from another thread, tasks that need a core."""
     naps: dict[str, list[tasks.Nap]] = {}
 
     def take(kind: str, naps_s: list[float], cpus: float) -> None:
@@ -217,7 +221,10 @@ def _together(engine: Engine) -> dict[str, list[tasks.Nap]]:
 
 
 def _tenths(engine: Engine) -> float:
-    """How many tasks run at once for a tenth of a slot, when the processes for them are there."""
+    """Count the tasks that run at once for a tenth of a slot.
+
+    The wave is repeated, because the engine may have to start the processes for so many tasks.
+    """
     peak = 0.0
     for _ in range(5):
         peak = max(peak, _wave(engine, [2.0] * 20, slots=0.1)["peak"])
@@ -242,7 +249,7 @@ def _wave(
 
 
 def peak(naps: Iterable[tuple[float, float, object]]) -> int:
-    """How many naps went on at the same moment."""
+    """The largest number of naps that overlap."""
     spans = [(started_s, ended_s) for started_s, ended_s, _ in naps]
     return max(sum(a <= moment < b for a, b in spans) for moment, _ in spans)
 
@@ -259,7 +266,7 @@ def _listens_on(process: psutil.Process) -> list[str]:
     try:
         connections = process.net_connections("inet")
     except (psutil.NoSuchProcess, psutil.AccessDenied):
-        # Ended; or, for a user who is not root, changing into another program right now.
+        # The process has ended or, for a user who is not root, is executing another program.
         return []
     return [c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN]
 
@@ -289,8 +296,8 @@ SCENARIOS: dict[str, Callable[[Engine], dict[str, object]]] = {
 def main() -> None:
     scenario, engine_name, resources_json = sys.argv[1:]
     stop_on_signals()
-    asked: dict[str, Any] = json.loads(resources_json)
-    resources = Resources(**{**asked, "config": Config(asked["config"])})
+    fields: dict[str, Any] = json.loads(resources_json)
+    resources = Resources(**{**fields, "config": Config(fields["config"])})
     with load_engine(engine_name).open(resources) as engine:
         say(SCENARIOS[scenario](engine))
 

@@ -1,4 +1,4 @@
-"""What the workers run in the contract tests: small functions that workers import by name."""
+"""The tasks of the contract tests: small functions that the workers import by name."""
 
 import asyncio
 import itertools
@@ -12,7 +12,10 @@ from workload.calls import worker
 
 
 class Nap(NamedTuple):
-    """When and where a nap was taken; monotonic seconds, which processes of a host share."""
+    """When and where a nap ran.
+
+    The times are monotonic seconds, which all processes of a host share.
+    """
 
     started_s: float
     ended_s: float
@@ -20,18 +23,18 @@ class Nap(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """What a task in a graph made of the tasks that it needs."""
+    """The output of a task in a graph: its own value plus the totals of the tasks that it needs."""
 
     total: int
     started_s: float
     ended_s: float
     process: str
     call: int
-    """1 for the first call in this process, 2 for the second, …"""
+    """Number of the call in its process; the first is 1."""
 
 
 class Place(NamedTuple):
-    """What a task finds around it."""
+    """The environment that a task runs in."""
 
     process: str
     torch_threads: int
@@ -46,7 +49,7 @@ def nap(seconds: float) -> Nap:
 
 
 async def nap_awaited(seconds: float) -> tuple[float, float, tuple[str, int]]:
-    """A nap, and the thread that took it."""
+    """Sleep; return the start, the end, and the process and thread that ran the nap."""
     started_s = time.monotonic()
     await asyncio.sleep(seconds)
     return started_s, time.monotonic(), (worker(os.getpid()), threading.get_native_id())
@@ -58,17 +61,17 @@ _calls = itertools.count(1)
 def add_up(value: int, needed: tuple[Sum, ...]) -> Sum:
     started_s = time.monotonic()
     call = next(_calls)
-    # A list would do as well, but a promise is a promise.
+    # The interface promises a tuple; the sum below would accept a list as well.
     assert isinstance(needed, tuple)
     time.sleep(0.01)
-    total = value + sum(Sum(*one).total for one in needed)
+    total = value + sum(Sum(*output).total for output in needed)
     return Sum(total, started_s, time.monotonic(), worker(os.getpid()), call)
 
 
 def look_around(_: object) -> Place:
     import torch
 
-    # Long enough for the other workers to take a task, too.
+    # Long enough that the other workers start a task too.
     time.sleep(0.3)
     return Place(
         worker(os.getpid()),
@@ -83,7 +86,7 @@ def double(value: int) -> int:
 
 
 def who(_: object) -> tuple[str, int, int]:
-    """A new identity for each call, so that a call cannot be replaced by the result of another."""
+    """Return a different value for each call, so that a reused result is detected."""
     return worker(os.getpid()), threading.get_native_id(), time.monotonic_ns()
 
 

@@ -1,4 +1,4 @@
-"""Nothing of an engine is left when its session has ended, however it ended."""
+"""An engine leaves no processes and files behind, no matter how its session ends."""
 
 import signal
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.placed(HERE)
 CLOSE_LIMIT_S = 10
 
 
-def test_leaves_no_process_and_no_file_when_it_ends(engine_name: str) -> None:
+def test_an_engine_leaves_no_process_and_no_file_when_it_closes(engine_name: str) -> None:
     ended = outcome("promises", engine_name)
     assert ended.code == 0, ended.errors
     assert ended.alive == ()
@@ -22,7 +22,7 @@ def test_leaves_no_process_and_no_file_when_it_ends(engine_name: str) -> None:
     assert ended.ended_in_s < CLOSE_LIMIT_S
 
 
-def test_leaves_nothing_when_the_program_raises(engine_name: str) -> None:
+def test_an_engine_leaves_nothing_when_the_program_raises(engine_name: str) -> None:
     ended = outcome("fails", engine_name)
     assert ended.code == 1
     assert "ZeroDivisionError" in ended.errors
@@ -31,7 +31,7 @@ def test_leaves_nothing_when_the_program_raises(engine_name: str) -> None:
 
 
 @pytest.mark.parametrize("end_with", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
-def test_leaves_nothing_when_it_is_interrupted_in_mid_run(
+def test_an_engine_leaves_nothing_when_a_run_is_interrupted(
     engine_name: str, end_with: signal.Signals
 ) -> None:
     ended = outcome("waits", engine_name, end_with=end_with)
@@ -42,9 +42,9 @@ def test_leaves_nothing_when_it_is_interrupted_in_mid_run(
     assert ended.ended_in_s < CLOSE_LIMIT_S
 
 
-def test_leaves_nothing_when_it_is_interrupted_among_calls_for_each_task(engine_name: str) -> None:
+def test_an_engine_leaves_nothing_when_a_one_by_one_run_is_interrupted(engine_name: str) -> None:
     if Capability.BULK not in load_engine(engine_name).capabilities:
-        pytest.skip("has no other way to run tasks")
+        pytest.skip("the engine has no other way to submit tasks")
     ended = outcome("waits_one_by_one", engine_name, end_with=signal.SIGINT)
     assert ended.said == ("running",)
     assert ended.code != 0
@@ -53,9 +53,9 @@ def test_leaves_nothing_when_it_is_interrupted_among_calls_for_each_task(engine_
     assert ended.ended_in_s < CLOSE_LIMIT_S
 
 
-def test_leaves_no_process_when_the_program_is_killed(engine_name: str) -> None:
+def test_an_engine_leaves_no_process_when_the_program_is_killed(engine_name: str) -> None:
     ended = outcome("waits", engine_name, end_with=signal.SIGKILL, grace_s=GONE_LIMIT_S)
     assert ended.code == -signal.SIGKILL
-    # Ray's agents try for a minute to tell the cluster, which is gone, that it is gone.
+    # Ray's agents stay for up to a minute: they try to report the failure to the dead cluster.
     agents = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
     assert [process for process in ended.alive if not process.startswith(agents)] == []

@@ -1,4 +1,4 @@
-"""An engine of another package is found by its entry point, without a change here."""
+"""The registry finds the engines of other packages by their entry points."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +19,12 @@ def toy_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-engine\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\ntoy = toy_engine:ToyEngine\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    registry._paths.cache_clear()  # noqa: SLF001 - read once in a process; here it changes
+    registry._paths.cache_clear()  # noqa: SLF001 - cached for the process, but this test changes it
     yield
     registry._paths.cache_clear()  # noqa: SLF001
 
 
 @pytest.mark.usefixtures("toy_package")
-def test_an_engine_of_another_package_is_named_after_ours_and_loaded() -> None:
+def test_an_engine_of_another_package_is_listed_last_and_can_be_loaded() -> None:
     assert engine_names()[-1] == "toy"
     assert load_engine("toy").__module__ == "engines._stdlib.loop"

@@ -1,4 +1,4 @@
-"""Engines are found by name, and what one lacks is said with the way to get it."""
+"""The registry finds engines by name and says how to install what an engine needs."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -13,35 +13,35 @@ from engines.registry import clusters, engine_names, java_version, load_engine, 
 
 @pytest.fixture(autouse=True)
 def fresh_java() -> Iterator[None]:
-    """What is known of Java is kept for the process; here it changes."""
+    """Clear the cached output of ``java -version``, because the tests change it."""
     registry.java_text.cache_clear()
     yield
     registry.java_text.cache_clear()
 
 
 @pytest.mark.parametrize("name", engine_names())
-def test_an_engine_is_called_as_it_is_registered(name: str) -> None:
+def test_an_engine_has_the_name_that_it_is_registered_under(name: str) -> None:
     assert load_engine(name).name == name
 
 
 @pytest.mark.parametrize("name", engine_names())
-def test_an_engine_spans_hosts_exactly_when_it_says_how(name: str) -> None:
+def test_an_engine_claims_to_span_hosts_exactly_when_it_describes_its_cluster(name: str) -> None:
     claims = Capability.SPANS_HOSTS in load_engine(name).capabilities
     assert claims == (name in clusters())
 
 
-def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+def test_the_error_for_an_unknown_name_suggests_the_closest_engine() -> None:
     with pytest.raises(UnknownEngineError, match="no engine called 'dusk'; did you mean 'dask'"):
         load_engine("dusk")
 
 
-def test_a_name_like_no_other_is_answered_with_all() -> None:
+def test_the_error_for_a_name_without_a_close_match_lists_all_engines() -> None:
     with pytest.raises(UnknownEngineError, match="known: serial, multiprocessing, ray"):
         load_engine("zzz")
 
 
 @pytest.mark.parametrize("name", ["ray", "dask", "spark"])
-def test_a_missing_package_is_named_with_its_extra(
+def test_the_error_for_a_missing_package_names_the_extra_that_installs_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
@@ -49,7 +49,7 @@ def test_a_missing_package_is_named_with_its_extra(
         require(load_engine(name))
 
 
-def test_missing_java_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_missing_java_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", "/nonexistent")
     assert java_version() == 0
     with pytest.raises(EngineMissingError, match="apt-get install openjdk-17"):
@@ -57,7 +57,7 @@ def test_missing_java_is_named_with_the_way_to_get_it(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("told", "version"),
+    ("java_text", "version"),
     [
         ('openjdk version "17.0.15" 2025-04-15', 17),
         ('java version "1.8.0_402"', 8),
@@ -65,8 +65,8 @@ def test_missing_java_is_named_with_the_way_to_get_it(monkeypatch: pytest.Monkey
         (None, 0),
     ],
 )
-def test_the_version_of_java_is_read(
-    told: str | None, version: int, monkeypatch: pytest.MonkeyPatch
+def test_the_java_version_is_parsed_from_its_output(
+    java_text: str | None, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "java_text", lambda: told)
+    monkeypatch.setattr(registry, "java_text", lambda: java_text)
     assert java_version() == version

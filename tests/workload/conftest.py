@@ -1,4 +1,4 @@
-"""Real models and real images, small enough for every run."""
+"""Fixtures with real models and real images that are small enough for every test run."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def photographs(cache: Path) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def random_vit(cache: Path) -> Path:
-    """A ViT with default settings, but narrow and of two layers."""
+    """A ViT with default settings, except that it is narrow and has two layers."""
     from transformers.models.vit.configuration_vit import ViTConfig
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
     from transformers.models.vit.modeling_vit import ViTForImageClassification

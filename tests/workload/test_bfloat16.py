@@ -1,4 +1,4 @@
-"""Packing changes how long a product takes and where it is rounded, not what it is."""
+"""Packing changes the speed and the rounding of matrix products, but not their results."""
 
 from pathlib import Path
 
@@ -22,15 +22,15 @@ def test_packed_layers_give_the_same_bits(rows: int) -> None:
         assert torch.equal(model(inputs), plain)
 
 
-def test_every_linear_layer_is_packed_where_the_processor_has_bfloat16() -> None:
+def test_every_linear_layer_is_packed_if_the_processor_has_bfloat16() -> None:
     model = nn.Sequential(nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8))).to(torch.bfloat16)
     pack(model)
-    left = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
-    assert len(left) == (0 if processor_has_bfloat16() else 2)
+    unpacked = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+    assert len(unpacked) == (0 if processor_has_bfloat16() else 2)
 
 
 def test_the_packed_model_is_as_close_to_float32_as_the_plain_one(random_vit: Path) -> None:
-    """As far as bfloat16 goes: the plain model in bfloat16 is off by as much."""
+    """The plain model in bfloat16 sets the limit: packing must not increase its error."""
 
     def model(dtype: torch.dtype, attention: str) -> ViTForImageClassification:
         loaded = ViTForImageClassification.from_pretrained(
@@ -39,7 +39,7 @@ def test_the_packed_model_is_as_close_to_float32_as_the_plain_one(random_vit: Pa
         return loaded.eval()
 
     def error(model: ViTForImageClassification, pixels: torch.Tensor) -> float:
-        # Of all that comes out of the last layer: the few logits agree or not by chance.
+        # Compare all outputs of the last layer: with a few logits, agreement would depend on chance.
         states = model.vit(pixel_values=pixels).last_hidden_state
         return float((states - exact).square().mean().sqrt())
 

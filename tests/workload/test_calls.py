@@ -1,4 +1,4 @@
-"""Counts of kernel calls survive the process that made them."""
+"""The counts of kernel calls outlive the process that made the calls."""
 
 import multiprocessing
 import os
@@ -32,7 +32,7 @@ def count_many(case: str) -> None:
     calls.count(case)
 
 
-def ran(target: Callable[[str], None], case: str, *, forked: bool = False) -> int | None:
+def run_in_process(target: Callable[[str], None], case: str, *, forked: bool = False) -> int | None:
     fork, spawn = multiprocessing.get_context("fork"), multiprocessing.get_context("spawn")
     process = (fork if forked else spawn).Process(target=target, args=(case,))
     process.start()
@@ -40,36 +40,36 @@ def ran(target: Callable[[str], None], case: str, *, forked: bool = False) -> in
     return process.pid
 
 
-def test_the_calls_of_a_process_that_was_killed_are_counted() -> None:
+def test_the_calls_of_a_killed_process_are_counted() -> None:
     with calls.kept():
-        killed, lived = ran(count_and_die, "one"), ran(count_twice, "one")
+        killed, lived = run_in_process(count_and_die, "one"), run_in_process(count_twice, "one")
         assert killed is not None
         assert lived is not None
         assert calls.counted(["one"]) == {calls.worker(killed): 1, calls.worker(lived): 2}
         assert calls.counted(["another"]) == {}
 
 
-def test_the_newest_of_many_cases_are_kept() -> None:
+def test_a_process_keeps_the_counts_of_its_newest_cases() -> None:
     with calls.kept():
-        pid = ran(count_many, "many")
+        pid = run_in_process(count_many, "many")
         assert pid is not None
         newest = ["many", *(f"many/{number}" for number in range(150, 200))]
         assert calls.counted(newest) == {calls.worker(pid): 51}
 
 
-def test_without_a_folder_calls_are_counted_all_the_same() -> None:
+def test_a_process_counts_its_calls_without_a_folder() -> None:
     assert calls.counted(["alone"]) == {}
     assert [calls.count("alone"), calls.count("alone")] == [1, 2]
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_process_counts_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_process_counts_only_its_own_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "_cells", [])
     monkeypatch.setattr(calls, "_calls", {})
     monkeypatch.setattr(calls, "_cell_of", {})
     with calls.kept():
         calls.count("forked")
-        pid = ran(count_twice, "forked", forked=True)
+        pid = run_in_process(count_twice, "forked", forked=True)
         assert pid is not None
-        told = {calls.worker(os.getpid()): 1, calls.worker(pid): 2}
-        assert calls.counted(["forked"]) == told
+        expected = {calls.worker(os.getpid()): 1, calls.worker(pid): 2}
+        assert calls.counted(["forked"]) == expected

@@ -1,4 +1,4 @@
-"""Which images are taken, and that the built-in ones are the same everywhere."""
+"""The workload finds and decodes images, and creates the same built-in images on every machine."""
 
 import io
 import os
@@ -31,14 +31,14 @@ PNG = encoded("PNG")
 # --- built-in images
 
 
-def test_photographs_are_jpegs_of_500_by_375_and_all_differ(photographs: tuple[str, ...]) -> None:
+def test_photographs_are_distinct_jpegs_of_500_by_375_pixels(photographs: tuple[str, ...]) -> None:
     for path in photographs:
         with Image.open(path) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (500, 375))
     assert len({Path(path).read_bytes() for path in photographs}) == len(photographs)
 
 
-def test_a_photograph_depends_on_its_index_alone(
+def test_a_photograph_depends_only_on_its_index(
     tmp_path: Path, photographs: tuple[str, ...]
 ) -> None:
     again = images.default_photographs(3, tmp_path)
@@ -47,14 +47,14 @@ def test_a_photograph_depends_on_its_index_alone(
     ]
 
 
-def test_built_in_images_are_made_once(tmp_path: Path) -> None:
+def test_built_in_images_are_created_once(tmp_path: Path) -> None:
     first = images.default_photographs(2, tmp_path)
     written = [path.stat().st_mtime_ns for path in first]
     assert images.default_photographs(3, tmp_path)[:2] == first
     assert [path.stat().st_mtime_ns for path in first] == written
 
 
-def test_built_in_images_are_whole_when_made_by_many_at_once(tmp_path: Path) -> None:
+def test_built_in_images_are_complete_when_several_threads_create_them(tmp_path: Path) -> None:
     with ThreadPoolExecutor(6) as threads:
         made = list(threads.map(lambda _: images.default_photographs(4, tmp_path), range(6)))
     assert len(set(made)) == 1
@@ -64,7 +64,7 @@ def test_built_in_images_are_whole_when_made_by_many_at_once(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_held_out_digits_are_mixed_and_lie_in_folders_named_after_them(
+def test_held_out_digits_are_shuffled_and_lie_in_folders_named_by_label(
     digits: tuple[str, ...],
 ) -> None:
     truth = images.true_labels(digits, tuple("0123456789"))
@@ -73,7 +73,7 @@ def test_held_out_digits_are_mixed_and_lie_in_folders_named_after_them(
     assert len(set(truth[:20])) >= 7
 
 
-def test_held_out_digits_are_no_training_digits() -> None:
+def test_held_out_digits_are_not_training_digits() -> None:
     train, held_out = split()
     assert len(train.images) + len(held_out.images) == 1797
     assert len(held_out.images) == HELD_OUT
@@ -81,7 +81,7 @@ def test_held_out_digits_are_no_training_digits() -> None:
     assert np.array_equal(train.images, again.images)
 
 
-def test_more_digits_than_there_are_is_an_error(tmp_path: Path) -> None:
+def test_a_request_for_too_many_digits_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ImagesError, match=r"^cannot give 361 digits, .*; ask for at most 360$"):
         images.held_out_digits(361, tmp_path)
 
@@ -89,7 +89,7 @@ def test_more_digits_than_there_are_is_an_error(tmp_path: Path) -> None:
 # --- a folder of images
 
 
-def test_takes_jpeg_and_png_by_content_at_any_depth_in_one_order(tmp_path: Path) -> None:
+def test_a_scan_finds_jpeg_and_png_by_content_at_any_depth_in_a_fixed_order(tmp_path: Path) -> None:
     contents = {
         "b/2.JPG": JPEG, "b/10.jpeg": JPEG, "a.png": PNG, "b/c/d/x.PNG": PNG, "Z.JPEG": JPEG,
         "without_suffix": PNG, "a space ü.jpg": JPEG,
@@ -102,7 +102,7 @@ def test_takes_jpeg_and_png_by_content_at_any_depth_in_one_order(tmp_path: Path)
     assert scanned.good == tuple(str(path) for path in sorted(tmp_path / n for n in contents))
 
 
-def test_reports_what_it_skips_with_a_reason_and_keeps_the_rest(tmp_path: Path) -> None:
+def test_a_scan_skips_unusable_files_with_a_reason_and_keeps_the_others(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     contents = {
         "good.jpg": JPEG, "cut.jpg": JPEG[:-200], "sub/cut.png": PNG[:-40], "empty.png": b"",
@@ -126,7 +126,9 @@ def test_reports_what_it_skips_with_a_reason_and_keeps_the_rest(tmp_path: Path) 
     assert reasons["pipe.jpg"] == "not a file"
 
 
-def test_a_name_that_is_not_unicode_is_skipped_and_can_be_printed(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_not_unicode_is_skipped_with_a_printable_reason(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "good.png").write_bytes(PNG)
     (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(PNG)
     scanned = images.scan(tmp_path)
@@ -141,7 +143,7 @@ def test_a_folder_that_cannot_be_read_is_reported(
     (tmp_path / "locked").mkdir()
     scandir = os.scandir
 
-    def refuse(path: str) -> object:  # permissions would not stop a test that runs as root
+    def refuse(path: str) -> object:  # root can read any folder
         if path.endswith("locked"):
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
@@ -150,7 +152,7 @@ def test_a_folder_that_cannot_be_read_is_reported(
     assert images.scan(tmp_path).skipped == ("locked: Permission denied",)
 
 
-def test_links_in_a_circle_end(tmp_path: Path) -> None:
+def test_a_scan_ends_when_links_are_circular(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.png").write_bytes(PNG)
     (tmp_path / "a" / "up").symlink_to(tmp_path)
@@ -159,7 +161,7 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     assert scanned.good == (str(tmp_path / "a" / "1.png"),)
 
 
-def test_a_linked_folder_is_read(tmp_path: Path) -> None:
+def test_a_scan_follows_links_to_folders(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "1.png").write_bytes(PNG)
     (tmp_path / "images").mkdir()
@@ -185,7 +187,7 @@ def test_a_decompression_bomb_is_skipped(tmp_path: Path, monkeypatch: pytest.Mon
     ),
     length=st.integers(0, max(len(JPEG), len(PNG))),
 )
-def test_a_damaged_file_is_an_image_or_named_as_broken(
+def test_a_damaged_file_is_either_decoded_or_skipped(
     tmp_path_factory: pytest.TempPathFactory,
     content: bytes,
     changes: list[tuple[int, int]],
@@ -193,8 +195,8 @@ def test_a_damaged_file_is_an_image_or_named_as_broken(
 ) -> None:
     folder = tmp_path_factory.mktemp("damaged")
     damaged = bytearray(content)
-    for at, value in changes:
-        damaged[at] = value
+    for position, value in changes:
+        damaged[position] = value
     (folder / "whole.png").write_bytes(PNG)
     (folder / "damaged").write_bytes(damaged[:length])
     scanned = images.scan(folder)
@@ -204,7 +206,7 @@ def test_a_damaged_file_is_an_image_or_named_as_broken(
     shutil.rmtree(folder)
 
 
-def test_a_folder_without_images_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_images_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ImagesError, match=r"there is no folder .*missing.*; check the path$"):
         images.scan(tmp_path / "missing")
     with pytest.raises(ImagesError, match=r"holds no files; put some JPEG or PNG images there"):
@@ -217,7 +219,7 @@ def test_a_folder_without_images_is_an_error_that_says_what_to_do(tmp_path: Path
 # --- labels
 
 
-def test_labels_are_known_only_where_every_folder_is_called_like_one() -> None:
+def test_true_labels_are_known_only_if_every_folder_is_named_like_a_label() -> None:
     paths = ("/x/3/a.png", "/x/7/b.png", "/x/3/c.png")
     assert images.true_labels(paths, ("3", "5", "7")) == ("3", "7", "3")
     assert images.true_labels(paths, ("3", "5")) is None
@@ -227,7 +229,7 @@ def test_labels_are_known_only_where_every_folder_is_called_like_one() -> None:
 # --- decoding
 
 
-def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
+def test_decoding_rotates_a_photograph_upright(tmp_path: Path) -> None:
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: the camera was held on its side
@@ -235,26 +237,26 @@ def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
     assert images.decode(str(path)).size == (30, 40)
 
 
-def test_sixteen_bit_grey_is_scaled(tmp_path: Path) -> None:
+def test_decoding_scales_16_bit_grey_to_8_bit(tmp_path: Path) -> None:
     path = tmp_path / "grey.png"
     Image.fromarray(np.array([[0, 0x8000, 0xFFFF]], dtype=np.uint16)).save(path)
     grey = np.asarray(images.decode(str(path)))[0, :, 0]
     assert grey.tolist() == [0, 128, 255]
 
 
-def test_transparent_pixels_are_white(tmp_path: Path) -> None:
+def test_decoding_makes_transparent_pixels_white(tmp_path: Path) -> None:
     path = tmp_path / "transparent.png"
     Image.new("RGBA", (2, 2), (255, 0, 0, 0)).save(path)
     assert images.decode(str(path)).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_cmyk_keeps_its_colours(tmp_path: Path) -> None:
+def test_decoding_keeps_the_colours_of_cmyk_images(tmp_path: Path) -> None:
     path = tmp_path / "print.jpg"
     Image.new("RGB", (16, 16), (250, 250, 250)).convert("CMYK").save(path, quality=95)
     assert np.asarray(images.decode(str(path))).min() > 240
 
 
-def test_a_broken_image_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+def test_the_error_for_a_broken_image_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
     path.write_bytes(JPEG[: len(JPEG) // 2])
     with pytest.raises(

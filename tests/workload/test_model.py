@@ -1,4 +1,4 @@
-"""From a name to a folder: what is accepted, and what each refusal says."""
+"""``model.resolve`` finds the folder of a model, and explains why it rejects a name or folder."""
 
 import json
 import os
@@ -19,18 +19,18 @@ from workload.kernels import vit
 
 @pytest.fixture
 def folder(tmp_path: Path, digits_model: model.ResolvedModel) -> Path:
-    """A folder with a model in it, to take something away from."""
+    """A copy of a model's folder, which tests can damage."""
     return Path(shutil.copytree(digits_model.folder, tmp_path / "mine"))
 
 
-def test_the_digits_model_is_small_and_ready(digits_model: model.ResolvedModel) -> None:
+def test_the_digits_model_is_small_and_trained(digits_model: model.ResolvedModel) -> None:
     assert digits_model.labels == tuple("0123456789")
     assert not digits_model.random_weights
     files = list(Path(digits_model.folder).iterdir())
     assert sum(path.stat().st_size for path in files) < 1_000_000
 
 
-def test_a_folder_is_a_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_can_be_given_as_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = model.ResolvedModel(
         folder=str(folder), random_weights=False, labels=tuple("0123456789")
     )
@@ -40,7 +40,7 @@ def test_a_folder_is_a_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert model.resolve("./mine", folder) == expected
 
 
-def test_a_folder_with_pickled_weights_is_a_model(
+def test_the_folder_of_a_model_may_contain_pickled_weights(
     folder: Path, digits: tuple[str, ...], digits_model: model.ResolvedModel
 ) -> None:
     import torch
@@ -55,46 +55,46 @@ def test_a_folder_with_pickled_weights_is_a_model(
 
 
 @pytest.mark.parametrize(
-    ("missing", "words"),
+    ("missing", "message"),
     [
         ("config.json", "has no config.json; give a folder that was written with save_pretrained"),
         ("model.safetensors", "has no weights; put its model.safetensors there"),
         ("preprocessor_config.json", "has no preprocessor_config.json; save the model's image"),
     ],
 )
-def test_a_folder_that_lacks_a_file_is_refused(folder: Path, missing: str, words: str) -> None:
+def test_a_folder_that_lacks_a_file_is_rejected(folder: Path, missing: str, message: str) -> None:
     (folder / missing).unlink()
     with pytest.raises(ModelError) as raised:
         model.resolve(str(folder), folder)
     assert str(folder) in str(raised.value)
-    assert words in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"model_type": "bert"}, "is of type 'bert'; give one of type 'vit'"),
         ({"architectures": ["ViTModel"]}, "has no classification head"),
         ({"architectures": None}, "has no classification head"),
     ],
 )
-def test_a_model_that_is_no_vit_classifier_is_refused(
-    folder: Path, changes: dict[str, object], words: str
+def test_a_model_that_is_not_a_vit_classifier_is_rejected(
+    folder: Path, changes: dict[str, object], message: str
 ) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | changes))
-    with pytest.raises(ModelError, match=words):
+    with pytest.raises(ModelError, match=message):
         model.resolve(str(folder), folder)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "\xff"])
-def test_a_broken_config_is_refused(folder: Path, text: str) -> None:
+def test_a_broken_config_is_rejected(folder: Path, text: str) -> None:
     (folder / "config.json").write_text(text, encoding="latin-1")
     with pytest.raises(ModelError, match=r"config\.json .*; save it anew"):
         model.resolve(str(folder), folder)
 
 
-def test_weights_that_were_cut_off_are_refused(folder: Path) -> None:
+def test_truncated_weights_are_rejected(folder: Path) -> None:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(ModelError, match=r"model\.safetensors is broken .*; copy or download"):
@@ -102,7 +102,7 @@ def test_weights_that_were_cut_off_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "message"),
     [
         ("vit-bse", "there is no model or folder called 'vit-bse'; did you mean 'vit-base'?"),
         ("vit_digits", "did you mean 'vit-digits'?"),
@@ -112,13 +112,13 @@ def test_weights_that_were_cut_off_are_refused(folder: Path) -> None:
         ("~/no-such-model", "no-such-model is not a folder; check the path"),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_next_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+def test_the_error_for_an_unknown_name_says_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelError) as raised:
         model.resolve(name, tmp_path)
-    assert words in str(raised.value)
+    assert message in str(raised.value)
 
 
 _RESOLVE = """
@@ -133,8 +133,10 @@ except errors.ModelError as error:
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["refuses", "never answers"])
-def test_an_unreachable_hub_is_one_sentence_soon(tmp_path: Path, *, listens: bool) -> None:
-    # A server that listens and says nothing is what a firewall looks like.
+def test_an_unreachable_hub_is_reported_soon_in_one_sentence(
+    tmp_path: Path, *, listens: bool
+) -> None:
+    # A server that listens but never answers behaves like a firewall that drops packets.
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1] if listens else 1
         environment = os.environ | {
@@ -157,12 +159,12 @@ def test_an_unreachable_hub_is_one_sentence_soon(tmp_path: Path, *, listens: boo
     assert "or download it elsewhere and give its folder" in sentence
 
 
-# --- the weights of vit-base, made small for the tests
+# --- the weights of vit-base; a small model replaces it in these tests
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, random_vit: Path) -> list[Path]:
-    """The folders that were written; a small model stands in for the 346 MB one."""
+    """Replace the 346 MB model with a small one; return the folders that were written."""
     written: list[Path] = []
 
     def save(folder: Path) -> None:
@@ -173,22 +175,24 @@ def small(monkeypatch: pytest.MonkeyPatch, random_vit: Path) -> list[Path]:
     return written
 
 
-def test_random_weights_are_made_once(tmp_path: Path, small: list[Path]) -> None:
+def test_random_weights_are_created_once(tmp_path: Path, small: list[Path]) -> None:
     first = model.resolve("vit-base", tmp_path / "cache")
     assert first.random_weights
     assert model.resolve("vit-base", tmp_path / "cache") == first
     assert len(small) == 1
 
 
-def test_random_weights_made_by_many_at_once_are_whole(tmp_path: Path, small: list[Path]) -> None:
+def test_random_weights_are_complete_when_threads_create_them(
+    tmp_path: Path, small: list[Path]
+) -> None:
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda _: model.resolve("vit-base", tmp_path), range(4)))
-    assert len(set(found)) == 1
-    assert [path.name for path in tmp_path.iterdir()] == [Path(found[0].folder).name]
+        resolved = list(threads.map(lambda _: model.resolve("vit-base", tmp_path), range(4)))
+    assert len(set(resolved)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [Path(resolved[0].folder).name]
     assert 1 <= len(small) <= 4
 
 
-def test_an_interrupted_write_leaves_nothing_that_is_taken_for_a_model(
+def test_an_interrupted_write_leaves_no_incomplete_model(
     tmp_path: Path, small: list[Path], monkeypatch: pytest.MonkeyPatch, random_vit: Path
 ) -> None:
     def interrupted(folder: Path) -> None:
@@ -205,7 +209,7 @@ def test_an_interrupted_write_leaves_nothing_that_is_taken_for_a_model(
     assert len(small) == 1
 
 
-def test_random_weights_come_from_the_seed_and_leave_the_caller_s_alone(
+def test_random_weights_are_reproducible_and_keep_the_random_state_of_the_caller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
@@ -227,7 +231,7 @@ def test_random_weights_come_from_the_seed_and_leave_the_caller_s_alone(
     assert len(resolved[0].labels) == 1000
 
 
-def test_the_labels_are_those_that_the_kernel_answers_with(
+def test_the_kernel_returns_labels_of_the_resolved_model(
     photographs: tuple[str, ...], tmp_path: Path, small: list[Path]
 ) -> None:
     resolved = model.resolve("vit-base", tmp_path)

@@ -1,4 +1,4 @@
-"""Bytes arrive whole, and as many come back as were asked for."""
+"""Payload tasks detect damaged bytes and return the requested number of bytes."""
 
 import pytest
 from hypothesis import given, settings
@@ -9,14 +9,14 @@ from workload.task import run_task
 
 
 @pytest.mark.parametrize("size", [1, 63, 1000, 1_000_000])
-def test_bytes_that_arrive_whole_raise_nothing(size: int) -> None:
+def test_a_task_accepts_bytes_that_arrive_unchanged(size: int) -> None:
     task = payload.task_in("in", size, number=3)
     assert len(task.payload[0]) == size
     report = run_task(task)
     assert (report.error, report.output) == (None, None)
 
 
-def test_bytes_that_were_cut_or_changed_are_noticed() -> None:
+def test_a_task_reports_truncated_or_changed_bytes() -> None:
     task = payload.task_in("cut", 1000, number=3)
     content, fingerprint = task.payload
     for other in (content[:-1], bytes(1000)):
@@ -25,9 +25,9 @@ def test_bytes_that_were_cut_or_changed_are_noticed() -> None:
         assert "arrived instead of" in report.error
 
 
-@settings(deadline=None)  # the first call imports
+@settings(deadline=None)  # the first call imports the kernel
 @given(size=st.integers(1, 5000))
-def test_as_many_bytes_come_back_as_were_asked_for(size: int) -> None:
+def test_a_task_returns_the_requested_number_of_bytes(size: int) -> None:
     assert len(run_task(payload.task_out("out", size)).output) == size
 
 

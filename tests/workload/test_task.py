@@ -1,4 +1,4 @@
-"""What every engine relies on when it runs a task."""
+"""``run_task`` and the simple kernels, on which every engine relies."""
 
 import math
 import os
@@ -14,7 +14,7 @@ from workload.kernels import noop, sleep, spin
 from workload.task import run_task
 
 
-def test_returns_the_output_and_who_made_it() -> None:
+def test_a_report_contains_the_output_the_worker_and_the_thread() -> None:
     report = run_task(sleep.task("who", 0.01))
     assert report.output is None
     assert report.error is None
@@ -24,7 +24,7 @@ def test_returns_the_output_and_who_made_it() -> None:
     assert report.ended_s - report.started_s >= 0.01
 
 
-def test_a_failing_kernel_is_reported_as_a_value() -> None:
+def test_a_kernel_that_raises_is_reported_with_its_error() -> None:
     report = run_task(sleep.task("negative", -1.0))
     assert report.output is None
     assert report.error is not None
@@ -32,19 +32,21 @@ def test_a_failing_kernel_is_reported_as_a_value() -> None:
 
 
 @pytest.mark.parametrize("broken", [Task("noop", (1,), "setting", None), Task("no", (), "no", 1)])
-def test_a_failing_set_up_is_reported_as_a_value(broken: Task) -> None:
+def test_a_set_up_that_raises_is_reported_with_its_traceback(broken: Task) -> None:
     report = run_task(broken)
     assert report.error is not None
     assert report.error.startswith("Traceback")
 
 
-def test_counts_every_call_of_a_case_also_those_that_fail() -> None:
+def test_every_call_of_a_case_is_counted_even_if_it_fails() -> None:
     calls = [run_task(sleep.task("count", seconds)).call for seconds in (0.0, -1.0, 0.0)]
     assert calls == [1, 2, 3]
     assert run_task(sleep.task("another count", 0.0)).call == 1
 
 
-def test_racing_threads_set_up_once_and_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_threads_set_up_the_kernel_once_and_count_every_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     loads = []
 
     def slow_load() -> Kernel:
@@ -62,22 +64,22 @@ def test_racing_threads_set_up_once_and_are_all_counted(monkeypatch: pytest.Monk
     assert sum(report.set_up_s >= 0.1 for report in reports) >= 1
 
 
-def test_nothing_is_set_up_for_the_second_task() -> None:
+def test_the_second_task_needs_no_set_up() -> None:
     run_task(noop.task("warm"))
     assert run_task(noop.task("warm")).set_up_s == 0.0
 
 
-def test_a_no_op_returns_nothing() -> None:
+def test_a_noop_task_returns_none() -> None:
     assert run_task(noop.task("nothing")).output is None
 
 
-@pytest.mark.parametrize(("expected_s", "found_s"), [(math.inf, 16e-9), (10e-9, 10e-9)])
-def test_a_calibration_waits_for_a_machine_that_was_faster_before(
-    monkeypatch: pytest.MonkeyPatch, expected_s: float, found_s: float
+@pytest.mark.parametrize(("expected_s", "measured_s"), [(math.inf, 16e-9), (10e-9, 10e-9)])
+def test_a_calibration_waits_until_the_machine_is_as_fast_as_expected(
+    monkeypatch: pytest.MonkeyPatch, expected_s: float, measured_s: float
 ) -> None:
     passed_s = 0.0
 
-    def takes_s(iterations: int) -> float:
+    def simulated_spin_s(iterations: int) -> float:
         nonlocal passed_s
         took_s = iterations * (16e-9 if passed_s < 2 else 10e-9)
         passed_s += took_s
@@ -87,16 +89,16 @@ def test_a_calibration_waits_for_a_machine_that_was_faster_before(
         nonlocal passed_s
         passed_s += seconds
 
-    monkeypatch.setattr(spin, "_spin_s", takes_s)
+    monkeypatch.setattr(spin, "_spin_s", simulated_spin_s)
     monkeypatch.setattr("time.sleep", sleep)
-    assert spin.iteration_s(expected_s) == pytest.approx(found_s)
+    assert spin.iteration_s(expected_s) == pytest.approx(measured_s)
 
 
-def test_work_takes_as_many_iterations_as_the_calibration_says() -> None:
+def test_calibrated_work_takes_about_the_requested_time() -> None:
     iterations = round(0.05 / spin.iteration_s())
     fastest_s = min(
         report.ended_s - report.started_s
         for report in (run_task(spin.task("calibrated", iterations)) for _ in range(10))
     )
-    # Wide, since a busy machine disturbs the calibration and the task differently.
+    # Wide limits, because a busy machine disturbs the calibration and the task differently.
     assert 0.025 < fastest_s < 0.2

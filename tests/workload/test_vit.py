@@ -1,4 +1,4 @@
-"""Classification: right labels, true batches, the thread budget."""
+"""The ViT kernel returns correct labels, computes whole batches and keeps its thread budget."""
 
 import os
 import subprocess
@@ -28,19 +28,19 @@ def labels_of(
 
 
 @pytest.mark.parametrize("dtype", vit.DTYPES)
-def test_reads_97_of_100_held_out_digits(
+def test_at_least_97_percent_of_held_out_digits_are_classified_correctly(
     digits: tuple[str, ...], digits_model: ResolvedModel, dtype: str
 ) -> None:
     truth = images.true_labels(digits, digits_model.labels)
     assert truth is not None
-    found = labels_of(digits, digits_model.folder, 60, dtype)
-    right = sum(label == true for label, true in zip(found, truth, strict=True))
+    labels = labels_of(digits, digits_model.folder, 60, dtype)
+    right = sum(label == true for label, true in zip(labels, truth, strict=True))
     assert right / len(truth) >= 0.97
 
 
 @pytest.mark.parametrize("dtype", vit.DTYPES)
 @pytest.mark.parametrize("chunk", [1, 7, 360])
-def test_the_chunking_does_not_change_the_labels_of_digits(
+def test_the_chunk_size_does_not_change_the_labels_of_digits(
     digits: tuple[str, ...], digits_model: ResolvedModel, chunk: int, dtype: str
 ) -> None:
     some = digits[:120]
@@ -49,7 +49,7 @@ def test_the_chunking_does_not_change_the_labels_of_digits(
     )
 
 
-def test_a_batch_of_photographs_gets_the_labels_that_each_gets_alone(
+def test_a_photograph_gets_the_same_label_in_a_batch_as_alone(
     photographs: tuple[str, ...], random_vit: Path
 ) -> None:
     assert labels_of(photographs, str(random_vit), len(photographs)) == labels_of(
@@ -57,7 +57,7 @@ def test_a_batch_of_photographs_gets_the_labels_that_each_gets_alone(
     )
 
 
-def test_a_task_is_one_call_of_the_model(
+def test_a_task_calls_the_model_once_for_all_its_images(
     photographs: tuple[str, ...], random_vit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transformers.models.vit.modeling_vit import ViTForImageClassification
@@ -74,7 +74,7 @@ def test_a_task_is_one_call_of_the_model(
     assert shapes == [(14, 3, 224, 224)]
 
 
-def test_images_of_all_sizes_and_modes_go_into_one_batch(
+def test_a_batch_may_mix_images_of_all_sizes_and_modes(
     tmp_path: Path, random_vit: Path, photographs: tuple[str, ...]
 ) -> None:
     photograph = images.decode(photographs[0])
@@ -88,7 +88,7 @@ def test_images_of_all_sizes_and_modes_go_into_one_batch(
     assert len(labels_of(tuple(paths), str(random_vit), len(paths))) == len(paths)
 
 
-def test_a_broken_image_fails_its_task_and_is_named(
+def test_a_task_with_a_broken_image_fails_and_names_the_file(
     tmp_path: Path, digits: tuple[str, ...], digits_model: ResolvedModel
 ) -> None:
     broken = tmp_path / "broken.png"
@@ -101,7 +101,7 @@ def test_a_broken_image_fails_its_task_and_is_named(
     assert str(broken) in report.error.splitlines()[-1]
 
 
-def test_tasks_hold_every_image_once_and_in_order(digits: tuple[str, ...]) -> None:
+def test_tasks_contain_every_image_once_and_in_order(digits: tuple[str, ...]) -> None:
     tasks = vit.tasks("order", ("folder", "float32", 1), digits, 50)
     assert [len(task.payload) for task in tasks] == [50] * 7 + [10]
     assert tuple(path for task in tasks for path in task.payload) == digits
@@ -118,8 +118,8 @@ started = {threading.get_native_id()}
 def work(task):
     started.add(threading.get_native_id())
     report = run_task(task)
-    # While this thread lives, because the OpenMP threads that work for it end with it; and for a
-    # while, because the threads that read the weights may still be on their way out.
+    # Count before this thread ends, because its OpenMP threads end with it.  Count repeatedly,
+    # because the threads that read the weights may not have ended yet.
     native = {int(name) for name in os.listdir("/proc/self/task")} - started
     for _ in range(10):
         time.sleep(0.05)
@@ -136,23 +136,23 @@ for dtype in vit.DTYPES:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_fresh_worker_says_nothing_and_keeps_its_thread_budget(
+def test_a_new_worker_prints_no_warnings_and_keeps_its_thread_budget(
     digits: tuple[str, ...], digits_model: ResolvedModel, threads: int
 ) -> None:
-    # In threads other than the one that made the model, as in Dask's workers.
+    # The tasks run in threads other than the main thread, as in Dask's workers.
     run = subprocess.run(
         [
             *(sys.executable, "-W", "error", "-c", _BUDGET),
             *(digits_model.folder, str(threads), *digits[:40]),
         ],
-        # NumPy's and SciPy's own threads, which start at import and are not torch's.
+        # Without this, NumPy and SciPy start threads of their own when they are imported.
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=True,
     )
     assert run.stderr == ""
-    # With a budget of 2 there must be others, or the count would miss them with 1 as well.
+    # A budget of 2 must show extra threads; otherwise the script could not detect any with 1.
     assert run.stdout.splitlines() == [f"None {threads} 1 {threads > 1}"] * 2
 
 
@@ -169,7 +169,7 @@ print(sorted({"torch", "transformers", "sklearn", "skimage"} & sys.modules.keys(
 
 
 @pytest.mark.parametrize("per", [vit_reloading.PER_IMAGE, vit_reloading.PER_TASK])
-def test_loading_the_model_again_changes_no_label(
+def test_reloading_the_model_does_not_change_the_labels(
     digits: tuple[str, ...], digits_model: ResolvedModel, per: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = []

@@ -1,1 +1,1 @@
-"""What tasks compute, a module each."""
+"""The kernels that tasks run, one module each."""

@@ -1,4 +1,4 @@
-"""Nothing at all: what is left of a task is the engine's own cost."""
+"""An empty kernel: all the time that a task takes is the engine's own cost."""
 
 from workload.interface import Kernel, Task
 

@@ -1,4 +1,4 @@
-"""Bytes that go into a task, and bytes that come out of it."""
+"""Tasks that receive bytes or return bytes."""
 
 import functools
 import random
@@ -9,7 +9,7 @@ _LOOKED_AT = 64
 
 
 def load() -> Kernel:
-    """A kernel that takes bytes and their fingerprint, or returns as many bytes as it is told."""
+    """A kernel that takes bytes and their fingerprint, or returns the requested number of bytes."""
     return _exchange
 
 
@@ -23,12 +23,12 @@ def _exchange(payload: tuple[bytes, tuple[int, int] | int]) -> bytes | None:
 
 
 def fingerprint(content: bytes) -> tuple[int, int]:
-    """Length, and a sum over bytes here and there; takes no time that depends on the length."""
+    """The length and the sum of some of the bytes; its time does not depend on the length."""
     return len(content), sum(content[:: max(1, len(content) // _LOOKED_AT)])
 
 
 def task_in(case: str, size: int, number: int) -> Task:
-    """A task that gets ``size`` bytes, other ones for each ``number``."""
+    """A task that receives ``size`` bytes, which differ for each ``number``."""
     content = random.Random(number).randbytes(size)  # noqa: S311 - no secret
     return Task("payload", (), case, (content, fingerprint(content)))
 
@@ -40,5 +40,5 @@ def task_out(case: str, size: int) -> Task:
 
 @functools.cache
 def _block(size: int) -> bytes:
-    """Not zeros, which some frameworks would compress; made once in each worker."""
+    """Random bytes, because some frameworks would compress zeros; created once in each worker."""
     return random.Random(size).randbytes(size)  # noqa: S311

@@ -1,4 +1,4 @@
-"""Waiting, as for a disk or a remote service: takes time but no core."""
+"""Waiting, as for a disk or a remote service: it takes time but needs no core."""
 
 import asyncio
 import time
@@ -7,8 +7,9 @@ from workload.interface import Kernel, Task
 
 
 def load(awaited: bool = False) -> Kernel:  # noqa: FBT001, FBT002 - a setting of a task
-    """A kernel that takes seconds and blocks its thread for that long; awaited, a coroutine
-    function, which lets others run meanwhile.
+    """A kernel that takes seconds and blocks its thread for that time.
+
+    With ``awaited`` it is a coroutine function, which lets other tasks run meanwhile.
     """
     return asyncio.sleep if awaited else time.sleep
 

@@ -1,8 +1,8 @@
 """A fixed amount of work for one core.
 
-The work is a number of iterations, not a time to be busy for: a task that watches the clock until
-its time is up takes as long on a crowded core as on a free one, and would hide exactly the
-slowdown that the overhead experiment looks for.
+The work is a number of iterations, not a duration: a task that runs until a given time has passed
+takes as long on an overloaded core as on a free one, and would hide exactly the slowdown that the
+overhead experiment looks for.
 """
 
 import math
@@ -30,10 +30,9 @@ def task(case: str, iterations: int) -> Task:
 
 
 def spin(iterations: int) -> None:
-    """Steps of a linear congruential generator, each of which needs the one before.
+    """Run steps of a linear congruential generator; each step needs the previous one.
 
-    Numbers stay below 2**31, so no step costs more than another, and nothing is allocated that
-    lives on.
+    Numbers stay below 2**31, so all steps cost the same, and no allocated object stays alive.
     """
     x = 1
     for _ in range(iterations):
@@ -41,12 +40,12 @@ def spin(iterations: int) -> None:
 
 
 def iteration_s(expected_s: float = math.inf) -> float:
-    """Seconds that one iteration takes on a core of this machine with nothing else to do.
+    """Seconds that one iteration takes on an idle core of this machine.
 
-    The median of many short samples, since an interruption spoils only the sample that it falls
-    into; and again, until two agree at the fastest seen: a core is slower by half for seconds when
-    its other hardware thread, maybe of another virtual machine, has work.  A core that was once
-    seen to take only ``expected_s`` is given some seconds to be about as fast again.
+    Each measurement is the median of many short samples, because an interruption affects only one
+    sample.  Measurements are repeated until the two fastest agree: a core is slower by half for
+    seconds while its other hardware thread, possibly of another virtual machine, is busy.  If a
+    core once took only ``expected_s``, it gets some seconds to become about as fast again.
     """
     iterations = 1000
     while _spin_s(iterations) < _SAMPLE_S:

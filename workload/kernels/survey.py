@@ -1,4 +1,4 @@
-"""A task that tells where it runs and which files it cannot see there."""
+"""A task that reports where it runs and which files it cannot read there."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ class Place(NamedTuple):
 
     host: str
     boot_id: str
-    """Of the kernel: hosts with the same one have the same clock."""
+    """Boot ID of the operating-system kernel; hosts with the same ID have the same clock."""
     python: str
     unreadable: tuple[str, ...]
 
@@ -28,13 +28,13 @@ def load() -> Kernel:
 
 
 def task(case: str, paths: tuple[str, ...]) -> Task:
-    """Look for these files and folders."""
+    """A task that checks these files and folders."""
     return Task("survey", (), case, paths)
 
 
 def look(paths: tuple[str, ...]) -> Place:
-    """The place, and those of the paths that cannot be read there."""
-    # Long enough that the other workers have to take the next ones.
+    """Return the place and the paths that cannot be read there."""
+    # Long enough that the other workers have to take the next tasks.
     time.sleep(_STAY_S)
     return Place(
         host=socket.gethostname(),

@@ -1,4 +1,4 @@
-"""Image classification with a Vision Transformer: files in, labels out.
+"""Image classification with a Vision Transformer: from files to labels.
 
 A task is a chunk of images and one call of the model on all of them as a batch.  Importing this
 module imports neither torch nor transformers; ``load`` does, once in each worker.
@@ -17,29 +17,30 @@ Settings: TypeAlias = tuple[str, str, int]
 
 
 def load(folder: str, dtype: str, threads: int) -> Kernel:
-    """A kernel that takes a tuple of images, each a path or the bytes of a file, and returns a
-    tuple of their labels.
+    """A kernel that takes a tuple of images and returns a tuple of their labels.
+
+    Each image is a path or the bytes of a file.
 
     Raises:
-        RuntimeError: torch has already worked in this process with another number of
-            inter-operation threads, so the budget cannot be kept.
+        RuntimeError: torch has already run in this process with another number of
+            inter-operation threads, so the thread budget cannot be kept.
     """
     import torch
 
-    # From the modules that define them: `from transformers import ViTImageProcessor` falls back
-    # to the Pillow class where torchvision is missing, with a warning.  Named outright, the same
-    # class runs everywhere.
+    # Import from the defining modules: without torchvision, `from transformers import
+    # ViTImageProcessor` falls back to the Pillow class with a warning.  The explicit import uses
+    # the same class everywhere.
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
     from transformers.models.vit.modeling_vit import ViTForImageClassification
     from transformers.utils.logging import disable_progress_bar
 
     torch.set_num_threads(threads)
-    # Torch takes this once per process and refuses it afterwards, even the same number.
+    # Torch accepts this call once per process and then rejects it, even for the same number.
     if torch.get_num_interop_threads() != 1:
         torch.set_num_interop_threads(1)
-    disable_progress_bar()  # "Loading weights: 100%" from every worker at once
+    disable_progress_bar()  # otherwise all workers print "Loading weights: 100%"
 
-    # Measured in float32: as fast as sdpa.
+    # Measured in float32: eager is as fast as sdpa.
     attention = "eager"
     if dtype == "bfloat16":
         from workload.bfloat16 import ATTENTION, pack
@@ -68,7 +69,7 @@ def load(folder: str, dtype: str, threads: int) -> Kernel:
 
 
 def tasks(case: str, settings: Settings, images: Sequence[str | bytes], chunk: int) -> list[Task]:
-    """The images in tasks of ``chunk`` each, in their order; the last may hold fewer."""
+    """Divide the images, in order, into tasks of ``chunk`` images; the last may have fewer."""
     return [
         Task("vit", settings, case, tuple(images[start : start + chunk]))
         for start in range(0, len(images), chunk)

@@ -1,4 +1,4 @@
-"""The classification of ``vit`` by a program that does not keep its model."""
+"""The classification of ``vit``, but the model is loaded again instead of kept."""
 
 from workload.interface import Kernel, Task
 from workload.kernels import vit
@@ -7,8 +7,9 @@ PER_IMAGE, PER_TASK = "image", "task"
 
 
 def load(folder: str, dtype: str, threads: int, per: str) -> Kernel:
-    """A kernel like that of ``vit``, which loads the model for each image and classifies it alone,
-    or loads it for each task.
+    """A kernel like that of ``vit`` that loads the model again for each image or each task.
+
+    For each image, it classifies the image alone.
     """
 
     def classify(paths: tuple[str, ...]) -> tuple[str, ...]:
@@ -22,7 +23,7 @@ def load(folder: str, dtype: str, threads: int, per: str) -> Kernel:
 def tasks(
     case: str, settings: vit.Settings, per: str, images: tuple[str, ...], chunk: int
 ) -> list[Task]:
-    """As ``vit.tasks``."""
+    """Like ``vit.tasks``, but for this kernel."""
     return [
         task._replace(workload="vit_reloading", settings=(*settings, per))
         for task in vit.tasks(case, settings, images, chunk)

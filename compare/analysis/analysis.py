@@ -1,0 +1,128 @@
+"""The analysis of a run: one value, computed once, from which everything is said to a reader.
+
+The report, the console, the plots and ``diff`` take an ``Analysis`` and no records.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from compare.analysis.cautions import Caution, Evidence, find_cautions
+from compare.analysis.cluster import ClusterFacts, cluster_facts
+from compare.analysis.comparisons import (
+    Control,
+    Pair,
+    all_pairs,
+    controls,
+    throughput_ratios,
+    versus,
+)
+from compare.analysis.curves import (
+    EfficiencyCurve,
+    NoOpBatch,
+    efficiency_curves,
+    no_op_batches,
+)
+from compare.analysis.intervals import Estimate, geometric_mean
+from compare.analysis.rows import estimable, row_of
+from compare.analysis.settings import SettingLine, settings_of
+from compare.experiments.experiment import Facts
+from compare.experiments.registry import load_experiment
+from compare.experiments.throughput import fastest
+from compare.observations.lanes import Group, groups
+from compare.observations.reader import Observations, Why, engines
+from compare.observations.series import Row, Series
+from compare.records.measurements import Failure, Run, TaskRun
+from compare.records.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Everything that can be said of a run."""
+
+    plan: Plan
+    environment: Mapping[str, object]
+    engines: tuple[str, ...]
+    """Engines that have rows; the ceiling first."""
+    sessions_done: int
+    rows: tuple[Row, ...]
+    """As in ``summary.json``."""
+    series: tuple[Series, ...]
+    """Values of the blocks behind the rows with numbers, in the same order."""
+    headline: tuple[str, ...]
+    """The answers of the experiments, in sentences."""
+    fastest: str | None
+    """The engine with the highest throughput."""
+    ratios: Mapping[tuple[str, str], Estimate]
+    """Throughput of one engine over another's, paired within blocks."""
+    pairs: tuple[Pair, ...]
+    """All pairs of engines, from two blocks on."""
+    controls: tuple[Control, ...]
+    efficiency: Mapping[str, EfficiencyCurve]
+    no_ops: Mapping[str, tuple[NoOpBatch, ...]]
+    timelines: Mapping[str, tuple[Group, ...]]
+    """By experiment: who ran what when."""
+    cluster: ClusterFacts | None
+    """``None`` without a cluster."""
+    settings: tuple[SettingLine, ...]
+    cautions: tuple[Caution, ...]
+    watched: bool
+    """Some batch was recorded task by task, so that there is a trace."""
+    failed: bool
+    """A session or a case failed, or a gate was broken."""
+
+    def versus(self, engine: str, other: str) -> Estimate | None:
+        """Throughput of ``engine`` over that of ``other``; ``None`` where it is not known."""
+        return self.ratios.get((engine, other))
+
+
+def analyse(run: Run) -> Analysis:
+    """Compute the analysis of a run from its records."""
+    observations = Observations(run)
+    plan = run.plan
+    items = estimable(observations)
+    rows = tuple(map(row_of, items))
+    series = tuple(item for item in items if isinstance(item, Series))
+    block_ratios = throughput_ratios(observations)
+    ratios = {pair: geometric_mean(values) for pair, values in block_ratios.items()}
+    pairs = all_pairs(engines(plan), block_ratios)
+    cores = run.environment.get("cores")
+    facts = Facts(
+        observations=observations,
+        rows=rows,
+        versus=versus(pairs, ratios),
+        cores=cores if isinstance(cores, int) else None,
+    )
+    timelines = {name: groups(observations, name) for name in plan.experiments}
+    return Analysis(
+        plan=plan,
+        environment=run.environment,
+        engines=engines(plan),
+        sessions_done=len(plan.sessions) - len(observations.unfinished()),
+        rows=rows,
+        series=series,
+        headline=_headline(facts),
+        fastest=fastest(rows),
+        ratios=ratios,
+        pairs=pairs,
+        controls=controls(plan.engines, series),
+        efficiency=efficiency_curves(observations),
+        no_ops=no_op_batches(observations),
+        timelines=timelines,
+        cluster=cluster_facts(run),
+        settings=settings_of(run),
+        cautions=find_cautions(Evidence(run=run, observations=observations, rows=rows)),
+        watched=any(isinstance(record, TaskRun) for record in run.records),
+        failed=_failed(run, rows),
+    )
+
+
+def _headline(facts: Facts) -> tuple[str, ...]:
+    experiments = map(load_experiment, facts.observations.plan.experiments)
+    answers = (experiment.answer(facts) for experiment in experiments)
+    return tuple(answer for answer in answers if answer is not None)
+
+
+def _failed(run: Run, rows: Sequence[Row]) -> bool:
+    return any(isinstance(record, Failure) for record in run.records) or any(
+        row.verdict is not None and row.verdict.startswith(Why.INVALID) for row in rows
+    )

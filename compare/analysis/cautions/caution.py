@@ -1,0 +1,51 @@
+"""What a caution is: evidence in its fields, threshold and advice in one class."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from compare.observations.reader import Observations, timed
+from compare.observations.series import Row
+from compare.records.measurements import Lifecycle, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What cautions are found in."""
+
+    run: Run
+    observations: Observations
+    rows: tuple[Row, ...]
+
+    @property
+    def lifecycles(self) -> list[Lifecycle]:
+        """Start and stop of every timed session."""
+        sessions = {session.id for session in timed(self.run.plan)}
+        return [
+            record
+            for record in self.run.records
+            if isinstance(record, Lifecycle) and record.session in sessions
+        ]
+
+    @property
+    def cores(self) -> int | None:
+        """Cores of the machine; ``None`` when the environment does not say."""
+        cores = self.run.environment.get("cores")
+        return cores if isinstance(cores, int) else None
+
+
+class Caution(ABC):
+    """What a reader must know before quoting a number.
+
+    A subclass in a module of this package is found and printed; nothing else has to be changed.
+    """
+
+    @classmethod
+    @abstractmethod
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        """Every instance that applies to the run."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """The evidence and the advice, in a sentence or two."""

@@ -1,0 +1,205 @@
+"""Cautions about what was not measured, or not validly."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from typing_extensions import override
+
+from compare.analysis.cautions.caution import Caution, Evidence
+from compare.experiments.registry import identity, load_experiment
+from compare.formatting import enumeration, plural, seconds
+from compare.observations.reader import (
+    Observations,
+    Observed,
+    Why,
+    absent,
+    engines,
+    planned_cases,
+)
+from compare.records.measurements import Failure, TaskRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialRun(Caution):
+    """Sessions of the plan did not run to their end."""
+
+    done: int
+    planned: int
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        planned = len(evidence.run.plan.sessions)
+        left = len(evidence.observations.unfinished())
+        if left:
+            yield cls(done=planned - left, planned=planned)
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"Only {self.done} of {self.planned} sessions were run. "
+            "Finish the run with --resume before quoting it."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneBlock(Caution):
+    """Everything was measured once."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        if evidence.run.plan.blocks == 1:
+            yield cls()
+
+    @override
+    def __str__(self) -> str:
+        return (
+            "One block: no interval can be given and no difference shown. "
+            "Rerun with --blocks 3 or more before quoting a number."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineMissing(Caution):
+    """An engine was asked for, but cannot run here."""
+
+    engine: str
+    reason: str
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        for engine, reason in evidence.run.plan.missing.items():
+            yield cls(engine=engine, reason=reason)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.engine} was asked for and not run: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFailed(Caution):
+    """A case, or a whole session, gave no measurement."""
+
+    engine: str
+    block: int
+    experiment: str | None
+    """``None`` when the session failed as a whole."""
+    reason: str
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        for record in evidence.run.records:
+            if isinstance(record, Failure):
+                yield cls(
+                    engine=record.engine,
+                    block=record.block,
+                    experiment=None if record.case is None else record.case.experiment,
+                    reason=record.reason.splitlines()[0],
+                )
+
+    @override
+    def __str__(self) -> str:
+        what = "its session" if self.experiment is None else self.experiment
+        return f"{self.engine} failed in block {self.block} ({what}): {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateBroken(Caution):
+    """An engine ran, but not what was asked."""
+
+    engine: str
+    experiment: str
+    blocks: tuple[int, ...]
+    reason: str
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        observations = evidence.observations
+        broken: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+        for engine in engines(observations.plan):
+            for experiment, observed in _gated(observations, engine):
+                for block, absence in absent(observed).items():
+                    if absence.why is Why.INVALID:
+                        broken[engine, experiment, absence.reason].append(block)
+        for (engine, experiment, reason), blocks in broken.items():
+            distinct = tuple(dict.fromkeys(blocks))
+            yield cls(engine=engine, experiment=experiment, blocks=distinct, reason=reason)
+
+    @override
+    def __str__(self) -> str:
+        blocks = enumeration([str(block) for block in self.blocks])
+        return (
+            f"{self.engine} has no valid {self.experiment} (block {blocks}): {self.reason}. "
+            "Its numbers are left out, including those of its other blocks."
+        )
+
+
+def _gated(observations: Observations, engine: str) -> Iterator[tuple[str, Observed[object]]]:
+    for case in planned_cases(observations.plan, engine):
+        axes = identity(case.experiment, case.parameters)
+        name = " ".join([case.experiment, *(str(case.parameters[axis]) for axis in axes)])
+        if load_experiment(case.experiment).sweeps(case):
+            yield f"{name} (sweep)", observations.sweep(engine, case)
+        else:
+            yield name, observations.runs(engine, case, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostLost(Caution):
+    """A host of the cluster was gone when a batch of tasks had ended."""
+
+    engine: str
+    block: int
+    host: str
+    tasks: int
+    again: int
+    """Kernel calls beyond the number of tasks; too few where the workers of that host had no
+    folder to leave their counts in."""
+    makespan_s: float
+    usual_s: float | None
+    """Makespan of the same batch in blocks without a loss."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        runs = [r for r in evidence.run.records if isinstance(r, TaskRun) and r.nodes]
+        for record in runs:
+            lost = _lost(record)
+            if not lost:
+                continue
+            usual = [
+                other.makespan_s
+                for other in runs
+                if (other.engine, other.case) == (record.engine, record.case) and not _lost(other)
+            ]
+            yield cls(
+                engine=record.engine,
+                block=record.block,
+                host=lost[0],
+                tasks=record.tasks,
+                again=record.kernel_calls - record.tasks,
+                makespan_s=record.makespan_s,
+                usual_s=statistics.median(usual) if usual else None,
+            )
+
+    @override
+    def __str__(self) -> str:
+        against = (
+            "" if self.usual_s is None else f", against {seconds(self.usual_s)} without a loss"
+        )
+        return (
+            f"{self.engine} lost the host {self.host} in block {self.block} and finished: of "
+            f"{plural(self.tasks, 'task')}, {self.again} ran twice, and all took "
+            f"{seconds(self.makespan_s)}{against}."
+        )
+
+
+def _lost(run: TaskRun) -> list[str]:
+    return [node.host for node in run.nodes if node.lost]

@@ -1,0 +1,210 @@
+"""Cautions about how the engines ran."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from typing_extensions import override
+
+from compare.analysis.cautions.caution import Caution, Evidence
+from compare.experiments.throughput import ENGINE_EFFICIENCY, batches
+from compare.formatting import enumeration, plural, seconds
+from compare.observations.makespan import Parts, parts
+from compare.observations.reader import engines, valid
+from compare.observations.series import Row
+from compare.records.measurements import Lifecycle, TaskRun
+from compare.records.plan import CEILING, SERIAL
+from engines.interface import Config
+
+_ALLOCATOR = ("MALLOC_", "LD_PRELOAD")
+_GOOD_EFFICIENCY = 0.9
+_ENOUGH_CHUNKS = 16
+"""With fewer tasks, the last wave alone can cost a tenth."""
+_IMPOSSIBLE_EFFICIENCY = 1.1
+"""As in Task Bench (https://arxiv.org/abs/1908.05790), where it invalidates a measurement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnequalNiceness(Caution):
+    """As shipped, engines run their workers at different priorities."""
+
+    niceness: Mapping[str, tuple[int, ...]]
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        # Tuned, unequal niceness breaks a gate.
+        if evidence.run.plan.options.config is not Config.SHIPPED:
+            return
+        niceness: dict[str, tuple[int, ...]] = {}
+        for record in evidence.run.records:
+            if isinstance(record, TaskRun):
+                seen = {*niceness.get(record.engine, ()), *record.niceness}
+                niceness[record.engine] = tuple(sorted(seen))
+        if len(set(niceness.values())) > 1:
+            yield cls(niceness=niceness)
+
+    @override
+    def __str__(self) -> str:
+        values = [f"{engine} {'/'.join(map(str, n))}" for engine, n in self.niceness.items()]
+        return (
+            f"Workers ran at unequal niceness: {enumeration(values)}. It matters when the cores "
+            "are shared with other programs; --config tuned makes it equal."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnequalAllocator(Caution):
+    """As shipped, engines configure malloc differently."""
+
+    allocators: Mapping[str, str]
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        if evidence.run.plan.options.config is not Config.SHIPPED:
+            return
+        allocators: dict[str, str] = {}
+        for life in evidence.lifecycles:
+            values = [
+                f"{setting.name}={setting.value}"
+                for setting in life.settings
+                if setting.name.startswith(_ALLOCATOR)
+            ]
+            if life.engine not in (CEILING, SERIAL):
+                known = allocators.get(life.engine, "as it is")
+                allocators[life.engine] = ", ".join(values) or known
+        if len(set(allocators.values())) > 1:
+            yield cls(allocators=allocators)
+
+    @override
+    def __str__(self) -> str:
+        values = [f"{engine}: {value}" for engine, value in self.allocators.items()]
+        return (
+            f"Memory was allocated in unequal ways ({'; '.join(values)}), which decides part of "
+            "the speed of a ViT; --config tuned makes it equal."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpareWorkers(Caution):
+    """More threads or processes ran tasks than there are workers, though never more at once."""
+
+    engine: str
+    seen: int
+    workers: int
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        workers = evidence.run.plan.workers
+        for engine in engines(evidence.run.plan):
+            runs = valid(batches(evidence.observations, engine)).values()
+            seen = max((run.workers_seen for run in runs), default=0)
+            if seen > workers:
+                yield cls(engine=engine, seen=seen, workers=workers)
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.engine} ran the image tasks in {self.seen} threads or processes for "
+            f"{plural(self.workers, 'worker')}; a process that came late loaded the model while "
+            "the clock ran."
+        )
+
+
+def _efficiencies(rows: tuple[Row, ...]) -> Iterator[tuple[str, float]]:
+    for row in rows:
+        if row.metric == ENGINE_EFFICIENCY.name and isinstance(row.value, float):
+            yield row.engine, row.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboveCeiling(Caution):
+    """An engine seems faster than the same kernel calls without any engine."""
+
+    engine: str
+    efficiency: float
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        for engine, efficiency in _efficiencies(evidence.rows):
+            if efficiency > _IMPOSSIBLE_EFFICIENCY:
+                yield cls(engine=engine, efficiency=efficiency)
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.engine} reached {self.efficiency:.0%} of the engine-free ceiling, which cannot "
+            "be: the machine was not equally fast for both. Do not quote shares of the ceiling; "
+            "rerun on a quiet machine, with more images."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BelowCeiling(Caution):
+    """An engine lost more than a tenth, with enough tasks to do better."""
+
+    engine: str
+    efficiency: float
+    block: int
+    longer: Parts | None
+    """Difference to the ceiling in that block, part by part; ``None`` without spans."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        ceiling = valid(batches(evidence.observations, CEILING))
+        workers = evidence.run.plan.workers
+        for engine, efficiency in _efficiencies(evidence.rows):
+            if engine in (CEILING, SERIAL) or efficiency >= _GOOD_EFFICIENCY:
+                continue
+            runs = valid(batches(evidence.observations, engine))
+            block = min(block for block in runs if block in ceiling)
+            if runs[block].tasks < _ENOUGH_CHUNKS:
+                continue
+            ours, theirs = (parts(run, workers) for run in (runs[block], ceiling[block]))
+            longer = None if ours is None or theirs is None else ours.minus(theirs)
+            yield cls(engine=engine, efficiency=efficiency, block=block, longer=longer)
+
+    @override
+    def __str__(self) -> str:
+        fact = f"{self.engine} reached {self.efficiency:.0%} of the engine-free ceiling."
+        if self.longer is None:
+            return fact
+        losses = [
+            f"{seconds(part_s)} {name}" for name, part_s in self.longer.by_size() if part_s > 0
+        ]
+        return (
+            f"{fact} In block {self.block} it took {seconds(self.longer.total_s())} longer; each "
+            f"worker lost {enumeration(losses)}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftoverProcesses(Caution):
+    """Processes outlived their session and had to be killed."""
+
+    engine: str
+    count: int
+    first: str
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        left: dict[str, list[str]] = defaultdict(list)
+        for record in evidence.run.records:
+            if isinstance(record, Lifecycle):
+                left[record.engine] += record.leftovers
+        for engine, commands in left.items():
+            if commands:
+                yield cls(engine=engine, count=len(commands), first=commands[0])
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.engine} left processes behind ({self.count}), which the runner ended; "
+            f"the first: {self.first}"
+        )

@@ -1,0 +1,239 @@
+"""Cautions about the machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from typing_extensions import override
+
+from compare.analysis.cautions.caution import Caution, Evidence
+from compare.experiments.shared_metrics import images_per_s
+from compare.experiments.throughput import batches
+from compare.formatting import plural
+from compare.observations.reader import valid
+from compare.records.plan import SERIAL
+
+_DRIFT = 0.05
+_OUTSIDE_LOAD = 0.05
+"""Share of all cores, as are the next two."""
+_STEAL = 0.01
+_THROTTLED = 0.01
+_SWAPPED_BYTES = 2**20
+"""A host swaps less than this at any time."""
+_OBJECT_STORE = "object_store_memory"
+"""A setting of engines that keep objects in /dev/shm."""
+_CONTAINER_SHM_BYTES = 64 * 2**20
+"""What Docker gives a container by default."""
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oversubscribed(Caution):
+    """Workers times threads exceed the cores."""
+
+    workers: int
+    threads: int
+    cores: int
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        workers = evidence.run.plan.workers
+        threads = evidence.run.plan.options.threads_per_worker
+        if evidence.cores is not None and workers * threads > evidence.cores:
+            yield cls(workers=workers, threads=threads, cores=evidence.cores)
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.workers} workers × {plural(self.threads, 'thread')} on "
+            f"{plural(self.cores, 'core')}: they wait for each other. "
+            "Lower --workers or --threads-per-worker for speeds that hold elsewhere."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFromOutside(Caution):
+    """Other programs used the cores while sessions ran."""
+
+    sessions: int
+    worst_session: str
+    worst_share: float
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        if evidence.cores is None:
+            return
+        shares = {
+            life.session: (life.host_cpu_s - life.own_cpu_s) / (life.wall_s * evidence.cores)
+            for life in evidence.lifecycles
+        }
+        loaded = {session: share for session, share in shares.items() if share > _OUTSIDE_LOAD}
+        if loaded:
+            worst = max(loaded, key=lambda session: loaded[session])
+            yield cls(sessions=len(loaded), worst_session=worst, worst_share=loaded[worst])
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"Other programs used the machine during {plural(self.sessions, 'session')}, at worst "
+            f"{self.worst_share:.0%} of its cores ({self.worst_session}). Rerun without them."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuStolen(Caution):
+    """The hypervisor gave CPU time of this machine to other machines."""
+
+    worst_session: str
+    worst_share: float
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        if evidence.cores is None:
+            return
+        shares = {
+            life.session: life.steal_s / (life.wall_s * evidence.cores)
+            for life in evidence.lifecycles
+        }
+        worst = max(shares, key=lambda session: shares[session], default="")
+        if shares and shares[worst] > _STEAL:
+            yield cls(worst_session=worst, worst_share=shares[worst])
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"The hypervisor took up to {self.worst_share:.0%} of the cores "
+            f"({self.worst_session}). Rerun on a machine of your own."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuThrottled(Caution):
+    """The control group's CPU quota was used up, and the kernel made its processes wait."""
+
+    worst_session: str
+    worst_share: float
+    """Share of the time of all cores."""
+    periods: int
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        if evidence.cores is None:
+            return
+        throttled = {
+            life.session: (
+                life.throttled_s / (life.wall_s * evidence.cores),
+                life.throttled_periods or 0,
+            )
+            for life in evidence.lifecycles
+            if life.throttled_s is not None
+        }
+        worst = max(throttled, key=lambda session: throttled[session], default="")
+        if throttled and throttled[worst][0] > _THROTTLED:
+            share, periods = throttled[worst]
+            yield cls(worst_session=worst, worst_share=share, periods=periods)
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"The kernel held processes back for up to {self.worst_share:.0%} of the cores' time "
+            f"({self.worst_session}, {plural(self.periods, 'period')}), since the container's CPU "
+            "quota was used up. Give it a core for each worker, or lower --workers."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swapped(Caution):
+    """The host wrote memory to disk, or read it back, while something was measured."""
+
+    sessions: int
+    worst_session: str
+    worst_bytes: int
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        swapped = {
+            life.session: life.swapped_bytes
+            for life in evidence.lifecycles
+            if life.swapped_bytes is not None and life.swapped_bytes > _SWAPPED_BYTES
+        }
+        if swapped:
+            worst = max(swapped, key=lambda session: swapped[session])
+            yield cls(sessions=len(swapped), worst_session=worst, worst_bytes=swapped[worst])
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"The host swapped during {plural(self.sessions, 'session')}, at worst "
+            f"{self.worst_bytes / _MIB:,.0f} MiB ({self.worst_session}): what was measured there "
+            "is partly its disk. Free some memory, or lower --workers."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallSharedMemory(Caution):
+    """Shared memory is smaller than an engine needs, or has a container's default size."""
+
+    shm_bytes: int
+    wanted_bytes: int | None
+    engine: str | None
+    """The engine that needs more; ``None`` when no engine says how much it needs."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        shm_bytes = evidence.run.environment.get("dev_shm_bytes")
+        if not isinstance(shm_bytes, int):
+            return
+        wanted = [
+            (int(setting.value), life.engine)
+            for life in evidence.lifecycles
+            for setting in life.settings
+            if setting.name == _OBJECT_STORE
+        ]
+        most, engine = max(wanted, default=(None, None))
+        if most is not None and shm_bytes < most:
+            yield cls(shm_bytes=shm_bytes, wanted_bytes=most, engine=engine)
+        elif shm_bytes <= _CONTAINER_SHM_BYTES:
+            yield cls(shm_bytes=shm_bytes, wanted_bytes=None, engine=None)
+
+    @override
+    def __str__(self) -> str:
+        small = f"/dev/shm holds {self.shm_bytes / _MIB:,.0f} MiB"  # noqa: S108 - not a file of ours
+        if self.engine is None or self.wanted_bytes is None:
+            why = "the default of a container, which engines that share memory soon fill"
+        else:
+            wanted = f"{self.wanted_bytes / _MIB:,.0f} MiB"
+            why = f"and {self.engine} means to use {wanted}: it may fall back to files"
+        return f"{small}, {why}. Start the container with --shm-size=1g or more."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineDrifted(Caution):
+    """The serial engine's throughput changed between the first and the last block."""
+
+    first_images_per_s: float
+    last_images_per_s: float
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        runs = valid(batches(evidence.observations, SERIAL))
+        speeds = {block: images_per_s(run) for block, run in runs.items()}
+        if len(speeds) > 1:
+            first, last = speeds[min(speeds)], speeds[max(speeds)]
+            if abs(last / first - 1) > _DRIFT:
+                yield cls(first_images_per_s=first, last_images_per_s=last)
+
+    @override
+    def __str__(self) -> str:
+        change = self.last_images_per_s / self.first_images_per_s - 1
+        return (
+            f"The serial baseline changed by {change:+.0%} from the first block to the last. "
+            "Rerun on a quiet machine, or with more blocks."
+        )

@@ -1,0 +1,115 @@
+"""Cautions about what is measured with no-ops."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from typing_extensions import override
+
+from compare.analysis.cautions.caution import Caution, Evidence
+from compare.experiments.overhead import PERCENTILES, costs, line
+from compare.formatting import enumeration
+from compare.observations.fits import samples_needed
+from compare.observations.reader import Costs, engines, valid
+
+_BENT = 0.2
+"""Deviation from the line, as a share of the makespan."""
+_HARNESS = 0.05
+"""Share of the makespan."""
+
+
+def _blocks(evidence: Evidence) -> Iterator[tuple[str, list[Costs]]]:
+    for engine in engines(evidence.run.plan):
+        blocks = list(valid(costs(evidence.observations, engine)).values())
+        if blocks:
+            yield engine, blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BentLine(Caution):
+    """The makespans of the no-ops do not lie on a line."""
+
+    worst: Mapping[str, float]
+    """The largest deviation as a share of the makespan there, by engine."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        worst = {
+            engine: max((fit.worst for fit in map(line, blocks) if fit is not None), default=0.0)
+            for engine, blocks in _blocks(evidence)
+        }
+        bent = {engine: share for engine, share in worst.items() if share > _BENT}
+        if bent:
+            yield cls(worst=bent)
+
+    @override
+    def __str__(self) -> str:
+        shares = [f"{engine} {share:.0%}" for engine, share in self.worst.items()]
+        return (
+            f"No-ops lie off the line a + b·N, by up to {enumeration(shares)}: take per-task and "
+            "fixed cost of these as rough, and their no-op throughput as measured."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewSamples(Caution):
+    """There are so few round trips that a percentile of them would be a guess."""
+
+    percentile: int
+    needed: int
+    samples: Mapping[str, int]
+    """The fewest of a block, for each engine that had too few."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        fewest = {
+            engine: min(len(block.round_trips_s) for block in blocks)
+            for engine, blocks in _blocks(evidence)
+        }
+        for share in PERCENTILES:
+            needed = samples_needed(share)
+            few = {engine: count for engine, count in fewest.items() if count < needed}
+            if few:
+                yield cls(percentile=round(share * 100), needed=needed, samples=few)
+
+    @override
+    def __str__(self) -> str:
+        counts = [f"{engine} {count}" for engine, count in self.samples.items()]
+        return (
+            f"A {self.percentile}th percentile of the round trip needs {self.needed:,} samples a "
+            f"block, and there were fewer: {enumeration(counts)}. It is not given for them; "
+            "--preset full takes more."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarnessShare(Caution):
+    """The driver's own work on the results is a visible part of the no-ops."""
+
+    shares: Mapping[str, float]
+    """Share of the makespan of the largest batch, by engine."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        shares = {
+            engine: max(
+                largest.harness_s / largest.makespan_s
+                for block in blocks
+                if (largest := block.largest) is not None
+            )
+            for engine, blocks in _blocks(evidence)
+        }
+        high = {engine: share for engine, share in shares.items() if share > _HARNESS}
+        if high:
+            yield cls(shares=high)
+
+    @override
+    def __str__(self) -> str:
+        shares = [f"{share:.0%} of {engine}'s" for engine, share in self.shares.items()]
+        return (
+            f"Recording the results takes {enumeration(shares)} time for no-ops: their cost per "
+            "task is partly that of the harness. Compare these with longer tasks."
+        )

@@ -1,0 +1,42 @@
+"""Facts about the cluster of a run: how many hosts ran tasks, and whose clocks were compared."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compare.observations.reader import timed
+from compare.records.measurements import Lifecycle, Run, TaskRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFacts:
+    """Of all timed sessions."""
+
+    hosts: Mapping[str, tuple[int, ...]]
+    """Numbers of hosts that ran the tasks of a batch, by engine."""
+    one_clock: bool
+    """All hosts run the same kernel, and so have the same clock."""
+    cores: int | None
+    """Cores of the one machine that all containers share; ``None`` on other hosts."""
+
+
+def cluster_facts(run: Run) -> ClusterFacts | None:
+    """``None`` where every engine ran on this host."""
+    if not run.plan.clusters:
+        return None
+    sessions = {session.id for session in timed(run.plan)}
+    counts: dict[str, set[int]] = defaultdict(set)
+    for record in run.records:
+        if (
+            isinstance(record, TaskRun)
+            and record.session in sessions
+            and record.engine in run.plan.clusters
+        ):
+            counts[record.engine].add(len(record.hosts))
+    lives = [record for record in run.records if isinstance(record, Lifecycle) and record.nodes]
+    cores = run.environment.get("cores")
+    return ClusterFacts(
+        hosts={engine: tuple(sorted(numbers)) for engine, numbers in counts.items()},
+        one_clock=all(life.one_clock for life in lives),
+        cores=cores if run.plan.options.composed and isinstance(cores, int) else None,
+    )

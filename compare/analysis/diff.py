@@ -1,0 +1,192 @@
+"""What changed from one run to another, and whether it can be distinguished from noise."""
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from scipy import stats
+
+from compare.analysis.analysis import Analysis
+from compare.analysis.intervals import CONFIDENCE, Estimate, unpaired_ratio
+from compare.experiments.registry import identity
+from compare.formatting import short
+from compare.observations.metric import Better
+from compare.observations.series import Row, Series
+from compare.options import compared_fields, differing, spelled
+from compare.records.plan import Scalar
+
+
+class DifferentPlansError(Exception):
+    """The runs did not measure the same thing on the same machine."""
+
+
+class Outcome(enum.StrEnum):
+    """The result for one row.  The value is what is printed."""
+
+    SLOWER = "slower"
+    """Or more costly: worse in the direction of the metric."""
+    FASTER = "faster"
+    LOST = "no number any more"
+    GAINED = "a number now"
+    NO_DIFFERENCE = "no difference shown"
+    NO_INTERVAL = "no interval from one block"
+    CHANGED_WORD = "another answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row of both runs."""
+
+    experiment: str
+    engine: str
+    metric: str
+    case: Mapping[str, Scalar]
+    ratio: Estimate | None
+    """B/A with its 95% interval; ``None`` when a side has no positive number."""
+    outcome: Outcome
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """All rows that both runs have and whose metric has a direction, and all answers."""
+
+    run_a: str
+    run_b: str
+    changes: tuple[Change, ...]
+
+    @property
+    def slower(self) -> tuple[Change, ...]:
+        """What got significantly worse, or has no number any more."""
+        return tuple(c for c in self.changes if c.outcome in (Outcome.SLOWER, Outcome.LOST))
+
+
+def compare_runs(a: Analysis, b: Analysis, *, anyway: bool = False) -> Differences:
+    """Ratios b/a over the blocks of each, unpaired: Welch's t on logarithms.
+
+    The intervals are those of single rows.  *Slower* and *faster* are decided over all rows
+    together, with the false discovery rate held at 5% (Benjamini and Hochberg 1995), so that of
+    two runs without any difference at most one pair in twenty is told apart at all.
+
+    Raises:
+        DifferentPlansError: they measured different things, or on different machines, and
+            ``anyway`` is not set.
+    """
+    unequal = list(_unequal(a, b))
+    if unequal and not anyway:
+        raise DifferentPlansError(
+            f"the runs cannot be compared: {'; '.join(unequal)}; measure again with equal "
+            "settings on one machine, or pass --anyway"
+        )
+    return Differences(
+        run_a=a.plan.run_id,
+        run_b=b.plan.run_id,
+        changes=(*_numbers(a.series, b.series), *_words(a.rows, b.rows)),
+    )
+
+
+def _numbers(old: Sequence[Series], new: Sequence[Series]) -> Iterator[Change]:
+    """Of every metric that has a direction."""
+    later = {_key(one): one for one in new}
+    pairs = [
+        (one, later[_key(one)])
+        for one in old
+        if _key(one) in later and one.quantity.better is not Better.NEITHER
+    ]
+    tested = {}
+    for place, (before, after) in enumerate(pairs):
+        if before.usable and after.usable and _positive(before) and _positive(after):
+            tested[place] = unpaired_ratio(
+                list(after.values.values()), list(before.values.values())
+            )
+    significant = _discoveries({place: ratio.p for place, ratio in tested.items()})
+    for place, (before, after) in enumerate(pairs):
+        ratio = tested[place].estimate if place in tested else None
+        yield Change(
+            experiment=before.experiment,
+            engine=before.engine,
+            metric=before.quantity.name,
+            case=before.case,
+            ratio=ratio,
+            outcome=_outcome(before, after, ratio, significant=place in significant),
+            detail=_why_none(after) if before.usable and not after.usable else None,
+        )
+
+
+def _outcome(
+    before: Series, after: Series, ratio: Estimate | None, *, significant: bool
+) -> Outcome:
+    if before.usable != after.usable:
+        return Outcome.LOST if before.usable else Outcome.GAINED
+    if ratio is None or not significant:
+        alone = ratio is not None and ratio.low is None
+        return Outcome.NO_INTERVAL if alone else Outcome.NO_DIFFERENCE
+    rose = ratio.value > 1
+    return Outcome.FASTER if rose == (before.quantity.better is Better.HIGHER) else Outcome.SLOWER
+
+
+def _words(old: Sequence[Row], new: Sequence[Row]) -> Iterator[Change]:
+    """Of the rows whose value is a word."""
+    later = {_row_key(row): row for row in new}
+    for before in old:
+        after = later.get(_row_key(before))
+        if isinstance(before.value, str) and after is not None and after.value != before.value:
+            yield Change(
+                experiment=before.experiment,
+                engine=before.engine,
+                metric=before.metric,
+                case=before.case,
+                ratio=None,
+                outcome=Outcome.LOST if after.value is None else Outcome.CHANGED_WORD,
+                detail=f"{before.value}, now {after.value or after.verdict}",
+            )
+
+
+def _discoveries(p_values: Mapping[int, float | None]) -> frozenset[int]:
+    known = {place: p for place, p in p_values.items() if p is not None}
+    if not known:
+        return frozenset()
+    adjusted = stats.false_discovery_control(list(known.values()), method="bh")
+    return frozenset(place for place, p in zip(known, adjusted, strict=True) if p <= 1 - CONFIDENCE)
+
+
+def _positive(one: Series) -> bool:
+    return min(one.values.values()) > 0
+
+
+def _why_none(one: Series) -> str | None:
+    return next((str(absence) for absence in one.absences.values()), None)
+
+
+def _key(one: Series) -> tuple[str, str, str, str]:
+    return one.experiment, one.engine, one.quantity.name, _case_key(one.experiment, one.case)
+
+
+def _row_key(row: Row) -> tuple[str, str, str, str]:
+    return row.experiment, row.engine, row.metric, _case_key(row.experiment, row.case)
+
+
+def _case_key(experiment: str, case: Mapping[str, Scalar]) -> str:
+    # Settings that differ are refused before, or were allowed by the user: they make no other row.
+    return " ".join(f"{name}={case[name]}" for name in identity(experiment, case))
+
+
+def _unequal(a: Analysis, b: Analysis) -> Iterator[str]:
+    """What differs between the two runs, the machine first, then the options."""
+    for name in ("cpu_model", "cores"):
+        yield from _difference(name, a.environment.get(name), b.environment.get(name))
+    ours, theirs = a.plan.effective_options(), b.plan.effective_options()
+    for field in differing(ours, theirs, compared_fields()):
+        yield from _difference(spelled(field), getattr(ours, field), getattr(theirs, field))
+    yield from _difference("list of images", _image_names(a), _image_names(b))
+
+
+def _difference(name: str, ours: object, theirs: object) -> Iterator[str]:
+    if ours != theirs:
+        yield f"{name} is {short(str(ours))} in one and {short(str(theirs))} in the other"
+
+
+def _image_names(run: Analysis) -> list[str]:
+    workload = run.plan.workload
+    return [] if workload is None else [PurePath(image).name for image in workload.images]

@@ -1,0 +1,156 @@
+"""Values to estimates with 95% intervals.  Knows no record and no engine.
+
+The input is one value a block.  Intervals are Student's t over the blocks, on logarithms for
+positive values (times, rates, ratios).  No bootstrap: over 10 blocks of lognormal noise a BCa
+interval covers 89% and over 30 blocks 93%, where t keeps 95% from two blocks on.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from compare.observations.metric import Mean
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value, and the bounds of its 95% interval over ``n`` blocks.
+
+    The bounds are ``None`` from one block, and for what has no interval.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def difference_shown(self) -> bool:
+        """The interval of a ratio excludes 1.  Never with one block."""
+        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
+
+def mean(values: Sequence[float]) -> Estimate:
+    """Arithmetic mean with a t interval, for values that may be zero or negative."""
+    value, n = float(np.mean(values)), len(values)
+    if n == 1:
+        return Estimate(value=value, low=None, high=None, n=1)
+    half = float(np.std(values, ddof=1)) / math.sqrt(n) * _quantile(n - 1)
+    return Estimate(value=value, low=value - half, high=value + half, n=n)
+
+
+def geometric_mean(values: Sequence[float]) -> Estimate:
+    """Geometric mean with a t interval on the logarithms; all values positive.
+
+    Given ratios a/b of the same blocks, this is the paired estimate of the ratio.
+    """
+    logs = mean([math.log(value) for value in values])
+    return Estimate(
+        value=math.exp(logs.value),
+        low=None if logs.low is None else math.exp(logs.low),
+        high=None if logs.high is None else math.exp(logs.high),
+        n=logs.n,
+    )
+
+
+def geometric_if_positive(values: Sequence[float]) -> Estimate:
+    """Geometric mean where all values are positive, else the arithmetic mean."""
+    return geometric_mean(values) if min(values) > 0 else mean(values)
+
+
+def median(values: Sequence[float]) -> Estimate:
+    """Median without an interval: for counts, and for values that are equal in every block."""
+    return Estimate(value=float(np.median(values)), low=None, high=None, n=len(values))
+
+
+_ESTIMATORS: dict[Mean, Callable[[Sequence[float]], Estimate]] = {
+    Mean.GEOMETRIC: geometric_mean,
+    Mean.ARITHMETIC: mean,
+    Mean.GEOMETRIC_IF_POSITIVE: geometric_if_positive,
+    Mean.MEDIAN: median,
+}
+
+
+def estimated(values: Sequence[float], how: Mean) -> Estimate:
+    """The mean that a quantity declares, with its interval."""
+    return _ESTIMATORS[how](values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """A ratio of two independent samples, and its p value."""
+
+    estimate: Estimate
+    """``n`` is the size of the smaller sample."""
+    p: float | None
+    """Two-sided; ``None`` when a sample is of one block."""
+
+
+def unpaired_ratio(new: Sequence[float], old: Sequence[float]) -> Ratio:
+    """Ratio of geometric means, new/old, with Welch's t interval on the logarithms.
+
+    Degrees of freedom as in Welch 1947, Biometrika 34:28.  ``scipy.stats.ttest_ind`` computes the
+    same, but warns when the blocks of one run are equal, which they may well be.
+    """
+    samples = [np.log(values) for values in (new, old)]
+    difference = float(samples[0].mean() - samples[1].mean())
+    value, n = math.exp(difference), min(len(new), len(old))
+    if n == 1:
+        return Ratio(estimate=Estimate(value=value, low=None, high=None, n=1), p=None)
+    squared_errors = [float(np.var(sample, ddof=1)) / len(sample) for sample in samples]
+    error = math.sqrt(sum(squared_errors))
+    if error == 0:  # no noise at all
+        same = Estimate(value=value, low=value, high=value, n=n)
+        return Ratio(estimate=same, p=1.0 if difference == 0 else 0.0)
+    degrees = error**4 / sum(
+        squared**2 / (len(sample) - 1)
+        for squared, sample in zip(squared_errors, samples, strict=True)
+    )
+    half = error * _quantile(degrees)
+    return Ratio(
+        estimate=Estimate(
+            value=value, low=math.exp(difference - half), high=math.exp(difference + half), n=n
+        ),
+        p=float(2 * stats.t.sf(abs(difference) / error, degrees)),
+    )
+
+
+def paired_p(ratios: Sequence[float]) -> float | None:
+    """P value of ratios against 1: two-sided paired t test on logarithms.
+
+    ``None`` from one block.
+    """
+    logs = np.log(ratios)
+    if len(logs) == 1:
+        return None
+    error = float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
+    if error == 0:  # no noise at all
+        return 1.0 if logs[0] == 0 else 0.0
+    return float(2 * stats.t.sf(abs(float(logs.mean())) / error, len(logs) - 1))
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Adjusted p values, which control the family-wise error rate over all comparisons.
+
+    Step-down (Holm 1979, Scand. J. Statist. 6:65): the k-th smallest of m is multiplied by
+    m - k + 1, and none may be below the one before.
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted = [0.0] * len(p_values)
+    least = 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, p_values[place] * (len(p_values) - rank)))
+        adjusted[place] = least
+    return tuple(adjusted)
+
+
+@functools.lru_cache(maxsize=256)
+def _quantile(degrees: float) -> float:
+    """Quantile of Student's t, cached: scipy takes most of the time otherwise."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))

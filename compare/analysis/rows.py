@@ -1,0 +1,65 @@
+"""From observations to the rows of the summary.  Pure functions: no files, no clock, no printing.
+
+Every planned (experiment, engine, metric) has a row: losses, failures, refusals, cases that do not
+apply and missing engines as well.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from compare.analysis.intervals import estimated
+from compare.analysis.session_rows import NAME as STARTUP
+from compare.analysis.session_rows import session_rows
+from compare.experiments.experiment import Estimable
+from compare.experiments.registry import load_experiment
+from compare.experiments.shared_metrics import HOSTS
+from compare.experiments.throughput import MEMORY
+from compare.observations.reader import Observations, cases_of, engines
+from compare.observations.series import Row, Series, absence_verdict
+
+
+def estimable(observations: Observations) -> tuple[Estimable, ...]:
+    """What the rows are made of, in the order experiment, engine, case, metric."""
+    plan = observations.plan
+    items = [
+        item
+        for experiment in plan.experiments
+        for engine in engines(plan)
+        if cases_of(plan, engine, experiment)
+        for item in load_experiment(experiment).rows(observations, engine)
+    ]
+    items += [item for engine in engines(plan) for item in session_rows(observations, engine)]
+    return tuple(_ordered(items, plan.experiments, engines(plan)))
+
+
+def _ordered(
+    items: Iterable[Estimable], experiments: Sequence[str], engine_names: Sequence[str]
+) -> list[Estimable]:
+    """An experiment may yield rows that belong to sessions; those come last."""
+    groups = (*experiments, STARTUP, MEMORY, HOSTS)
+
+    def place(item: Estimable) -> tuple[int, int]:
+        return groups.index(item.experiment), engine_names.index(item.engine)
+
+    return sorted(items, key=place)
+
+
+def row_of(item: Estimable) -> Row:
+    """The row of a series, or of answers."""
+    return _row(item) if isinstance(item, Series) else item.row()
+
+
+def _row(one: Series) -> Row:
+    estimate = estimated(list(one.values.values()), one.quantity.mean) if one.usable else None
+    absences = absence_verdict(one.absences, measured=len(one.values))
+    return Row(
+        experiment=one.experiment,
+        engine=one.engine,
+        metric=one.quantity.name,
+        unit=one.quantity.unit,
+        value=None if estimate is None else estimate.value,
+        low=None if estimate is None else estimate.low,
+        high=None if estimate is None else estimate.high,
+        n=0 if estimate is None else estimate.n,
+        case=one.case,
+        verdict="; ".join(filter(None, (absences, one.note if estimate else None))) or None,
+    )

@@ -1,0 +1,49 @@
+"""Start and stop of the engines: rows that every run has, whatever was asked."""
+
+from collections.abc import Iterator
+
+from compare.experiments.registry import load_experiment
+from compare.experiments.section import Column, Columns, Section
+from compare.observations.metric import Better, Mean, Metric, metric
+from compare.observations.reader import Observations, planned_cases
+from compare.observations.series import Series, budget_case, series_of
+from compare.records.measurements import Lifecycle
+
+NAME = "startup"
+
+SECTION = Section(
+    title="Start and stop",
+    explanation="""*Open*: until the engine takes tasks, the framework's import included.  *First
+result*: of one no-op on the fresh engine.  *Warm-up*: until every worker has loaded the model.
+*Close*: until the engine says that it has stopped.  None of these is part of the throughput.  Lower
+is better.""",
+    table=Columns(
+        columns=(
+            Column(metric="open", heading="open (s)"),
+            Column(metric="first_result", heading="first result (s)"),
+            Column(metric="warm_up", heading="warm-up (s)"),
+            Column(metric="close", heading="close (s)"),
+        )
+    ),
+    rows_of=NAME,
+)
+
+_WARM_UP: Metric[Lifecycle] = metric("warm_up", "s", Better.LOWER, lambda life: life.warm_up_s)
+_METRICS: tuple[Metric[Lifecycle], ...] = (
+    metric("open", "s", Better.LOWER, lambda life: life.open_s),
+    metric("first_result", "s", Better.LOWER, lambda life: life.first_result_s),
+    _WARM_UP,
+    metric("close", "s", Better.LOWER, lambda life: life.close_s, mean=Mean.GEOMETRIC_IF_POSITIVE),
+)
+
+
+def session_rows(observations: Observations, engine: str) -> Iterator[Series]:
+    """One for each metric; warm-up only where there is a model to load."""
+    plan = observations.plan
+    classifies = any(
+        load_experiment(case.experiment).classifies for case in planned_cases(plan, engine)
+    )
+    observed = observations.lifecycle(engine)
+    for one in _METRICS:
+        if classifies or one is not _WARM_UP:
+            yield series_of(NAME, engine, budget_case(plan), one, observed)

@@ -1,0 +1,32 @@
+"""The settings of the engines that differ from their defaults, as lines of one table."""
+
+from typing import NamedTuple
+
+from compare.records.measurements import Lifecycle, Run
+
+
+class SettingLine(NamedTuple):
+    """One setting, and the engines that have it."""
+
+    name: str
+    value: str
+    engines: str
+    reason: str
+
+
+def settings_of(run: Run) -> tuple[SettingLine, ...]:
+    """All settings of the run, in the order of the engines."""
+    holders: dict[tuple[str, str, str], dict[str, None]] = {}
+    order = {engine: place for place, engine in enumerate(run.plan.engines)}
+    traced = {session.id for session in run.plan.sessions if session.traced}
+    lives = [record for record in run.records if isinstance(record, Lifecycle)]
+    for life in sorted(lives, key=lambda life: (order.get(life.engine, -1), life.position)):
+        for setting in life.settings:
+            engines = holders.setdefault((setting.name, setting.value, setting.reason), {})
+            # Traced sessions come last: a setting that only they have was absent when timed.
+            if life.engine not in engines:
+                engines[f"{life.engine} (traced)" if life.session in traced else life.engine] = None
+    return tuple(
+        SettingLine(name, value, ", ".join(engines), reason)
+        for (name, value, reason), engines in holders.items()
+    )

@@ -1,0 +1,260 @@
+"""What the commands do, each as a table of contents."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from pathlib import Path
+
+from compare.analysis import diff
+from compare.analysis.analysis import Analysis, analyse
+from compare.console import console, print_outcome, print_plan, print_report, print_start, say
+from compare.errors import UsageError
+from compare.measure import machine
+from compare.options import Options, differing, planned_fields, spelled
+from compare.plan.duration import expected_s
+from compare.plan.duration import image_s as estimated_image_s
+from compare.plan.resolve import canonical, check_writable, prepare
+from compare.records.measurements import Record, Run
+from compare.records.plan import Plan, Session
+from compare.records.store import RunFolder, StoreError
+from compare.report.diff_table import diff_table
+from compare.report.plots import write_plots
+from compare.report.summary_json import summary_json
+from compare.report.summary_markdown import summary_markdown
+from compare.report.trace import trace_json
+from compare.run.compose import Composed, ComposeError, check_docker
+from compare.run.leftovers import stop_on_signals
+from compare.run.runner import (
+    BusyError,
+    Way,
+    alone_on_this_machine,
+    failed,
+    remaining,
+    run_session,
+    start_here,
+)
+from compare.run.time_left import TimeLeft
+
+_OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
+
+
+def start_run(options: Options) -> int:
+    """A new run; returns the exit code."""
+    stop_on_signals()
+    if options.composed:
+        check_docker()
+    plan = prepare(options)
+    image_s = estimated_image_s(plan.workload)
+    _print_plan(plan, image_s)
+    if options.dry_run:
+        return _OK
+    folder = RunFolder(options.out / plan.run_id)
+    with _lock():
+        folder.create(plan, machine.collect(plan.engines))
+        return _execute(folder, plan, list(plan.sessions), image_s)
+
+
+def resume_run(run_dir: Path, options: Options, given: AbstractSet[str]) -> int:
+    """Finish an interrupted run with its stored plan; returns the exit code.
+
+    ``given`` are the names of the options that the user gave beside ``--resume``.
+    """
+    stop_on_signals()
+    with _readable():
+        folder = RunFolder(run_dir)
+        run = folder.read()
+    _check_same_options(run.plan, run_dir, options, given)
+    _check_same_machine(run, run_dir)
+    check_writable(run_dir)
+    image_s = estimated_image_s(run.plan.workload)
+    with _lock():
+        sessions = remaining(run.plan, folder)
+        _print_plan(run.plan, image_s)
+        done = len(run.plan.sessions) - len(sessions)
+        say(f"{done} of {len(run.plan.sessions)} sessions are on disk already")
+        if options.dry_run:
+            return _OK
+        return _execute(folder, run.plan, sessions, image_s)
+
+
+def show_report(run_dir: Path) -> int:
+    """Write the report of a run again from its records; returns the exit code."""
+    with _readable():
+        run = RunFolder(run_dir).read()
+    analysis = analyse(run)
+    write_report(run_dir, run, analysis)
+    print_report(analysis, run_dir / "summary.md")
+    return _OK
+
+
+def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
+    """What changed from one run to another; 1 when something got significantly slower."""
+    with _readable():
+        a, b = (analyse(RunFolder(path).read()) for path in (run_a, run_b))
+    try:
+        differences = diff.compare_runs(a, b, anyway=anyway)
+    except diff.DifferentPlansError as error:
+        raise UsageError(str(error)) from error
+    console.print(diff_table(differences))
+    return _SOMETHING_FAILED if differences.slower else _OK
+
+
+def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:
+    """summary.json, summary.md, plots/ and trace.json: functions of the records alone.
+
+    Raises:
+        UsageError: they cannot be written.
+    """
+    try:
+        _replace(run_dir / "summary.json", summary_json(analysis))
+        _replace(run_dir / "summary.md", summary_markdown(analysis))
+        write_plots(analysis, run_dir / "plots")
+        _replace(run_dir / "trace.json", trace_json(run))
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {run_dir}: {error.strerror}; its records are kept"
+        ) from error
+
+
+def _print_plan(plan: Plan, image_s: float) -> None:
+    print_plan(plan, sum(expected_s(plan, session, image_s) for session in plan.sessions))
+
+
+def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> int:
+    interrupted = False
+    try:
+        _run_all(folder, plan, sessions, image_s)
+    except ComposeError as error:
+        raise UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        interrupted = True
+        say("\nStopped. Writing the report from what was measured.")
+    # The report takes seconds, and must be written whatever key is pressed now.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    run = folder.read()
+    analysis = analyse(run)
+    write_report(folder.path, run, analysis)
+    _publish(folder.path)
+    print_report(analysis, folder.path.parent / "summary.md")
+    if interrupted:
+        say(f"Finish it with: python -m compare --resume {folder.path}")
+        return _INTERRUPTED
+    if plan.missing:
+        return _BAD_INPUT
+    return _SOMETHING_FAILED if analysis.failed else _OK
+
+
+def _run_all(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> None:
+    composed = Composed(plan, folder) if plan.options.composed else None
+    try:
+        if composed is not None:
+            say("Building the image of the nodes, some minutes the first time")
+            composed.build()
+        _run_each(folder, plan, sessions, image_s, composed)
+    finally:
+        if composed is not None:
+            composed.close()
+
+
+def _run_each(
+    folder: RunFolder,
+    plan: Plan,
+    sessions: list[Session],
+    image_s: float,
+    composed: Composed | None,
+) -> None:
+    """One line before and one after each session, and nothing while it is measured."""
+    time_left = TimeLeft((session, expected_s(plan, session, image_s)) for session in sessions)
+    for session in sessions:
+        print_start(plan, session, time_left.left_s())
+        with time_left.running(session):
+            if composed is None:
+                records = run_session(plan, session, folder, image_s, Way(start_here))
+            else:
+                records = _in_containers(composed, plan, session, folder, image_s)
+        print_outcome(session, records)
+
+
+def _in_containers(
+    composed: Composed, plan: Plan, session: Session, folder: RunFolder, image_s: float
+) -> list[Record]:
+    try:
+        with composed.cluster(session) as cluster_start_s:
+            way = Way(composed.start, cluster_start_s)
+            return run_session(plan, session, folder, image_s, way)
+    except ComposeError as error:
+        return [failed(session, folder, str(error))]
+
+
+def _publish(run_dir: Path) -> None:
+    """Copy the newest run's summary to the results folder; links still point into the run."""
+    out = run_dir.parent
+    text = (run_dir / "summary.md").read_text()
+    for linked in ("plots/", "trace.json)"):
+        text = text.replace(f"]({linked}", f"]({run_dir.name}/{linked}")
+    _replace(out / "summary.md", text)
+    shutil.copyfile(run_dir / "summary.json", out / "summary.json")
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def _check_same_options(
+    plan: Plan, run_dir: Path, options: Options, given: AbstractSet[str]
+) -> None:
+    """Options beside ``--resume`` may repeat the stored plan but not contradict it.
+
+    Raises:
+        UsageError: one does; names the first.
+    """
+    stored = plan.effective_options()
+    names = (name for name in planned_fields() if name in given)
+    for name in differing(canonical(options), stored, names):
+        planned = getattr(stored, name)
+        raise UsageError(
+            f"{spelled(name)} {getattr(options, name)} does not fit {run_dir}, which was planned "
+            f"{f'with {planned}' if planned not in (None, False) else 'without it'}; leave it out, "
+            "or start a new run"
+        )
+
+
+def _check_same_machine(run: Run, run_dir: Path) -> None:
+    """Half a run from each of two machines is no comparison.
+
+    Raises:
+        UsageError: the machine, a version or an image has changed.
+    """
+    now = machine.collect(run.plan.engines)
+    for fact in ("cpu_model", "cores", "versions"):
+        if now.get(fact) != run.environment.get(fact):
+            raise UsageError(
+                f"{run_dir} was begun with other {fact.replace('_', ' ')} than there are now "
+                f"({run.environment.get(fact)}, now {now.get(fact)}); start a new run"
+            )
+    workload = run.plan.workload
+    gone = [path for path in (workload.images if workload else ()) if not Path(path).is_file()]
+    if gone:
+        raise UsageError(f"{gone[0]} of {run_dir} is gone; restore it, or start a new run")
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    try:
+        with alone_on_this_machine():
+            yield
+    except BusyError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise UsageError(str(error)) from error

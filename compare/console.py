@@ -1,0 +1,168 @@
+"""What is printed while a run goes on, and its tables."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from compare.analysis.analysis import Analysis
+from compare.experiments import overhead, throughput
+from compare.experiments.fractional import CPUS, Fractional, smallest_warm
+from compare.experiments.registry import load_experiment
+from compare.experiments.section import MIB, MS, Column
+from compare.experiments.shared_metrics import THROUGHPUT
+from compare.formatting import duration, plural
+from compare.measure import machine
+from compare.observations.series import Row
+from compare.records.measurements import Failure, Lifecycle, OwnTrace, Record
+from compare.records.plan import Plan, Session
+from compare.report.cells import brief, briefest
+from compare.report.tables import FilledSection, filled_sections, rows_called
+
+# A log has no width to keep to, and the table is wider than the 80 columns assumed there.
+_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+console = Console(highlight=False, width=_WIDTH)
+
+
+def say(sentence: str, style: str | None = None) -> None:
+    """Print one line without wrapping: it may be read from a log."""
+    console.print(sentence, style=style, markup=False, soft_wrap=True)
+
+
+def print_plan(plan: Plan, total_s: float) -> None:
+    """What will be measured, and about how long it takes."""
+    options = plan.options
+    for engine, reason in plan.missing.items():
+        say(f"{engine} will not be measured: {reason}", style="yellow")
+    if plan.clusters:
+        where = "containers" if options.composed else ", ".join(plan.clusters.values())
+        say(f"On clusters of {plan.workers} workers: {where}.")
+    if plan.workers > machine.cores() and (options.composed or not plan.clusters):
+        say(
+            f"{plan.workers} workers on {machine.cores()} cores: they will wait for each other",
+            style="yellow",
+        )
+    say(
+        f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
+        f"{plan.workers} workers of {options.threads_per_worker} threads, {options.config.value}; "
+        f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {duration(total_s)}."
+    )
+    if plan.workload is not None:
+        workload = plan.workload
+        say(
+            f"{len(workload.images)} images in chunks of {workload.chunk}, {workload.model} in "
+            f"{workload.dtype}; {len(workload.images_skipped)} files skipped."
+        )
+        for skipped in workload.images_skipped:
+            say(f"  skipped {skipped}")
+
+
+def print_start(plan: Plan, session: Session, left_s: float) -> None:
+    """One line before a session."""
+    names = list(dict.fromkeys(case.experiment for case in session.cases))
+    contents = ", ".join(names) or "start and stop"
+    if session.traced:
+        contents += ", traced and not timed"
+    say(
+        f"[{session.position + 1}/{len(plan.sessions)}] block {session.block}, "
+        f"{session.engine}: {contents}; {duration(left_s)} left"
+    )
+
+
+def print_outcome(session: Session, records: Sequence[Record]) -> None:
+    """One line after a session: what it found, in short."""
+    say(f"    {'; '.join(_outcome(session, records))}")
+
+
+def _outcome(session: Session, records: Sequence[Record]) -> Iterator[str]:
+    for record in records:
+        if isinstance(record, Failure):
+            yield f"FAILED: {record.reason.splitlines()[0]}"
+    for record in records:
+        if isinstance(record, OwnTrace):
+            yield f"{plural(len(record.spans), 'span')} of its own"
+    if not session.traced:
+        for name in dict.fromkeys(case.experiment for case in session.cases):
+            progress = load_experiment(name).progress(list(_of_experiment(records, name)))
+            if progress is not None:
+                yield progress
+    for record in records:
+        if isinstance(record, Lifecycle):
+            yield f"took {record.wall_s:.0f} s"
+
+
+def _of_experiment(records: Iterable[Record], name: str) -> Iterator[Record]:
+    for record in records:
+        if isinstance(record, Lifecycle | OwnTrace):
+            continue
+        if record.case is not None and record.case.experiment == name:
+            yield record
+
+
+def print_report(analysis: Analysis, where: object) -> None:
+    """The final tables, the cautions, and where the report is."""
+    for table in console_tables(analysis):
+        console.print(table)
+    for caution in analysis.cautions:
+        say(f"• {caution}")
+    say(f"Read {where}")
+
+
+def console_tables(analysis: Analysis) -> tuple[RichTable, ...]:
+    """The table that is read first; where only other questions were asked, their tables."""
+    first = _first_table(analysis.rows)
+    if first is not None:
+        return (first,)
+    return tuple(_rich(filled) for filled in filled_sections(analysis))
+
+
+def _rich(filled: FilledSection) -> RichTable:
+    table = RichTable(*filled.table.headings, box=SIMPLE, title=filled.section.title)
+    for line in filled.table.lines:
+        table.add_row(*line)
+    return table
+
+
+def _first_table(rows: Sequence[Row]) -> RichTable | None:
+    """One line an engine: speed, cost of a task, and how the smallest share is treated."""
+    speed = THROUGHPUT.quantity.name
+    warm = smallest_warm(rows_called(rows, Fractional.name))
+    share = float(warm[0].case[CPUS]) if warm else 0.0
+    wanted = (
+        (throughput.NAME, Column(metric=speed, heading="images/s")),
+        (throughput.NAME, Column(metric="speedup", heading="× serial")),
+        (overhead.NAME, Column(metric="metg50", heading="METG50, ms", scale=MS)),
+        (
+            Fractional.name,
+            Column(metric="peak_concurrency", heading=f"at once at {share:g} CPU"),
+        ),
+        (throughput.MEMORY, Column(metric="peak_memory", heading="MiB", scale=MIB)),
+    )
+    cells = {
+        (row.engine, experiment, column.metric): row
+        for experiment, column in wanted
+        for row in (warm if experiment == Fractional.name else rows_called(rows, experiment))
+        if row.metric == column.metric
+    }
+    shown = [
+        (experiment, column)
+        for experiment, column in wanted
+        if any(key[1:] == (experiment, column.metric) for key in cells)
+    ]
+    if not shown:
+        return None
+    table = RichTable(box=SIMPLE, caption="95% intervals; n = blocks; details are in the report")
+    table.add_column("engine", no_wrap=True)
+    for _, column in shown:
+        table.add_column(column.heading, no_wrap=column.metric == speed)
+    for engine in dict.fromkeys(row.engine for row in rows):
+        of_engine = [
+            (cells.get((engine, experiment, column.metric)), column.scale)
+            for experiment, column in shown
+        ]
+        first, *others = of_engine
+        table.add_row(engine, brief(*first), *(briefest(*other) for other in others))
+    return table

@@ -1,0 +1,179 @@
+"""What an experiment is: a question that is asked of every engine in the same way."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from compare.observations.reader import Observations, Runs, cases_of
+from compare.observations.series import Answers, Row, Series, planned_case, series_of
+from compare.options import PresetName
+from compare.presets import BLOCKS
+
+if TYPE_CHECKING:
+    from compare.experiments.section import Section
+    from compare.measure.bench import Bench
+    from compare.observations.metric import Metric
+    from compare.records.measurements import Record
+    from compare.records.plan import Case, Plan, Scalar, Workload
+    from engines.interface import Capability
+
+Estimable: TypeAlias = Series | Answers
+"""What a row of the summary is made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What decides the cases of an experiment."""
+
+    preset: PresetName
+    workload: "Workload | None"
+    workers: int
+
+    def need_workload(self) -> "Workload":
+        """The workload.
+
+        Raises:
+            ValueError: there is none; see ``Experiment.needs_images``.
+        """
+        if self.workload is None:
+            raise ValueError("this experiment needs images")
+        return self.workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """How an engine is opened.  Cases with the same opening share a session."""
+
+    workers: int
+    smallest_share: float = 1.0
+    traced: bool = False
+    label: str = ""
+    """Part of the session's name; empty for the main session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What is known in advance about the speed of a session, to estimate its duration."""
+
+    workers: int
+    image_s: float
+    """Seconds an image takes on one core."""
+    fixed_s: float
+    """Seconds a batch takes beside its tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versus:
+    """One engine's throughput over another's."""
+
+    value: float
+    shown: bool
+    """The difference is shown among all pairs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the sentence of an experiment in the headline may use."""
+
+    observations: Observations
+    rows: Sequence[Row]
+    versus: Mapping[tuple[str, str], Versus]
+    """By engine and other engine, where both have a valid throughput in the same blocks."""
+    cores: int | None
+    """Cores of the machine."""
+
+
+class Experiment(ABC):
+    """A question.  A subclass in a file of its own and a line in the registry add one."""
+
+    name: ClassVar[str]
+    """The name on the command line."""
+    question: ClassVar[str] = ""
+    """One line.  Experiments of this project have it in the registry instead."""
+    classifies: ClassVar[bool] = False
+    """Its tasks classify images with a model that every worker has loaded before."""
+    needs_images: ClassVar[bool] = False
+    with_ceiling: ClassVar[bool] = True
+    """The engine-free ceiling takes part."""
+    gives_reference: ClassVar[bool] = False
+    """The serial engine always takes part: its outputs are the correct ones."""
+    parts: ClassVar[tuple[str, ...]] = ("",)
+    """Names of the batches of a case."""
+    sections: "ClassVar[tuple[Section, ...]]"
+    """The parts of the report."""
+
+    @abstractmethod
+    def cases(self, scope: Scope) -> "tuple[Case, ...]":
+        """What an engine measures, in this order."""
+
+    @abstractmethod
+    def expected_s(self, plan: "Plan", case: "Case", pace: Pace) -> float:
+        """Approximate seconds that the case takes."""
+
+    @abstractmethod
+    def measure(self, bench: "Bench", case: "Case") -> "Iterator[Record]":
+        """Measure the case on an open engine."""
+
+    def metrics(self, plan: "Plan", case: "Case") -> "tuple[Metric[Runs], ...]":
+        """What the batches of a case give; read by the default ``rows``."""
+        del plan, case
+        return ()
+
+    def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
+        """What the rows are made of: by default one for each case and metric."""
+        plan = observations.plan
+        for planned in cases_of(plan, engine, self.name):
+            observed = observations.runs(engine, planned, self.parts)
+            for metric in self.metrics(plan, planned):
+                yield series_of(self.name, engine, planned_case(plan, planned), metric, observed)
+
+    def answer(self, facts: Facts) -> str | None:
+        """The sentence of this experiment in the headline; ``None`` without one."""
+        del facts
+        return None
+
+    def progress(self, records: "Sequence[Record]") -> str | None:
+        """What a session found, for the console; ``records`` are those of this experiment."""
+        del records
+        return None
+
+    def blocks(self, preset: PresetName) -> int:
+        """Number of blocks in which it is measured; ``--blocks`` overrides it."""
+        return BLOCKS.of(preset)
+
+    def needs(self, case: "Case") -> "frozenset[Capability]":
+        """Capabilities that an engine must have."""
+        del case
+        return frozenset()
+
+    def sweeps(self, case: "Case") -> bool:
+        """The case measures fixed work in tasks of many sizes, from which METG is read."""
+        del case
+        return False
+
+    def calibrated(self, case: "Case") -> bool:
+        """Its tasks do a fixed amount of work, calibrated before the case and checked after it."""
+        return self.sweeps(case)
+
+    def opening(self, case: "Case", workers: int) -> Opening:
+        """How the engine is opened for the case."""
+        del case
+        return Opening(workers=workers)
+
+    def traced_cases(self, cases: "tuple[Case, ...]") -> "tuple[Case, ...]":
+        """Those of its cases that an untimed session repeats to record the engine's own trace."""
+        del cases
+        return ()
+
+    def identity(self, case: "Mapping[str, Scalar]") -> tuple[str, ...]:
+        """Parameters that distinguish the cases of this experiment, of those that ``case`` has."""
+        from compare.experiments.section import Columns
+
+        axes = [
+            name
+            for section in self.sections
+            if isinstance(section.table, Columns)
+            for name, _ in section.table.axes
+        ]
+        return tuple(name for name in dict.fromkeys(axes) if name in case)

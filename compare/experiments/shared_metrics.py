@@ -1,0 +1,115 @@
+"""Metrics that several experiments use."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from compare.measure.hosts import ROLES, sum_or_none
+from compare.observations.metg import THRESHOLDS, Point, metg
+from compare.observations.metric import Better, Mean, Metric, metric
+from compare.observations.reader import Observations, Observed, Runs, cases_of
+from compare.observations.series import Series, planned_case, series_of
+from compare.records.measurements import NodeUse, TaskRun
+from compare.records.plan import Scalar
+
+
+def images_per_s(run: TaskRun) -> float:
+    """Offline throughput: samples / makespan (MLPerf Inference, https://arxiv.org/abs/1911.02549)."""
+    return run.items / run.makespan_s
+
+
+def _peak_memory_bytes(run: TaskRun) -> int | None:
+    return run.peak_memory_bytes
+
+
+THROUGHPUT = metric("throughput", "images/s", Better.HIGHER, images_per_s)
+PEAK_MEMORY = metric(
+    "peak_memory", "bytes", Better.LOWER, _peak_memory_bytes, lacking="memory was not sampled"
+)
+UNREADABLE_HOST = "a host of the cluster does not tell"
+NO_SUCH_HOST = "the cluster has no such host, or one that does not tell"
+
+
+def of_part(of_run: Metric[TaskRun], part: str = "") -> Metric[Runs]:
+    """The metric of one of the batches of a case."""
+    return Metric(
+        quantity=of_run.quantity,
+        value=lambda runs: of_run.value(runs[part]),
+        lacking=of_run.lacking,
+    )
+
+
+def _metg_metric(threshold: float) -> Metric[Sequence[Point]]:
+    return metric(
+        f"metg{threshold * 100:.0f}",
+        "s",
+        Better.LOWER,
+        lambda points: metg(points, threshold),
+        lacking=f"no task size of the sweep lies on the other side of {threshold:.0%} efficiency",
+    )
+
+
+METG: tuple[Metric[Sequence[Point]], ...] = tuple(map(_metg_metric, THRESHOLDS))
+
+
+def metg_rows(observations: Observations, engine: str, experiment: str) -> Iterator[Series]:
+    """METG of each sweep of an experiment."""
+    plan = observations.plan
+    for planned in cases_of(plan, engine, experiment):
+        swept = observations.sweep(engine, planned)
+        for size in METG:
+            yield series_of(experiment, engine, planned_case(plan, planned), size, swept)
+
+
+HOSTS = "hosts"
+"""The ``experiment`` of rows about the hosts of a cluster."""
+
+
+def host_rows(
+    engine: str, case: dict[str, Scalar], observed: Observed[TaskRun]
+) -> Iterator[Series]:
+    """Usage of the hosts of each role in a batch, from their control groups and network counters.
+
+    Memory is what they used at its end.
+    """
+    for role in ROLES:
+        for one in _host_metrics(role):
+            yield series_of(HOSTS, engine, {**case, "role": role}, one, observed)
+
+
+def _host_metrics(role: str) -> tuple[Metric[TaskRun], ...]:
+    def of(
+        name: str,
+        unit: str,
+        usage: Callable[[NodeUse], float | None],
+        per: Callable[[TaskRun], int] = lambda _: 1,
+    ) -> Metric[TaskRun]:
+        def value(run: TaskRun) -> float | None:
+            total = host_total(run, role, usage)
+            return None if total is None else total / per(run)
+
+        return metric(
+            name,
+            unit,
+            Better.LOWER,
+            value,
+            mean=Mean.GEOMETRIC_IF_POSITIVE,
+            lacking=NO_SUCH_HOST,
+        )
+
+    def count(run: TaskRun) -> float | None:
+        return sum(node.role == role for node in run.nodes) or None
+
+    return (
+        metric(HOSTS, "hosts", Better.NEITHER, count, mean=Mean.MEDIAN, lacking=NO_SUCH_HOST),
+        of("cpu_time", "s", lambda node: node.cpu_s),
+        of("memory", "bytes", lambda node: node.memory_bytes),
+        of("received_per_image", "bytes", lambda node: node.received_bytes, lambda run: run.items),
+        of("sent_per_image", "bytes", lambda node: node.sent_bytes, lambda run: run.items),
+        of("received_per_task", "bytes", lambda node: node.received_bytes, lambda run: run.tasks),
+        of("sent_per_task", "bytes", lambda node: node.sent_bytes, lambda run: run.tasks),
+    )
+
+
+def host_total(run: TaskRun, role: str, usage: Callable[[NodeUse], float | None]) -> float | None:
+    """Usage of all hosts of a role; ``None`` without such a host, or where one is unreadable."""
+    nodes = [node for node in run.nodes if node.role == role]
+    return sum_or_none(map(usage, nodes)) if nodes else None

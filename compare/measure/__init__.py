@@ -1,0 +1,1 @@
+"""The instruments: the clock, batches of tasks, and what the machine reports meanwhile."""

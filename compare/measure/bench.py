@@ -1,0 +1,312 @@
+"""Runs batches of tasks on one open engine and records what happened."""
+
+import contextlib
+import itertools
+import math
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from enum import Enum
+from typing import Any, TypeAlias
+
+from compare.measure import clock
+from compare.measure.cgroup import oom_kills
+from compare.measure.hosts import ALONE, DRIVER, hosts_of, sum_or_none
+from compare.measure.process_tree import TreeSampler, tree_cpu_s, wait_until_idle
+from compare.records.measurements import (
+    EngineSpan,
+    Head,
+    NodeUse,
+    OwnTrace,
+    Span,
+    TaskRun,
+    head,
+)
+from compare.records.plan import Case, Plan, Session, workers_of
+from engines.errors import EngineError
+from engines.interface import Engine, Node
+from workload import calls
+from workload.interface import PackedReport, PackedTask, Task, TaskReport
+from workload.kernels import spin, survey
+from workload.kernels.survey import Place
+from workload.task import run_packed, run_packed_after, run_packed_async
+
+_WARM_UP_WAVES = 50
+_APART_S = 0.1
+"""Between the submissions of two batches that run together: the first has its resources by then."""
+
+_Report: TypeAlias = tuple[int, TaskReport, float]
+"""Index, report, and when the driver had it."""
+Needs: TypeAlias = Sequence[Sequence[tuple[int, ...]]]
+"""For each task of each layer of a graph: places of the needed tasks in the layer before."""
+
+
+class Way(Enum):
+    """How tasks are handed to the engine."""
+
+    BULK = "all tasks in one call"
+    ONE_BY_ONE = "a call of the framework for each task"
+    AWAITED = "coroutines that do not block their worker"
+
+
+class Bench:
+    """One open engine, and the session it is open for."""
+
+    def __init__(
+        self, engine: Engine, plan: Plan, session: Session, *, memory_room_bytes: int | None = None
+    ) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.session = session
+        self._memory_room_bytes = memory_room_bytes
+        self.hosts = ALONE
+        self.iteration_s: float | None = None
+        """Seconds of an iteration of the fixed-work kernel on an idle core, for the present case;
+        ``None`` where the case needs none."""
+        self.workers = workers_of(session.engine, session.workers)
+        """Tasks of one core that may run at once."""
+        self.fastest_s = math.inf
+        """The fastest calibration of this session."""
+        self._opened_s = clock.now()
+        self._batches = itertools.count()
+
+    def head(self) -> Head:
+        """The shared fields of this session's records."""
+        return head(self.session)
+
+    def label(self) -> str:
+        """A new name for a batch of tasks; kernel calls are counted under it."""
+        return f"{self.plan.run_id}/{self.session.id}/{next(self._batches)}"
+
+    def calibrate(self) -> float:
+        """Seconds of an iteration of the fixed-work kernel, while the engine is idle."""
+        wait_until_idle()
+        iteration_s = spin.iteration_s(self.fastest_s)
+        self.fastest_s = min(iteration_s, self.fastest_s)
+        return iteration_s
+
+    def calibrated_s(self) -> float:
+        """Seconds of an iteration of the fixed-work kernel, calibrated for this case.
+
+        Raises:
+            ValueError: the experiment does not declare that it needs a calibration.
+        """
+        if self.iteration_s is None:
+            raise ValueError("the kernel was not calibrated for this case")
+        return self.iteration_s
+
+    def run(  # noqa: PLR0913 - most of them only in rare cases
+        self,
+        case: Case,
+        tasks: Sequence[Task],
+        *,
+        items: int | None = None,
+        cpus: float = 1.0,
+        slots: float | None = None,
+        way: Way = Way.BULK,
+        needs: Needs | None = None,
+        returned: int | None = None,
+        memory: bool = False,
+        spans: bool = True,
+    ) -> TaskRun:
+        """Submit all tasks, take all results, and record what happened.
+
+        ``items`` is the number of images in the tasks, when they have any.  With ``needs`` the
+        tasks form a graph, in the order of its layers.  Each task returns ``returned`` bytes,
+        where that is given.  ``memory`` samples memory, processes and threads meanwhile, and
+        ``spans`` keeps a line for each task; both are left out where they would disturb thousands
+        of tiny tasks, or drown in them.
+        """
+        packed: list[PackedTask] = [tuple(task) for task in tasks]
+
+        def submit() -> Iterator[tuple[int, PackedReport]]:
+            if needs is not None:
+                return self.engine.run_graph(run_packed_after, _graph(packed, needs))
+            if way is Way.ONE_BY_ONE:
+                return self.engine.run_one_by_one(run_packed, packed)
+            if way is Way.AWAITED:
+                return self.engine.run_async(run_packed_async, packed)
+            return self.engine.run(run_packed, packed, cpus=cpus, slots=slots)
+
+        killed_before = oom_kills()
+        sampler = TreeSampler() if memory else contextlib.nullcontext()
+        with sampler as sampled:
+            usage_before = self.hosts.usage()
+            cpu_before_s = tree_cpu_s()
+            batch = clock.batch(submit)
+            cpu_s = tree_cpu_s() - cpu_before_s
+            nodes = self.hosts.used(usage_before, self.hosts.usage())
+        killed = oom_kills()
+        arrivals = [(index, TaskReport(*report), at_s) for index, report, at_s in batch.arrivals]
+        if not arrivals:
+            raise EngineError(f"{self.session.engine} gave back none of {len(tasks)} results")
+        reports = [report for _, report, _ in arrivals]
+        # Includes workers that died before they could report.
+        called = calls.counted({task.case for task in tasks})
+        for report in reports:
+            called[report.worker] = max(report.call, called.get(report.worker, 0))
+        received = Counter(index for index, _, _ in arrivals)
+        return TaskRun(
+            **self.head(),
+            case=case,
+            tasks=len(tasks),
+            items=len(tasks) if items is None else items,
+            submitted_s=batch.submitted_s - self._opened_s,
+            makespan_s=arrivals[-1][2] - batch.submitted_s,
+            first_result_s=arrivals[0][2] - batch.submitted_s,
+            # On a cluster the process tree is only the driver's; its container counts it as well.
+            cpu_s=sum_or_none(node.cpu_s for node in nodes) if nodes else cpu_s,
+            peak_memory_bytes=_peak_bytes(sampled, nodes),
+            peak_processes=sampled.peak_processes if sampled else None,
+            peak_threads=sampled.peak_threads if sampled else None,
+            memory_room_bytes=self._memory_room_bytes,
+            oom_kills=(None if killed is None or killed_before is None else killed - killed_before),
+            # Median: a preempted sample would count scheduler time as harness time.
+            harness_s=statistics.median(batch.harness_s or [0.0]) * len(arrivals),
+            received=tuple(received[index] for index in range(len(tasks))),
+            kernel_calls=sum(called.values()),
+            set_ups=sum(report.set_up_s > 0 for report in reports),
+            hosts=tuple(sorted({report.worker.rpartition(":")[0] for report in reports})),
+            nodes=nodes,
+            workers_seen=len({_worker(report) for report in reports}),
+            threads=tuple(sorted({r.threads for r in reports if r.threads is not None})),
+            niceness=tuple(sorted({report.niceness for report in reports})),
+            errors=(
+                *(report.error for report in reports if report.error is not None),
+                *([] if returned is None else _too_few_bytes(reports, returned)),
+            ),
+            outputs=None if items is None else _outputs(arrivals),
+            spans=_spans(arrivals, batch.submitted_s) if spans and self.hosts.one_clock else None,
+        )
+
+    def together(
+        self, first: Callable[[], TaskRun], second: Callable[[], TaskRun]
+    ) -> tuple[TaskRun, TaskRun]:
+        """Two batches at the same time; the second is submitted a moment after the first.
+
+        Raises:
+            Exception: what either raised; if both did, the first one's.
+        """
+        futures = []
+        for run in (first, second):
+            future: Future[TaskRun] = Future()
+            # Daemons: a session that is told to stop does not wait for them.
+            threading.Thread(target=_fulfil, args=(future, run), daemon=True).start()
+            futures.append(future)
+            time.sleep(_APART_S)
+        return futures[0].result(), futures[1].result()
+
+    def round_trip_s(self, task: Task) -> float:
+        """Seconds from submitting one task until its result is in the driver."""
+        packed = [tuple(task)]
+        _, took_s = clock.timed(lambda: list(self.engine.run(run_packed, packed)))
+        return took_s
+
+    def own_trace(self) -> OwnTrace:
+        """The engine's own trace, on the time axis of the session's batches."""
+        recorded = self.engine.own_trace()
+        # An engine records the time of day; reading both clocks now gives their difference.
+        opened_s = time.time() - (clock.now() - self._opened_s)
+        return OwnTrace(
+            **self.head(),
+            spans=tuple(
+                EngineSpan(one.name, one.worker, one.start_s - opened_s, one.end_s - opened_s)
+                for one in recorded
+            ),
+        )
+
+    def warm_up(self, task: Task) -> tuple[Any, ...]:
+        """Run waves of one task a worker until every worker has run one.
+
+        Returns one output of each worker.
+
+        Raises:
+            EngineError: a task failed, or some worker never took one.
+        """
+        workers = self.engine.workers()
+        packed = tuple(task._replace(case=self.label()))
+        seen: dict[tuple[str, int], Any] = {}
+        for _ in range(_WARM_UP_WAVES):
+            for _, returned in self.engine.run(run_packed, [packed] * workers):
+                report = TaskReport(*returned)
+                if report.error is not None:
+                    last = report.error.strip().splitlines()[-1]
+                    raise EngineError(f"the warm-up task failed: {last}\n{report.error}")
+                seen[_worker(report)] = report.output
+            if len(seen) >= workers:
+                return tuple(seen.values())
+        raise EngineError(
+            f"only {len(seen)} of {workers} workers took a task in {_WARM_UP_WAVES} waves"
+        )
+
+    def find_hosts(self, address: str, paths: tuple[str, ...]) -> None:
+        """Find out which hosts a cluster has, and check that all of them can read these files.
+
+        Raises:
+            EngineError: some host cannot read some file.
+        """
+        places = [Place(*seen) for seen in self.warm_up(survey.task(self.label(), paths))]
+        for place in places:
+            if place.unreadable:
+                raise EngineError(
+                    f"{self.session.engine}: the node {place.host} cannot read "
+                    f"{place.unreadable[0]} ({len(place.unreadable)} of {len(paths)} files): mount "
+                    "its folder on every node at the same path, or send images with --ship bytes"
+                )
+        self.hosts = hosts_of(
+            address, {place.host for place in places}, {place.boot_id for place in places}
+        )
+
+
+def _graph(packed: Sequence[PackedTask], needs: Needs) -> list[list[Node[PackedTask]]]:
+    rest = iter(packed)
+    return [[Node(value=next(rest), needs=needed) for needed in layer] for layer in needs]
+
+
+def _fulfil(future: "Future[TaskRun]", run: Callable[[], TaskRun]) -> None:
+    try:
+        future.set_result(run())
+    except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+        future.set_exception(error)
+
+
+def _peak_bytes(sampled: TreeSampler | None, nodes: Sequence[NodeUse]) -> int | None:
+    """The largest sample of this host, plus what the other hosts used at the end."""
+    if sampled is None:
+        return None
+    others = sum_or_none(node.memory_bytes for node in nodes if node.role != DRIVER)
+    return None if others is None else sampled.peak_bytes + round(others)
+
+
+def _too_few_bytes(reports: Sequence[TaskReport], wanted: int) -> list[str]:
+    found = [len(report.output) for report in reports if report.output is not None]
+    return [f"a task returned {size} bytes instead of {wanted}" for size in found if size != wanted]
+
+
+def _worker(report: TaskReport) -> tuple[str, int]:
+    """A worker is a process in some engines and a thread in others; a thread identifies both."""
+    return report.worker, report.thread
+
+
+def _outputs(arrivals: Sequence[_Report]) -> tuple[str, ...]:
+    """The outputs of all tasks, in the order of the inputs; those of a failed task are missing."""
+    by_index = {index: report.output or () for index, report, _ in arrivals}
+    return tuple(label for index in sorted(by_index) for label in by_index[index])
+
+
+def _spans(arrivals: Sequence[_Report], submitted_s: float) -> tuple[Span, ...]:
+    workers = sorted({_worker(report) for _, report, _ in arrivals})
+    ordinal = {worker: n for n, worker in enumerate(workers)}
+    return tuple(
+        Span(
+            index,
+            ordinal[_worker(report)],
+            report.started_s - submitted_s,
+            report.ended_s - submitted_s,
+            received_s - submitted_s,
+        )
+        for index, report, received_s in arrivals
+    )

@@ -1,0 +1,59 @@
+"""The clock.  Every duration that is reported is measured by one of these functions.
+
+Batches of tasks: ``batch``.  Engine start and stop, first result, warm-up, round trips, start of a
+cluster: ``timed``.  The clock starts before the call and stops when its result is in the driver,
+for every engine alike.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+from workload.interface import PackedReport
+
+_T = TypeVar("_T")
+
+now = time.monotonic
+_SAMPLED = 64
+"""The harness times itself once in this many results."""
+
+
+class Arrival(NamedTuple):
+    """A result in the hands of the driver."""
+
+    task: int
+    """Index of its input."""
+    report: PackedReport
+    received_s: float
+    """``now()`` when the driver had it."""
+
+
+class Batch(NamedTuple):
+    """What the clock saw of one batch."""
+
+    submitted_s: float
+    """``now()`` before the first task was submitted."""
+    arrivals: list[Arrival]
+    """In the order of their arrival: the last one ends the makespan."""
+    harness_s: list[float]
+    """Durations of our own work on a result, sampled."""
+
+
+def batch(submit: Callable[[], Iterator[tuple[int, PackedReport]]]) -> Batch:
+    """Submit the tasks of a batch and take every result.  The only timed loop."""
+    arrivals: list[Arrival] = []
+    harness_s: list[float] = []
+    submitted_s = now()
+    for index, report in submit():
+        received_s = now()
+        arrivals.append(Arrival(index, report, received_s))
+        if not index % _SAMPLED:
+            harness_s.append(now() - received_s)
+    return Batch(submitted_s, arrivals, harness_s)
+
+
+def timed(action: Callable[[], _T]) -> tuple[_T, float]:
+    """The result of the call, and the seconds it took."""
+    started_s = now()
+    result = action()
+    return result, now() - started_s

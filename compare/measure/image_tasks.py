@@ -1,0 +1,34 @@
+"""The images of a plan as tasks, the same chunks for every engine."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from compare.records.plan import Plan
+from workload.interface import Task
+from workload.kernels import vit
+
+
+def image_tasks(
+    plan: Plan, label: str, *, count: int | None = None, chunk: int | None = None
+) -> list[Task]:
+    """The first ``count`` images (all of them) in chunks (of the plan)."""
+    if plan.workload is None:
+        raise ValueError("this plan classifies no images")
+    images: Sequence[str | bytes] = plan.workload.images[:count]
+    if plan.options.shipped:
+        images = [_bytes_of(path) for path in plan.workload.images[:count]]
+    return vit.tasks(label, settings(plan), images, chunk or plan.workload.chunk)
+
+
+@functools.cache
+def _bytes_of(path: str) -> bytes:
+    """Read once, so that no batch includes the disk."""
+    return Path(path).read_bytes()
+
+
+def settings(plan: Plan) -> vit.Settings:
+    """What every worker loads."""
+    if plan.workload is None:
+        raise ValueError("this plan classifies no images")
+    return plan.workload.model_folder, plan.workload.dtype, plan.options.threads_per_worker

@@ -1,0 +1,94 @@
+"""Facts about the machine: host, limits, load, versions, commit.  Read once before a run."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+import pyperf
+
+from compare.records.plan import original_of
+from engines.registry import java_text, load_engine
+
+_PACKAGES = ("engine-compare", "torch", "transformers", "pillow", "numpy", "scipy")
+_CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+"""Instructions that decide how fast a ViT is in float32 and in bfloat16."""
+
+
+def collect(engines: Iterable[str]) -> dict[str, object]:
+    """Facts with units in their names; what cannot be read is left out."""
+    perf = pyperf.Run([1.0], collect_metadata=True).get_metadata()
+    facts: dict[str, object] = {
+        "cpu_model": perf.get("cpu_model_name") or platform.processor(),
+        "cpu_flags": [flag for flag in _CPU_FLAGS if flag in cpu_flags()],
+        "cores": cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "swap_bytes": psutil.swap_memory().total,
+        "dev_shm_bytes": shutil.disk_usage("/dev/shm").total,  # noqa: S108 - Ray's object store
+        "cgroup_cpu_max": _read("/sys/fs/cgroup/cpu.max"),
+        "cgroup_memory_max": _read("/sys/fs/cgroup/memory.max"),
+        "load_average": os.getloadavg()[0],
+        "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "hostname": perf.get("hostname"),
+        "platform": perf.get("platform"),
+        "cpu_config": perf.get("cpu_config"),
+        "python": perf.get("python_version"),
+        "java": java_text(),
+        "commit": _commit(),
+        "versions": _versions(engines),
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def cores() -> int:
+    """Cores that this process may use, which a container or taskset may have reduced."""
+    return len(os.sched_getaffinity(0))
+
+
+def _versions(engines: Iterable[str]) -> dict[str, str]:
+    needed = [
+        requirement.distribution
+        for engine in engines
+        for requirement in load_engine(original_of(engine)).requirements
+    ]
+    found = {}
+    for package in (*_PACKAGES, *needed):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with ``-dirty`` when files differ from it; ``None`` if installed."""
+    here = Path(__file__).parent
+    told = (
+        subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if shutil.which("git") and (here.parent / ".git").exists()
+        else None
+    )
+    return told.stdout.strip() if told is not None and told.returncode == 0 else None
+
+
+def cpu_flags() -> set[str]:
+    """Instruction sets of the first core."""
+    text = _read("/proc/cpuinfo") or ""
+    return set(next((line for line in text.splitlines() if line.startswith("flags")), "").split())
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return None

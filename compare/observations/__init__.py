@@ -1,0 +1,1 @@
+"""One value a block: what the records of a run say about each planned case."""

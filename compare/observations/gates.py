@@ -1,0 +1,134 @@
+"""Validity gates: whether a batch of tasks may give a number.  A reason is a sentence to print."""
+
+from collections.abc import Iterator, Sequence
+
+from compare.observations.metg import MOST_EFFICIENCY, Point, drifted
+from compare.observations.spans import most_at_once
+from compare.records.measurements import Calibration, TaskRun
+from compare.records.plan import SERIAL, Plan
+from engines.interface import Config
+
+_MIB = 2**20
+_MEMORY_MARGIN = 0.1
+"""Share of the available memory; with less left, the kernel drops caches and kills processes."""
+_WAKE_S = 0.1
+"""Until every worker of a busy machine has woken up.  A shorter batch may end before that, in any
+engine."""
+
+
+def invalid_reasons(
+    run: TaskRun, reference: TaskRun | None, plan: Plan, workers: int
+) -> tuple[str, ...]:
+    """Why the run gives no number; empty when the run is valid.
+
+    ``reference`` is a valid run of the serial engine over at least the same images, from any
+    block; the reference itself needs none.  ``workers`` is how many tasks of one core the session
+    may run at once.
+    """
+    return (
+        *_exactly_once(run),
+        *_no_error(run),
+        *_called_once(run),
+        *_same_outputs(run, reference),
+        *_same_threads(run, plan),
+        *_same_workers(run, workers),
+        *_not_nice(run, plan),
+        *_room(run),
+    )
+
+
+def disturbed(points: Sequence[Point], calibration: Calibration) -> str | None:
+    """Why a sweep of task sizes is not usable; ``None`` when it is."""
+    if drifted(calibration.before_s, calibration.after_s):
+        share = calibration.after_s / calibration.before_s
+        return f"the kernel took {share:.0%} of its time before the sweep when it had ended"
+    most = max((one.efficiency for one in points), default=0.0)
+    if most > MOST_EFFICIENCY:
+        return f"an efficiency of {most:.0%} shows that the calibration was disturbed"
+    return None
+
+
+def _exactly_once(run: TaskRun) -> Iterator[str]:
+    wrong = [index for index, times in enumerate(run.received) if times != 1]
+    if wrong:
+        first = wrong[0]
+        yield (
+            f"{len(wrong)} of {run.tasks} results did not come exactly once; "
+            f"input {first} came {run.received[first]} times"
+        )
+    elif len(run.received) != run.tasks:
+        yield f"{len(run.received)} results for {run.tasks} tasks"
+
+
+def _no_error(run: TaskRun) -> Iterator[str]:
+    if run.errors:
+        last_line = run.errors[0].strip().splitlines()[-1]
+        yield f"{len(run.errors)} of {run.tasks} tasks raised; the first: {last_line}"
+
+
+def _called_once(run: TaskRun) -> Iterator[str]:
+    if run.kernel_calls != run.tasks:
+        yield f"{run.kernel_calls} kernel calls were counted for {run.tasks} tasks"
+
+
+def _same_outputs(run: TaskRun, reference: TaskRun | None) -> Iterator[str]:
+    if run.outputs is None or (run.engine == SERIAL and reference is None):
+        return
+    if reference is None or reference.outputs is None:
+        yield "there is no valid run of the serial engine to check the outputs against"
+    elif len(run.outputs) != run.items:
+        yield f"{len(run.outputs)} outputs for {run.items} images"
+    elif len(run.outputs) > len(reference.outputs):
+        yield f"{len(run.outputs)} outputs, but the serial engine has {len(reference.outputs)}"
+    else:
+        # Every experiment takes the first images of the same list.
+        pairs = list(zip(run.outputs, reference.outputs, strict=False))
+        wrong = [index for index, (ours, right) in enumerate(pairs) if ours != right]
+        if wrong:
+            ours, right = pairs[wrong[0]]
+            yield (
+                f"{len(wrong)} of {len(pairs)} outputs differ from the serial engine's; "
+                f"the first is image {wrong[0]}: {ours!r} instead of {right!r}"
+            )
+
+
+def _same_threads(run: TaskRun, plan: Plan) -> Iterator[str]:
+    if run.outputs is not None and not run.threads:
+        yield "no native thread budget could be read in the tasks"
+    # Without images torch need not be loaded, and then there is no budget to read.
+    if set(run.threads) - {plan.options.threads_per_worker}:
+        found = ", ".join(map(str, run.threads))
+        planned = plan.options.threads_per_worker
+        yield f"native threads read in the tasks: {found}; planned: {planned}"
+
+
+def _same_workers(run: TaskRun, workers: int) -> Iterator[str]:
+    """Fewer workers than planned, or more tasks at once.  Batch inference only.
+
+    Fewer workers are a fault if there are at least two tasks for each worker; with fewer tasks a
+    scheduler may legitimately give one worker two.  More *processes* are no fault as long as no
+    more tasks run at once: some engines replace a worker, or start a spare one.
+    """
+    if run.outputs is None:
+        return
+    few = run.workers_seen < workers and run.tasks >= 2 * workers
+    if few and run.makespan_s > _WAKE_S:
+        yield f"{run.workers_seen} of {workers} workers took part"
+    at_once = most_at_once(run.spans or ())
+    if at_once > workers:
+        yield f"{at_once} tasks ran at once on {workers} workers"
+
+
+def _not_nice(run: TaskRun, plan: Plan) -> Iterator[str]:
+    # As shipped, niceness is part of what is compared; a caution tells of it.
+    if plan.options.config is Config.TUNED and set(run.niceness) - {0}:
+        found = ", ".join(map(str, run.niceness))
+        yield f"niceness read in the tasks: {found}; tuned means 0 for every engine"
+
+
+def _room(run: TaskRun) -> Iterator[str]:
+    if run.oom_kills:
+        yield f"the kernel killed {run.oom_kills} processes for lack of memory"
+    peak, room = run.peak_memory_bytes, run.memory_room_bytes
+    if peak is not None and room is not None and peak > (1 - _MEMORY_MARGIN) * room:
+        yield f"it used {peak / _MIB:,.0f} of {room / _MIB:,.0f} MiB of available memory"

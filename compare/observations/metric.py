@@ -1,0 +1,65 @@
+"""What a number means: its name, its unit, its direction, and how blocks are averaged.
+
+Other programs read names and units from ``summary.json``; they do not change.
+"""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Better(enum.Enum):
+    """Which direction a reader wants."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NEITHER = "neither"
+
+
+class Mean(enum.Enum):
+    """How the values of the blocks become one; ``compare.analysis.intervals`` computes it."""
+
+    GEOMETRIC = "geometric"
+    """With an interval on logarithms; for positive values: times, rates, ratios."""
+    ARITHMETIC = "arithmetic"
+    """With an interval; for values that may be zero or negative."""
+    GEOMETRIC_IF_POSITIVE = "geometric if all values are positive, else arithmetic"
+    MEDIAN = "median"
+    """Without an interval; for counts, and for values that are equal in every block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """The meaning of a number, without its source."""
+
+    name: str
+    unit: str
+    better: Better
+    mean: Mean = Mean.GEOMETRIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric(Generic[_T]):
+    """A quantity, and how it is computed from the measurements of one block."""
+
+    quantity: Quantity
+    value: Callable[[_T], float | None]
+    lacking: str = "not measured"
+    """Why ``value`` can be ``None``."""
+
+
+def metric(  # noqa: PLR0913 - one parameter a field
+    name: str,
+    unit: str,
+    better: Better,
+    value: Callable[[_T], float | None],
+    *,
+    mean: Mean = Mean.GEOMETRIC,
+    lacking: str = "not measured",
+) -> Metric[_T]:
+    """A metric with its quantity."""
+    quantity = Quantity(name=name, unit=unit, better=better, mean=mean)
+    return Metric(quantity=quantity, value=value, lacking=lacking)

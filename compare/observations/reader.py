@@ -1,0 +1,327 @@
+"""What each planned block says about a case on an engine: a measurement, or why there is none.
+
+Sorts records; computes no estimate and knows no experiment.
+"""
+
+import enum
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from compare.observations.gates import disturbed, invalid_reasons
+from compare.observations.metg import Point, point
+from compare.records.measurements import (
+    Calibration,
+    Failure,
+    Lifecycle,
+    NotApplicable,
+    OwnTrace,
+    Record,
+    Rejected,
+    RoundTrips,
+    Run,
+    TaskRun,
+)
+from compare.records.plan import (
+    CEILING,
+    SERIAL,
+    Case,
+    Plan,
+    Scalar,
+    Session,
+    workers_of,
+)
+
+_T = TypeVar("_T")
+
+
+class Why(enum.StrEnum):
+    """Kinds of absence, gravest first.  The value is the word that the report prints."""
+
+    INVALID = "INVALID"
+    MISSING = "not run"
+    FAILED = "failed"
+    DISTURBED = "disturbed"
+    NOT_APPLICABLE = "not applicable"
+    REJECTED = "rejected"
+    NOT_GIVEN = "not given"
+    PENDING = "not measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Why a planned block gives no number."""
+
+    why: Why
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.why}: {self.reason}"
+
+
+Runs: TypeAlias = Mapping[str, TaskRun]
+"""The runs of one case in one block, by the name of their part."""
+Observed: TypeAlias = Mapping[int, _T | Absence]
+"""One entry for each planned block, by its number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Batches of no-ops and round trips of one case in one block."""
+
+    no_ops: tuple[TaskRun, ...]
+    round_trips_s: tuple[float, ...]
+
+    @property
+    def largest(self) -> TaskRun | None:
+        """The batch with the most tasks; ``None`` without batches."""
+        return max(self.no_ops, key=lambda run: run.tasks, default=None)
+
+
+def timed(plan: Plan) -> tuple[Session, ...]:
+    """Sessions used for estimates.  Traced sessions are excluded."""
+    return tuple(session for session in plan.sessions if not session.traced)
+
+
+def engines(plan: Plan) -> tuple[str, ...]:
+    """Engines that get rows: the ceiling, then those of the plan, then missing ones."""
+    measured = {session.engine for session in timed(plan)}
+    first = (CEILING,) if CEILING in measured else ()
+    return tuple(dict.fromkeys((*first, *plan.engines, *plan.missing)))
+
+
+def planned_cases(plan: Plan, engine: str) -> tuple[Case, ...]:
+    """Cases that the engine measures; for a missing engine, all cases of the plan."""
+    everything = engine in plan.missing
+    return _distinct(
+        case
+        for session in timed(plan)
+        if everything or session.engine == engine
+        for case in session.cases
+    )
+
+
+def valid(observed: Observed[_T]) -> dict[int, _T]:
+    """The measurements, by block."""
+    return {block: o for block, o in observed.items() if not isinstance(o, Absence)}
+
+
+def absent(observed: Observed[_T]) -> dict[int, Absence]:
+    """The absences, by block."""
+    return {block: o for block, o in observed.items() if isinstance(o, Absence)}
+
+
+class Observations:
+    """The records of a run, by what was planned."""
+
+    def __init__(self, run: Run) -> None:
+        self.plan = run.plan
+        self._sessions = {session.id: session for session in run.plan.sessions}
+        self._by_session: dict[str, list[Record]] = {s.id: [] for s in run.plan.sessions}
+        for record in run.records:
+            self._by_session.setdefault(record.session, []).append(record)
+
+    def batch(self, engine: str, planned: Case, **refined: Scalar) -> Observed[TaskRun]:
+        """The last batch of a case, refined to these parameters, in each block."""
+
+        def is_case(case: Case) -> bool:
+            # Failures and cases that do not apply hold the case as planned, not refined.
+            return refines(case, planned) and all(
+                case.parameters.get(name, value) == value for name, value in refined.items()
+            )
+
+        return self._observe(engine, is_case, self._last_batch)
+
+    def runs(self, engine: str, planned: Case, parts: tuple[str, ...]) -> Observed[Runs]:
+        """All batches of a case by the name of their part, in each block that has all parts."""
+
+        def read(records: list[Record]) -> Runs | Absence | None:
+            found = {
+                str(record.case.parameters.get("part", "")): record
+                for record in records
+                if isinstance(record, TaskRun)
+            }
+            if not found.keys() >= set(parts):
+                return None
+            for run in found.values():
+                if (broken := self._invalid(run)) is not None:
+                    return broken
+            return found
+
+        return self._observe(engine, lambda case: refines(case, planned), read)
+
+    def costs(self, engine: str, planned: Case) -> Observed[Costs]:
+        """Batches of no-ops and round trips of a case in each block."""
+        return self._observe(engine, lambda case: refines(case, planned), self._costs)
+
+    def sweep(self, engine: str, planned: Case) -> Observed[tuple[Point, ...]]:
+        """Granularity and efficiency of each task size, in each block."""
+        return self._observe(engine, lambda case: refines(case, planned), self._sweep)
+
+    def lifecycle(self, engine: str) -> Observed[Lifecycle]:
+        """Start and stop of the engine's main sessions."""
+        return self._observe(engine, None, _lifecycle)
+
+    def unfinished(self) -> tuple[Session, ...]:
+        """Sessions that neither ran to their end nor failed as a whole."""
+        return tuple(
+            session
+            for session in self.plan.sessions
+            if not any(
+                isinstance(record, Lifecycle) or _failed_whole(record)
+                for record in self._by_session[session.id]
+            )
+        )
+
+    def _observe(
+        self,
+        engine: str,
+        is_case: Callable[[Case], bool] | None,
+        read: Callable[[list[Record]], _T | Absence | None],
+    ) -> Observed[_T]:
+        missing = self.plan.missing.get(engine)
+        if missing is not None:
+            absence = Absence(why=Why.MISSING, reason=missing)
+            return dict.fromkeys(range(1, self.plan.blocks + 1), absence)
+        observed: dict[int, _T | Absence] = {}
+        for session in timed(self.plan):
+            if session.engine == engine and _holds(session, is_case):
+                records = self._by_session[session.id]
+                about = _last_attempt([record for record in records if _about(record, is_case)])
+                observed[session.block] = read(about) or _absence(about)
+        return observed
+
+    def _last_batch(self, records: list[Record]) -> TaskRun | Absence | None:
+        runs = [record for record in records if isinstance(record, TaskRun)]
+        return None if not runs else self._invalid(runs[-1]) or runs[-1]
+
+    def _costs(self, records: list[Record]) -> Costs | Absence | None:
+        no_ops = tuple(record for record in records if isinstance(record, TaskRun))
+        round_trips = [record for record in records if isinstance(record, RoundTrips)]
+        if not round_trips:  # they come last: without them, not all of the no-ops are there
+            return None
+        for no_op in no_ops:
+            if (broken := self._invalid(no_op)) is not None:
+                return broken
+        return Costs(no_ops=no_ops, round_trips_s=round_trips[-1].samples_s)
+
+    def _sweep(self, records: list[Record]) -> tuple[Point, ...] | Absence | None:
+        calibration = next((r for r in records if isinstance(r, Calibration)), None)
+        runs = [record for record in records if isinstance(record, TaskRun)]
+        if calibration is None or not runs:  # it comes last: without it the sweep is incomplete
+            return None
+        for run in runs:
+            if (broken := self._invalid(run)) is not None:
+                return broken
+        iteration_s = (calibration.before_s + calibration.after_s) / 2
+        points = tuple(
+            point(
+                makespan_s=run.makespan_s,
+                workers=self._workers(run),
+                tasks=run.tasks,
+                work_s=int(run.case.parameters["iterations"]) * iteration_s,
+            )
+            for run in _fastest_of_each_size(runs)
+        )
+        reason = disturbed(points, calibration)
+        return points if reason is None else Absence(why=Why.DISTURBED, reason=reason)
+
+    def _invalid(self, run: TaskRun) -> Absence | None:
+        reference = self._reference if run is not self._reference else None
+        reasons = invalid_reasons(run, reference, self.plan, self._workers(run))
+        return Absence(why=Why.INVALID, reason="; ".join(reasons)) if reasons else None
+
+    def _workers(self, run: TaskRun) -> int:
+        return workers_of(run.engine, self._sessions[run.session].workers)
+
+    @functools.cached_property
+    def _reference(self) -> TaskRun | None:
+        """The first valid batch of the serial engine over all images."""
+        images = () if self.plan.workload is None else self.plan.workload.images
+        return next(
+            (
+                record
+                for session in timed(self.plan)
+                for record in self._by_session[session.id]
+                if isinstance(record, TaskRun)
+                and record.engine == SERIAL
+                and len(record.outputs or ()) == len(images) > 0
+                and not invalid_reasons(record, None, self.plan, 1)
+            ),
+            None,
+        )
+
+
+def refines(case: Case, planned: Case) -> bool:
+    """Whether the case is the planned one, perhaps with parameters decided while measuring."""
+    return (
+        case.experiment == planned.experiment
+        and case.parameters.items() >= planned.parameters.items()
+    )
+
+
+def _holds(session: Session, is_case: Callable[[Case], bool] | None) -> bool:
+    if is_case is None:
+        return not session.label
+    return any(is_case(case) for case in session.cases)
+
+
+def _about(record: Record, is_case: Callable[[Case], bool] | None) -> bool:
+    """Whether the record belongs to the case, or to the whole session."""
+    if isinstance(record, Lifecycle) or _failed_whole(record):
+        return True
+    case = None if isinstance(record, Lifecycle | OwnTrace) else record.case
+    return is_case is not None and case is not None and is_case(case)
+
+
+def _failed_whole(record: Record) -> bool:
+    return isinstance(record, Failure) and record.case is None
+
+
+def _lifecycle(records: list[Record]) -> Lifecycle | None:
+    return next((record for record in records if isinstance(record, Lifecycle)), None)
+
+
+def _absence(records: list[Record]) -> Absence:
+    """Why records without a complete measurement hold none."""
+    for record in records:
+        if isinstance(record, NotApplicable):
+            return Absence(why=Why.NOT_APPLICABLE, reason=record.reason)
+        if isinstance(record, Rejected):
+            return Absence(why=Why.REJECTED, reason=record.words)
+        if isinstance(record, Failure):
+            return Absence(why=Why.FAILED, reason=record.reason.splitlines()[0])
+    return Absence(why=Why.PENDING, reason="the run was interrupted before")
+
+
+def _distinct(cases: Iterator[Case]) -> tuple[Case, ...]:
+    found: list[Case] = []
+    for case in cases:
+        if case not in found:
+            found.append(case)
+    return tuple(found)
+
+
+def _last_attempt(records: list[Record]) -> list[Record]:
+    """Records of the last complete attempt."""
+    ends = [n for n, record in enumerate(records) if isinstance(record, Calibration)]
+    if not ends:
+        return records
+    begin = ends[-2] + 1 if len(ends) > 1 else 0
+    return records[begin : ends[-1] + 1]
+
+
+def _fastest_of_each_size(runs: Sequence[TaskRun]) -> Iterable[TaskRun]:
+    """The fastest batch of each size: an interruption can only make a batch longer."""
+    fastest: dict[int, TaskRun] = {}
+    for run in runs:
+        iterations = int(run.case.parameters["iterations"])
+        before = fastest.get(iterations, run)
+        fastest[iterations] = min(before, run, key=lambda one: one.makespan_s / one.tasks)
+    return fastest.values()
+
+
+def cases_of(plan: Plan, engine: str, experiment: str) -> tuple[Case, ...]:
+    """Cases of one experiment that the engine measures."""
+    return tuple(case for case in planned_cases(plan, engine) if case.experiment == experiment)

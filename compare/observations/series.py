@@ -1,0 +1,191 @@
+"""One quantity of one engine over the blocks, and the row of the summary that it becomes."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from compare.observations.metric import Mean, Metric, Quantity
+from compare.observations.reader import Absence, Observed, Why, absent, valid
+from compare.records.plan import Case, Plan, Scalar
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One quantity of one engine in one case: for each planned block a number or an absence."""
+
+    experiment: str
+    engine: str
+    quantity: Quantity
+    case: Mapping[str, Scalar]
+    values: Mapping[int, float]
+    absences: Mapping[int, Absence]
+    note: str | None = None
+    """A caveat to the numbers, or their explanation."""
+
+    @property
+    def usable(self) -> bool:
+        """There is a number, and no block broke a gate.
+
+        One block with wrong results is enough: an engine that is right in two of three runs has
+        no throughput.
+        """
+        broken = any(absence.why is Why.INVALID for absence in self.absences.values())
+        return bool(self.values) and not broken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """A question that blocks answer with a word, on one engine in one case."""
+
+    experiment: str
+    engine: str
+    name: str
+    case: Mapping[str, Scalar]
+    words: Mapping[int, str]
+    reasons: Mapping[int, str]
+    """Why a block gives its word, where the engine said so: the words of a refusal."""
+    absences: Mapping[int, Absence]
+    note: str | None = None
+    """A caveat to the answer."""
+
+    def row(self) -> "Row":
+        """The word of most blocks.  One invalid block is enough to withhold the answer."""
+        broken = any(absence.why is Why.INVALID for absence in self.absences.values())
+        counted = Counter(self.words.values())
+        value = None if broken or not counted else counted.most_common(1)[0][0]
+        return Row(
+            experiment=self.experiment,
+            engine=self.engine,
+            metric=self.name,
+            unit="word",
+            value=value,
+            low=None,
+            high=None,
+            n=0 if value is None else len(self.words),
+            case=self.case,
+            verdict=self._verdict(value, counted),
+        )
+
+    def _verdict(self, value: str | None, counted: Mapping[str, int]) -> str | None:
+        blocks = len(self.words)
+        if value is None:
+            return absence_verdict(self.absences, measured=blocks)
+        if len(counted) > 1:
+            return ", ".join(f"{word} in {n} of {blocks} blocks" for word, n in counted.items())
+        reason = next(iter(self.reasons.values()), None)
+        return reason or self.note or absence_verdict(self.absences, measured=blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One estimate, as other programs read it from ``summary.json``."""
+
+    experiment: str
+    engine: str
+    metric: str
+    unit: str
+    value: float | str | None
+    """A number; a word for ``admitted``; ``None`` when there is no valid measurement."""
+    low: float | None
+    """Bounds of the 95% interval over the blocks; ``None`` from one block, and for counts."""
+    high: float | None
+    n: int
+    """Valid blocks."""
+    case: Mapping[str, Scalar]
+    verdict: str | None
+    """Why there is no number, or what stands against it; ``None`` when all is well."""
+
+
+BY_DEFINITION = "by definition"
+"""The verdict of a ratio of an engine to itself."""
+
+
+def series_of(
+    experiment: str,
+    engine: str,
+    case: Mapping[str, Scalar],
+    metric: Metric[_T],
+    observed: Observed[_T],
+) -> Series:
+    """The value of the metric in each block, or the reason it is missing."""
+    values, absences = {}, absent(observed)
+    for block, one in valid(observed).items():
+        number = metric.value(one)
+        if number is None:
+            absences[block] = Absence(why=Why.NOT_GIVEN, reason=metric.lacking)
+        else:
+            values[block] = float(number)
+    return Series(
+        experiment=experiment,
+        engine=engine,
+        quantity=metric.quantity,
+        case=case,
+        values=values,
+        absences=absences,
+    )
+
+
+def paired(ours: Series, theirs: Series, quantity: Quantity) -> Series:
+    """Ratios within blocks, so that a drift of the machine from block to block cancels out."""
+    if ours.engine == theirs.engine and ours.case == theirs.case:
+        quantity = replace(quantity, mean=Mean.MEDIAN)
+        return replace(
+            ours, quantity=quantity, values=dict.fromkeys(ours.values, 1.0), note=BY_DEFINITION
+        )
+    unit = theirs.values if theirs.usable else {}
+    lacking = Absence(
+        why=Why.NOT_GIVEN, reason=f"{theirs.engine} has no valid throughput in the same block"
+    )
+    return replace(
+        ours,
+        quantity=quantity,
+        values={block: v / unit[block] for block, v in ours.values.items() if block in unit},
+        absences={**ours.absences, **{b: lacking for b in ours.values if b not in unit}},
+    )
+
+
+def absence_verdict(absences: Mapping[int, Absence], *, measured: int) -> str | None:
+    """The gravest absence, and how many blocks it concerns unless it concerns all.
+
+    ``measured`` is the number of blocks without an absence.  Blocks that were not reached yet are
+    not listed: the report's first line says how much of the plan was run.
+    """
+    reasons = [one for one in absences.values() if one.why is not Why.PENDING]
+    if not reasons:
+        return None if measured else next((str(one) for one in absences.values()), None)
+    gravest = min(reasons, key=lambda one: list(Why).index(one.why))
+    alike = sum(one.why is gravest.why for one in reasons)
+    total = measured + len(reasons)
+    where = f" in {alike} of {total} blocks" if alike < total else ""
+    return f"{gravest.why}{where}: {gravest.reason}"
+
+
+def planned_case(plan: Plan, planned: Case) -> dict[str, Scalar]:
+    """The case of the rows of one planned case."""
+    return {**budget_case(plan), **planned.parameters}
+
+
+def budget_case(plan: Plan) -> dict[str, Scalar]:
+    """The case of rows that depend on the resources alone."""
+    return {
+        "workers": plan.workers,
+        "threads": plan.options.threads_per_worker,
+        "config": plan.options.config.value,
+    }
+
+
+def batch_case(plan: Plan) -> dict[str, Scalar]:
+    """The case of the rows of the batch inference."""
+    workload = plan.workload
+    if workload is None:
+        return budget_case(plan)
+    return {
+        **budget_case(plan),
+        "chunk": workload.chunk,
+        "model": workload.model,
+        "dtype": workload.dtype,
+        "n_images": len(workload.images),
+    }

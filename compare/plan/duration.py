@@ -1,0 +1,75 @@
+"""Estimates how long a session will take, before it is measured."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from compare.experiments.experiment import Pace
+from compare.experiments.registry import load_experiment
+from compare.measure.adapters import adapter_of, capabilities
+from compare.measure.machine import cpu_flags
+from compare.records.plan import Plan, Session, Workload, workers_of
+
+# Seconds of a session beside its cases: processes started, frameworks and torch imported, the
+# model loaded, everything closed.  Measured on a 2-core server; only the estimate depends on it.
+_SESSION_S = 5.0
+_MODEL_S = 4.5
+_CLUSTER_S = 25.0
+"""Additional seconds for containers that are started and removed."""
+
+_SIZE = 1024
+_EFFICIENCY = 0.9
+"""Share of the speed of a large matrix product; a ViT consists of little else."""
+_BFLOAT16_GAIN = 2.0
+_DECODE_S = 0.004
+
+
+def expected_s(plan: Plan, session: Session, image_s: float) -> float:
+    """Approximate seconds of a session when one core needs ``image_s`` for an image."""
+    pace = Pace(
+        workers=workers_of(session.engine, session.workers),
+        image_s=image_s,
+        fixed_s=adapter_of(session.engine).fixed_s,
+    )
+    experiments = [load_experiment(case.experiment) for case in session.cases]
+    classifies = any(experiment.classifies for experiment in experiments)
+    return (
+        _SESSION_S
+        + (_CLUSTER_S if plan.options.composed else 0.0)
+        + (_MODEL_S if classifies else 0.0)
+        + sum(
+            experiment.expected_s(plan, case, pace)
+            for experiment, case in zip(experiments, session.cases, strict=True)
+            if experiment.needs(case) <= capabilities(session.engine)
+        )
+    )
+
+
+def image_s(workload: Workload | None) -> float:
+    """Seconds of one image on one core; 0.0 without a workload.  Takes a tenth of a second.
+
+    Operations of a transformer: 2 per weight and token (Kaplan et al. 2020,
+    https://arxiv.org/abs/2001.08361, section 2.1), attention left out.
+    """
+    if workload is None:
+        return 0.0
+    folder = Path(workload.model_folder)
+    config = json.loads((folder / "config.json").read_text())
+    tokens = (config.get("image_size", 224) // config.get("patch_size", 16)) ** 2 + 1
+    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 4
+    native = {"avx512_bf16", "amx_bf16"} & cpu_flags()
+    gain = _BFLOAT16_GAIN if workload.dtype == "bfloat16" and native else 1.0
+    return float(_DECODE_S + 2 * weights * tokens / (_flops_per_s() * gain * _EFFICIENCY))
+
+
+def _flops_per_s() -> float:
+    """Speed of one core, in float32."""
+    matrix = np.ones((_SIZE, _SIZE), dtype=np.float32)
+    with threadpool_limits(limits=1):
+        matrix @ matrix
+        started_s = time.perf_counter()
+        matrix @ matrix
+        return float(2 * _SIZE**3 / (time.perf_counter() - started_s))

@@ -1,0 +1,245 @@
+"""From options to a plan: every check of the user's input happens here, before measuring.
+
+Raises ``UsageError`` with one sentence that names the thing, the cause and the next step.
+"""
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from compare.errors import UsageError
+from compare.experiments.registry import default_names, experiment_names, load_experiment
+from compare.measure.machine import cores
+from compare.options import COMPOSE, Options
+from compare.plan.schedule import BASELINES, Request, make_plan
+from compare.presets import CHUNK, N_IMAGES
+from compare.records.plan import CEILING, SERIAL, Plan, Workload, control_of
+from engines.errors import EngineMissingError, UnknownEngineError
+from engines.registry import clusters, engine_names, load_engine, require
+from workload import images
+from workload.errors import WorkloadError
+from workload.model import VIT_DIGITS, resolve
+
+
+def cache_folder() -> Path:
+    """Where made models and images are kept between runs."""
+    default = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("ENGINE_COMPARE_CACHE") or Path(default) / "engine-compare")
+
+
+def canonical(options: Options) -> Options:
+    """The same request in one form, so that two requests can be compared.
+
+    Lists are complete and in order, paths are absolute, and defaults that do not depend on the
+    input are filled in.
+
+    Raises:
+        UsageError: an engine or an experiment is not known.
+    """
+    images_folder = None if options.images is None else options.images.absolute()
+    return replace(
+        options,
+        engines=",".join(sorted(_engines(options.engines), key=engine_names().index)),
+        experiments=",".join(_experiments(options.experiments)),
+        workers=options.workers or cores(),
+        chunk=options.chunk or CHUNK.of(options.preset),
+        n_images=options.n_images
+        or (N_IMAGES.of(options.preset) if images_folder is None else None),
+        images=images_folder,
+    )
+
+
+def prepare(asked: Options) -> Plan:
+    """Check everything, make or find the model and the images, and plan.
+
+    Raises:
+        UsageError: something has to be changed first.
+    """
+    options = canonical(asked)
+    engines = _engines(asked.engines)
+    missing = _missing(engines)
+    if options.control is not None:
+        engines = _with_control(engines, options.control)
+        if options.control in missing:
+            missing[control_of(options.control)] = missing[options.control]
+    addresses = _clusters(options.on, engines)
+    experiments = tuple((options.experiments or "").split(","))
+    _check_link_rate(options)
+    check_writable(options.out)
+    needed = any(load_experiment(name).needs_images for name in experiments)
+    return make_plan(
+        Request(
+            run_id=_run_id(options.out),
+            options=options,
+            engines=engines,
+            experiments=experiments,
+            workers=options.workers or cores(),
+            workload=_workload(options) if needed else None,
+            missing=missing,
+            clusters=addresses,
+        )
+    )
+
+
+def check_writable(folder: Path) -> None:
+    """Check, before minutes of measuring, that results can be written.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {folder}: {error.strerror}; choose another --out"
+        ) from error
+
+
+def _engines(text: str) -> tuple[str, ...]:
+    """The baselines and the engines asked for, each once.
+
+    Raises:
+        UsageError: an engine is not known.
+    """
+    asked = list(engine_names()) if text.strip() == "all" else _names(text, "--engines")
+    if CEILING in asked:
+        asked.remove(CEILING)  # always measured
+    for name in asked:
+        try:
+            load_engine(name)
+        except UnknownEngineError as error:
+            raise UsageError(str(error)) from error
+    return tuple(dict.fromkeys([*BASELINES, *asked]))
+
+
+def _missing(engines: tuple[str, ...]) -> dict[str, str]:
+    """Engines that cannot run here, with the reason."""
+    missing = {}
+    for name in engines:
+        try:
+            require(load_engine(name))
+        except EngineMissingError as error:
+            missing[name] = str(error)
+    return missing
+
+
+def _clusters(on: str | None, engines: tuple[str, ...]) -> dict[str, str]:
+    """Where each engine that spans hosts finds its cluster; empty on this host alone."""
+    if on is None:
+        return {}
+    spanning = {name: cluster for name, cluster in clusters().items() if name in engines}
+    if on == COMPOSE:
+        return {name: cluster.address() for name, cluster in spanning.items()}
+    addresses = {}
+    for part in _names(on, "--on"):
+        name, equals, address = part.partition("=")
+        if not equals or name not in engine_names():
+            raise UsageError(
+                f"--on {part}: say 'compose', or ENGINE=ADDRESS for each engine, such as "
+                "ray=head:6379,dask=tls://scheduler:8786,spark=spark://master:7077"
+            )
+        addresses[name] = address
+    for name in spanning:
+        if name not in addresses:
+            raise UsageError(
+                f"--on names no cluster for {name}: add {name}=ADDRESS, or leave {name} out; an "
+                "engine on this host alone is not compared with others on a cluster"
+            )
+    return {name: addresses[name] for name in spanning}
+
+
+def _check_link_rate(options: Options) -> None:
+    rate = options.link_rate
+    if rate is None:
+        return
+    if not options.composed:
+        raise UsageError("--link-rate limits the links between containers: add --on compose")
+    if not re.fullmatch(r"[1-9]\d*[kmg]bit", rate):
+        raise UsageError(f"--link-rate {rate}: say a number and kbit, mbit or gbit, as in 100mbit")
+
+
+def _with_control(engines: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The engines, with the control directly after its engine."""
+    if name not in engines or name == SERIAL:
+        could = ", ".join(engine for engine in engines if engine != SERIAL)
+        raise UsageError(
+            f"--control {name}: only an engine of this comparison that runs tasks in parallel can "
+            f"be its own control; choose one of {could}"
+        )
+    place = engines.index(name) + 1
+    return (*engines[:place], control_of(name), *engines[place:])
+
+
+def _experiments(text: str | None) -> tuple[str, ...]:
+    """The experiments asked for, in the order of the registry.
+
+    Raises:
+        UsageError: an experiment is not known, or cannot be imported.
+    """
+    if text is None:
+        return default_names()
+    asked = list(experiment_names()) if text.strip() == "all" else _names(text, "--experiments")
+    for name in asked:
+        load_experiment(name)
+    return tuple(name for name in experiment_names() if name in asked)
+
+
+def _names(text: str, flag: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"{flag} names nothing; give names separated by commas, or 'all'")
+    return names
+
+
+def _workload(options: Options) -> Workload:
+    cache = cache_folder()
+    try:
+        model = resolve(options.model, cache)
+        if options.images is not None:
+            scanned = images.scan(options.images)
+            good: tuple[str, ...] = scanned.good[: options.n_images]
+            skipped: Iterable[str] = scanned.skipped
+        else:
+            make = (
+                images.held_out_digits
+                if options.model == VIT_DIGITS
+                else images.default_photographs
+            )
+            count = options.n_images or N_IMAGES.of(options.preset)
+            good = tuple(str(path) for path in make(count, cache))
+            skipped = ()
+    except WorkloadError as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {cache}: {error.strerror}; set ENGINE_COMPARE_CACHE to a folder "
+            "where the model and the images can be kept"
+        ) from error
+    if options.n_images is not None and len(good) < options.n_images:
+        raise UsageError(
+            f"{options.images} holds {len(good)} readable images, fewer than --n-images "
+            f"{options.n_images}; ask for fewer"
+        )
+    return Workload(
+        model=options.model,
+        model_folder=model.folder,
+        dtype=options.dtype,
+        images=good,
+        images_skipped=tuple(skipped),
+        labels=images.true_labels(good, model.labels),
+        chunk=options.chunk or CHUNK.of(options.preset),
+        random_weights=model.random_weights,
+    )
+
+
+def _run_id(out: Path) -> str:
+    """The time of day, which sorts; a number behind it when two start in one second."""
+    base = time.strftime("%Y%m%d-%H%M%S")
+    names = [base, *(f"{base}-{number}" for number in range(2, 100))]
+    return next(name for name in names if not (out / name).exists())

@@ -1,0 +1,265 @@
+"""What the sessions of a run measured.  Plain values: no files, no clock, no statistics.
+
+    Record = Measurement | OwnTrace | Rejected | Failure | NotApplicable
+    Measurement = TaskRun | RoundTrips | Calibration | Lifecycle
+
+``None`` means that a value was not measured; it is never written as 0.  Names end in the unit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, TypeAlias, TypedDict
+
+from compare.records.plan import STRICT, Case, Plan, Session
+from engines.interface import Setting
+
+
+class Span(NamedTuple):
+    """One task as seen by the worker and the driver; seconds since the tasks were submitted."""
+
+    task: int
+    """Index of its input."""
+    worker: int
+    """Ordinal of the worker (a thread of some process) in this case, from 0."""
+    start_s: float
+    end_s: float
+    received_s: float
+
+
+class EngineSpan(NamedTuple):
+    """One entry of an engine's own trace; seconds since the engine was open."""
+
+    name: str
+    worker: str
+    """In the engine's own words."""
+    start_s: float
+    end_s: float
+
+
+class NodeUse(NamedTuple):
+    """Usage of one host of a cluster, or ``None`` where it cannot be read."""
+
+    host: str
+    role: str
+    """``head``, ``worker`` or ``driver``."""
+    cpu_s: float | None
+    memory_bytes: int | None
+    """At the end, without the kernel's page cache."""
+    received_bytes: int | None
+    """Over the network, from other hosts."""
+    sent_bytes: int | None
+    lost: bool = False
+    """The host answered before and does not answer any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    session: str
+    block: int
+    position: int
+    engine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRun(_Record):
+    """One batch of tasks, from submission until the last result was in the driver."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["tasks"] = "tasks"
+
+    case: Case
+    tasks: int
+    """Submitted."""
+    items: int
+    """Images in these tasks; equal to ``tasks`` where a task has no images."""
+    submitted_s: float
+    """Seconds since the engine was open: the runs of a session share one time axis."""
+    makespan_s: float
+    first_result_s: float
+    """From submission to the first result in the driver."""
+    cpu_s: float | None
+    """User and system seconds of the session's process and all its descendants: the engine's
+    daemons, its JVM and its workers; of all hosts of a cluster, ``None`` if one does not tell."""
+    peak_memory_bytes: int | None
+    """Largest sum of the PSS of the same processes at one sample; ``None`` when not sampled."""
+    peak_processes: int | None
+    peak_threads: int | None
+    """The most of them at one sample; ``None`` when not sampled."""
+    memory_room_bytes: int | None
+    """How large they could have grown, when the session began."""
+    oom_kills: int | None
+    """Processes that the kernel killed for lack of memory.  ``None`` here and above where the
+    kernel does not report it."""
+    harness_s: float
+    """Driver time spent on the results outside the engine: from the median of a sample of them."""
+    received: tuple[int, ...]
+    """How often each index came back: ``(1, 1, …)`` in a valid run."""
+    kernel_calls: int
+    """Counted in the workers, including workers that died; equal to ``tasks`` when nothing ran
+    twice."""
+    set_ups: int
+    """Tasks that created their kernel (loaded the model) while the clock ran."""
+    hosts: tuple[str, ...]
+    """Hosts that ran tasks."""
+    nodes: tuple[NodeUse, ...]
+    """Usage of each host of the cluster; empty without a cluster."""
+    workers_seen: int
+    """Distinct threads, over all processes, that ran a task."""
+    threads: tuple[int, ...]
+    """Distinct native thread budgets read inside the tasks; empty where torch is not loaded."""
+    niceness: tuple[int, ...]
+    """Distinct niceness values read inside the tasks."""
+    errors: tuple[str, ...]
+    """Tracebacks of tasks that raised."""
+    outputs: tuple[str, ...] | None
+    """Label of each image in the order of the inputs; ``None`` for tasks without images."""
+    spans: tuple[Span, ...] | None
+    """``None`` where they carry no information (no-ops)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTrips(_Record):
+    """One task submitted and waited for, repeatedly."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["round_trips"] = "round_trips"
+
+    case: Case
+    samples_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration(_Record):
+    """Seconds of one iteration of the fixed-work kernel before and after a sweep over task sizes.
+
+    A sweep without this record is incomplete.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["calibration"] = "calibration"
+
+    case: Case
+    before_s: float
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle(_Record):
+    """Start and stop of the engine, and other load on the machine in the meantime.
+
+    The last record of a session: a session without one was interrupted.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["lifecycle"] = "lifecycle"
+
+    open_s: float
+    """From the call that opens the engine until it takes tasks; the framework's import included."""
+    first_result_s: float | None
+    """First no-op on the fresh engine, from submission to its result."""
+    warm_up_s: float | None
+    """Until every worker had the model loaded; ``None`` without a model."""
+    close_s: float
+    """From the end of the last case until the engine said it was closed."""
+    engine_workers: int
+    """How many workers the framework itself says it has."""
+    settings: tuple[Setting, ...]
+    leftovers: tuple[str, ...]
+    """Command lines of processes that outlived the session and had to be killed."""
+    host_cpu_s: float
+    """Busy CPU seconds of the whole host while the session ran."""
+    own_cpu_s: float
+    """The session's share of them."""
+    steal_s: float
+    """CPU seconds that the hypervisor gave to other machines."""
+    throttled_periods: int | None
+    """Periods in which the control group had used up its CPU quota."""
+    throttled_s: float | None
+    """Time its processes waited in those periods, summed over all cores."""
+    swapped_bytes: int | None
+    """Written to and read from swap by the whole host.  ``None`` here and above where the kernel
+    does not report it."""
+    wall_s: float
+    """Duration of the session."""
+    nodes: tuple[NodeUse, ...] = ()
+    """Usage of each host of the cluster since it was joined; empty without a cluster."""
+    one_clock: bool = True
+    """All hosts run the same kernel, and so have the same clock."""
+    cluster_start_s: float | None = None
+    """Until all containers of the cluster were up; ``None`` where the run started none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTrace(_Record):
+    """The engine's own trace, recorded in a session that is not timed."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["own_trace"] = "own_trace"
+
+    spans: tuple[EngineSpan, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure(_Record):
+    """A case, or a whole session, without a measurement."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["failure"] = "failure"
+
+    case: Case | None
+    """``None`` when the session failed as a whole."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected(_Record):
+    """The engine refused the share of a core: a result, in the engine's words."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["rejected"] = "rejected"
+
+    case: Case
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotApplicable(_Record):
+    """The engine lacks a capability that the case needs."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["not_applicable"] = "not_applicable"
+
+    case: Case
+    reason: str
+
+
+Measurement: TypeAlias = TaskRun | RoundTrips | Calibration | Lifecycle
+Record: TypeAlias = Measurement | OwnTrace | Rejected | Failure | NotApplicable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One results folder, read."""
+
+    plan: Plan
+    environment: Mapping[str, object]
+    records: tuple[Record, ...]
+
+
+class Head(TypedDict):
+    """The fields that all records of a session share."""
+
+    session: str
+    block: int
+    position: int
+    engine: str
+
+
+def head(session: Session) -> Head:
+    """The shared fields of a record of this session."""
+    return {
+        "session": session.id,
+        "block": session.block,
+        "position": session.position,
+        "engine": session.engine,
+    }

@@ -1,0 +1,143 @@
+"""A results folder: written record by record, read back whole.  The only module that knows JSON.
+
+<run>/plan.json  environment.json  measurements.jsonl
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from compare.records.measurements import Failure, Lifecycle, Record, Run
+from compare.records.plan import SCHEMA, Plan
+from compare.records.upgrade import from_schema_2
+
+_T = TypeVar("_T")
+
+_PLAN = TypeAdapter(Plan)
+_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
+_MAPPING: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+class StoreError(Exception):
+    """A results folder cannot be read or written; names the file, the line and the cause."""
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._plan = path / "plan.json"
+        self._environment = path / "environment.json"
+        self._records = path / "measurements.jsonl"
+
+    def create(self, plan: Plan, environment: Mapping[str, object]) -> None:
+        """Make the folder, with the plan and the environment and no measurement yet.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True)
+            self.write_plan(plan)
+            self._environment.write_bytes(_MAPPING.dump_json(dict(environment), indent=1))
+            self._records.touch()
+        except OSError as error:
+            raise StoreError(
+                f"cannot write results to {self.path}: {error.strerror}; choose another --out"
+            ) from error
+
+    def write_plan(self, plan: Plan) -> None:
+        """The plan alone."""
+        self._plan.write_bytes(_PLAN.dump_json(plan, indent=1))
+
+    def append(self, record: Record) -> None:
+        """Add one record; it is in the hands of the operating system when this returns."""
+        with self._records.open("ab") as file:
+            file.write(encode(record))
+
+    def read(self) -> Run:
+        """All of the folder.
+
+        A last line without its newline is the torn write of a killed process: it is left out.
+
+        Raises:
+            StoreError: a file is missing or damaged.
+        """
+        plan = self.read_plan()
+        environment = _parse(_MAPPING, self._environment, self._bytes(self._environment))
+        *lines, _torn = self._bytes(self._records).split(b"\n")
+        records = tuple(
+            _parse(_RECORD, f"{self._records}:{number}", line)
+            for number, line in enumerate(lines, start=1)
+        )
+        return Run(plan=plan, environment=environment, records=records)
+
+    def read_plan(self) -> Plan:
+        """The plan alone.
+
+        Raises:
+            StoreError: it is missing or damaged.
+        """
+        text = self._bytes(self._plan)
+        content = _parse(_MAPPING, self._plan, text)
+        schema = content.get("schema")
+        if schema == 2:  # noqa: PLR2004 - the format before this one
+            return _parse(_PLAN, self._plan, json.dumps(from_schema_2(content)).encode())
+        if schema != SCHEMA:
+            raise StoreError(
+                f"{self._plan}: schema {schema}, but this program reads 2 and {SCHEMA}; "
+                "use the version of engine-compare that wrote it"
+            )
+        return _parse(_PLAN, self._plan, text)
+
+    def keep_only(self, records: Iterable[Record]) -> None:
+        """Replace the measurements, all or none of them."""
+        new = self._records.with_suffix(".new")
+        new.write_bytes(b"".join(encode(record) for record in records))
+        new.replace(self._records)
+
+    @staticmethod
+    def _bytes(path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise StoreError(
+                f"{path}: {error.strerror}; a results folder has plan.json, environment.json "
+                "and measurements.jsonl"
+            ) from error
+
+
+def encode(record: Record) -> bytes:
+    """One record as one line."""
+    return _RECORD.dump_json(record) + b"\n"
+
+
+def decode(line: bytes) -> Record:
+    """The record that ``encode`` wrote.
+
+    Raises:
+        StoreError: it is none.
+    """
+    return _parse(_RECORD, "record", line)
+
+
+def finished_sessions(records: Iterable[Record]) -> frozenset[str]:
+    """Ids of the sessions that ran to their end or failed as a whole: they are not run again."""
+    return frozenset(
+        record.session
+        for record in records
+        if isinstance(record, Lifecycle) or (isinstance(record, Failure) and record.case is None)
+    )
+
+
+def _parse(adapter: TypeAdapter[_T], where: object, text: bytes) -> _T:
+    try:
+        return adapter.validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise StoreError(f"{where}: {place + ': ' if place else ''}{first['msg']}") from error

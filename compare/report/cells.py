@@ -1,0 +1,55 @@
+"""Rows as text in the cells of a table."""
+
+from compare.analysis.intervals import Estimate
+from compare.formatting import bare, estimate, interval, number, short, value_of
+from compare.observations.series import BY_DEFINITION, Row
+from compare.records.plan import Scalar
+
+NOTHING = "–"
+
+
+def cell(row: Row | None, scale: float = 1.0) -> str:
+    """The value, any caveat, or the reason it is missing."""
+    if row is None:
+        return NOTHING
+    if row.value is None:
+        return short(row.verdict or "not measured")
+    if row.verdict == BY_DEFINITION:
+        return f"{value_of(row) * scale:.0f} ({BY_DEFINITION})"
+    value = estimate(row, scale)
+    return value if row.verdict is None else f"{value}; {short(row.verdict)}"
+
+
+def brief(row: Row | None, scale: float) -> str:
+    """The value, or the kind of its absence, without the reason."""
+    if row is None:
+        return NOTHING
+    if row.value is None:
+        return (row.verdict or "").split(":")[0]
+    return cell(row, scale) if row.verdict == BY_DEFINITION else estimate(row, scale)
+
+
+def briefest(row: Row | None, scale: float) -> str:
+    """As ``brief``, without the interval."""
+    return brief(row, scale) if row is None or row.value is None else bare(row, scale)
+
+
+def value_alone(row: Row | None, scale: float) -> str:
+    """The value without its caveat, or a dash."""
+    return NOTHING if row is None or row.value is None else estimate(row, scale)
+
+
+def ratio_cell(ratio: Estimate | None) -> str:
+    """A ratio with its interval."""
+    if ratio is None:
+        return NOTHING
+    if ratio.low is None or ratio.high is None:
+        return number(ratio.value)
+    return f"{number(ratio.value)} ({interval(ratio.value, ratio.low, ratio.high)})"
+
+
+def parameter(value: Scalar) -> str:
+    """A parameter of a case."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"

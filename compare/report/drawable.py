@@ -1,0 +1,65 @@
+"""Which pictures of a section have data."""
+
+from collections.abc import Callable
+
+from compare.analysis.analysis import Analysis
+from compare.experiments.section import (
+    Curve,
+    Efficiency,
+    Intervals,
+    Lanes,
+    NoOps,
+    Picture,
+    Section,
+    Shares,
+)
+from compare.observations.reader import Absence
+from compare.observations.series import Row
+from compare.records.plan import CEILING
+
+
+def drawable(section: Section, experiment: str, analysis: Analysis) -> tuple[Picture, ...]:
+    """The pictures of the section that can be drawn."""
+    return tuple(
+        picture
+        for picture in section.pictures
+        if _HAS_DATA[type(picture)](picture, experiment, analysis)
+    )
+
+
+def curve_points(picture: Curve, experiment: str, analysis: Analysis) -> list[Row]:
+    """The rows that a curve shows."""
+    return [
+        row
+        for row in numbers(analysis, experiment, picture.metric)
+        if picture.where is None or row.case.get(picture.where[0]) == picture.where[1]
+    ]
+
+
+def numbers(analysis: Analysis, experiment: str, metric: str) -> list[Row]:
+    """Rows of a metric that have a number."""
+    return [
+        row
+        for row in analysis.rows
+        if row.experiment == experiment and row.metric == metric and isinstance(row.value, float)
+    ]
+
+
+def _has_lanes(_: Lanes, experiment: str, analysis: Analysis) -> bool:
+    return any(
+        not isinstance(group.run, Absence) for group in analysis.timelines.get(experiment, ())
+    )
+
+
+def _has_engines(experiment: str, metric: str, analysis: Analysis) -> bool:
+    return any(row.engine != CEILING for row in numbers(analysis, experiment, metric))
+
+
+_HAS_DATA: dict[type[Picture], Callable[..., bool]] = {
+    Curve: lambda picture, name, analysis: bool(curve_points(picture, name, analysis)),
+    Lanes: _has_lanes,
+    Intervals: lambda picture, name, analysis: _has_engines(name, picture.metric, analysis),
+    NoOps: lambda _, name, analysis: _has_engines(name, "per_task_cost", analysis),
+    Efficiency: lambda _, name, analysis: _has_engines(name, "metg50", analysis),
+    Shares: lambda _, name, analysis: _has_engines(name, "peak_concurrency", analysis),
+}

@@ -1,0 +1,40 @@
+"""How every plot looks: one colour and one mark an engine.
+
+Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers
+can distinguish; markers differ as well.
+"""
+
+from collections.abc import Sequence
+
+from compare.analysis.analysis import Analysis
+from compare.observations.series import Row
+from compare.records.plan import CEILING
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+GREY = "#777777"
+GRID = "#e5e5e5"
+WIDTH = 7.2
+"""Inches."""
+_MARKERS = "osD^vPX"
+STYLE = {
+    "svg.hashsalt": "engine-compare",  # the ids in the file are drawn from it
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs on every machine
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+
+
+def look(analysis: Analysis, engine: str) -> tuple[str, str]:
+    """Colour and marker of an engine, the same in every plot of a run."""
+    if engine == CEILING:
+        return GREY, "."
+    place = [name for name in analysis.engines if name != CEILING].index(engine)
+    return COLORS[place % len(COLORS)], _MARKERS[place % len(_MARKERS)]
+
+
+def bars_label(rows: Sequence[Row]) -> str:
+    """Explains the bars, where there are any."""
+    return "; bars are 95% intervals" if any(row.low is not None for row in rows) else ""

@@ -1,0 +1,136 @@
+"""The tables of the report as text: one line an engine, or an engine and a case."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from compare.analysis.analysis import Analysis
+from compare.experiments.registry import load_experiment
+from compare.experiments.section import Column, Columns, Pairs, Section
+from compare.formatting import short
+from compare.observations.series import BY_DEFINITION, Row
+from compare.report.cells import NOTHING, brief, cell, parameter, ratio_cell, value_alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Headings, and lines with as many cells."""
+
+    headings: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilledSection:
+    """A section with its table."""
+
+    experiment: str
+    section: Section
+    table: Table
+
+
+def filled_sections(analysis: Analysis) -> tuple[FilledSection, ...]:
+    """The sections of all experiments of the plan that have rows."""
+    return tuple(
+        FilledSection(experiment=name, section=section, table=table)
+        for name in analysis.plan.experiments
+        for section in load_experiment(name).sections
+        if (table := table_of(analysis, section, name)) is not None
+    )
+
+
+def table_of(analysis: Analysis, section: Section, experiment: str) -> Table | None:
+    """The table of a section; ``None`` when it would be empty."""
+    if isinstance(section.table, Pairs):
+        return _pairs(analysis)
+    spec = section.table
+    rows = [
+        row
+        for row in analysis.rows
+        if row.experiment == (section.rows_of or experiment)
+        and all(axis in row.case for axis, _ in spec.axes)
+    ]
+    table = columns_table(rows, spec)
+    if table is None or not spec.against_fastest or analysis.fastest is None:
+        return table
+    best = analysis.fastest
+    return Table(
+        headings=(*table.headings, f"against {best} (×)"),
+        lines=tuple(
+            (*line, ratio_cell(None if line[0] == best else analysis.versus(line[0], best)))
+            for line in table.lines
+        ),
+    )
+
+
+def columns_table(rows: Sequence[Row], spec: Columns) -> Table | None:
+    """One line an engine and case, one column a metric; ``None`` without rows."""
+    shown = [column for column in spec.columns if any(_fits(row, column) for row in rows)]
+    if not shown:
+        return None
+    lines: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        place = (row.engine, *(parameter(row.case[axis]) for axis, _ in spec.axes))
+        lines.setdefault(place, []).append(row)
+    headings = ("engine", *(heading for _, heading in spec.axes), *(c.heading for c in shown))
+    return Table(headings=headings, lines=tuple(_lines(lines, shown)))
+
+
+def _lines(
+    lines: Mapping[tuple[str, ...], Sequence[Row]], columns: Sequence[Column]
+) -> Iterator[tuple[str, ...]]:
+    """One a case; one for all cases where an engine gives the same reason for each."""
+    for engine in dict.fromkeys(place[0] for place in lines):
+        cases = {place: of for place, of in lines.items() if place[0] == engine}
+        rows = [row for of in cases.values() for row in of]
+        reasons = {row.verdict for row in rows}
+        if len(cases) > 1 and len(reasons) == 1 and all(row.value is None for row in rows):
+            axes = len(next(iter(cases))) - 1
+            reason = short(reasons.pop() or "")
+            rest = [NOTHING] * (len(columns) - 1)
+            yield engine, "all", *[NOTHING] * (axes - 1), reason, *rest
+            continue
+        for place, of in cases.items():
+            yield *place, *_cells(of, columns)
+
+
+def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:
+    """One a column; a reason that several cells share is printed in the first of them."""
+    printed: set[str | None] = {None}
+    for column in columns:
+        row = next((row for row in rows if _fits(row, column)), None)
+        if not column.caveat:
+            yield value_alone(row, column.scale)
+            continue
+        known = row is not None and row.verdict in printed
+        yield brief(row, column.scale) if known else cell(row, column.scale)
+        if row is not None and row.verdict != BY_DEFINITION:
+            printed.add(row.verdict)
+
+
+def _fits(row: Row, column: Column) -> bool:
+    if row.metric != column.metric:
+        return False
+    return column.where is None or row.case.get(column.where[0]) == column.where[1]
+
+
+def _pairs(analysis: Analysis) -> Table | None:
+    """Every engine against every other; ``None`` with one block."""
+    if not analysis.pairs:
+        return None
+    lines = tuple(
+        (
+            pair.engine,
+            pair.other,
+            ratio_cell(pair.ratio),
+            f"{pair.p:.2g}",
+            "shown" if pair.difference_shown else "not shown",
+        )
+        for pair in analysis.pairs
+    )
+    headings = ("engine", "against", "ratio of images/s (×)", "p, adjusted", "difference")
+    return Table(headings=headings, lines=lines)
+
+
+def rows_called(rows: Iterable[Row], experiment: str) -> list[Row]:
+    """The rows of one experiment, or of one kind of session rows."""
+    return [row for row in rows if row.experiment == experiment]

@@ -1,0 +1,73 @@
+"""Finds and kills the processes that a session leaves behind, and no others.  Linux."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Iterable
+
+import psutil
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of every orphan below it.
+
+    A daemon that detaches from its session would otherwise become a child of init and could no
+    longer be told from a stranger's process.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def stop_on_signals() -> None:
+    """Let SIGINT and SIGTERM raise ``KeyboardInterrupt``.
+
+    SIGINT too: it is ignored in a program that a script started in the background, and there as
+    well a run has to be stoppable without losing what it measured.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
+def descendants() -> list[psutil.Process]:
+    """Everything below this process that still runs."""
+    alive = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                _reap(process.pid)
+            else:
+                alive.append(process)
+    return alive
+
+
+def wait_for_none(limit_s: float) -> list[psutil.Process]:
+    """Give the descendants time to end by themselves; return those that did not."""
+    until_s = time.monotonic() + limit_s
+    while (alive := descendants()) and time.monotonic() < until_s:
+        time.sleep(0.05)
+    return alive
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """End them and what they started meanwhile, and wait until they are gone."""
+    alive = list(processes)
+    while alive:
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        alive = wait_for_none(0.5)
+
+
+def command_line(process: psutil.Process) -> str:
+    """Pid and command, short enough for a report."""
+    with contextlib.suppress(psutil.Error):
+        return f"{process.pid} {' '.join(process.cmdline())[:120]}"
+    return str(process.pid)
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

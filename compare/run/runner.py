@@ -1,0 +1,200 @@
+"""Runs the sessions of a plan one after the other, each in a fresh process, and stores records."""
+
+import dataclasses
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, TypeAlias
+
+from compare.plan.duration import expected_s
+from compare.records.measurements import Failure, Lifecycle, Record, head
+from compare.records.plan import Plan, Session
+from compare.records.store import RunFolder, StoreError, decode, finished_sessions
+from compare.run.leftovers import adopt_orphans, command_line, kill, wait_for_none
+from compare.run.session import CLOSE_LIMIT_S, resources_of
+from engines.environment import thread_environment
+
+_LINGER_S = 5.0
+"""Helper processes (a resource tracker, a JVM) may end shortly after the session."""
+_LOG_LINES = 15
+
+
+class BusyError(Exception):
+    """Another comparison runs on this machine."""
+
+
+@contextmanager
+def alone_on_this_machine() -> Iterator[None]:
+    """Hold a lock while measuring: two comparisons at once would measure each other.
+
+    Raises:
+        BusyError: another one runs.
+    """
+    path = Path(tempfile.gettempdir()) / f"engine-compare-{os.getuid()}.lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise BusyError(
+                f"another comparison runs on this machine (pid {lock.read().strip()}) and both "
+                "would measure each other; wait until it has ended"
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def remaining(plan: Plan, folder: RunFolder) -> list[Session]:
+    """The sessions still to run; records of interrupted sessions are dropped.
+
+    Raises:
+        StoreError: the folder is damaged.
+    """
+    records = folder.read().records
+    finished = finished_sessions(records)
+    kept = [record for record in records if record.session in finished]
+    if len(kept) < len(records):
+        folder.keep_only(kept)
+    return [session for session in plan.sessions if session.id not in finished]
+
+
+Start: TypeAlias = Callable[
+    [Plan, Session, RunFolder, IO[bytes]], tuple[subprocess.Popen[bytes], IO[bytes]]
+]
+"""Starts a session: its process, whose log goes to the file, and the lines that it writes."""
+
+
+class Way(NamedTuple):
+    """How a session is started."""
+
+    start: Start
+    cluster_start_s: float | None = None
+    """Seconds until the cluster that was started for it was up."""
+
+
+def run_session(
+    plan: Plan, session: Session, folder: RunFolder, image_s: float, way: Way
+) -> list[Record]:
+    """Run one session to its end and store its records as they come.
+
+    Nothing of it is alive when this returns or raises, also by ``KeyboardInterrupt``.
+    """
+    adopt_orphans()
+    logs = folder.path / "logs"
+    logs.mkdir(exist_ok=True)
+    log_path = logs / f"{session.id}.log"
+    # A hung engine must end as a failure, not hang the run; a slow machine must not be punished.
+    limit_s = 120 + 10 * expected_s(plan, session, image_s)
+    records: list[Record] = []
+    with log_path.open("wb") as log:
+        process, lines = way.start(plan, session, folder, log)
+        timer = threading.Timer(limit_s, process.kill)
+        timer.start()
+        try:
+            for line in lines:
+                record = _decoded(line)
+                if record is None:
+                    continue
+                if isinstance(record, Lifecycle):
+                    process.wait()
+                    record = dataclasses.replace(
+                        record,
+                        leftovers=_end_leftovers(),
+                        cluster_start_s=way.cluster_start_s,
+                    )
+                folder.append(record)
+                records.append(record)
+            process.wait()
+        except KeyboardInterrupt:
+            _interrupt(process)
+            raise
+        finally:
+            timer.cancel()
+            lines.close()
+            if process.stdin is not None:
+                process.stdin.close()
+            _end_leftovers()
+    if session.id not in finished_sessions(records):
+        records.append(failed(session, folder, _reason(process.returncode, log_path, limit_s)))
+    return records
+
+
+def failed(session: Session, folder: RunFolder, reason: str) -> Failure:
+    """Store that a session failed as a whole."""
+    failure = Failure(**head(session), case=None, reason=reason)
+    folder.append(failure)
+    return failure
+
+
+def start_here(
+    plan: Plan, session: Session, folder: RunFolder, log: IO[bytes]
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start the session on this host."""
+    read_fd, write_fd = os.pipe()
+    command = [sys.executable, "-m", "compare.run.session"]
+    process = subprocess.Popen(
+        [*command, str(folder.path), session.id, str(write_fd)],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=environment(plan, session),
+        pass_fds=(write_fd,),
+        # Ctrl-C in the terminal reaches the runner alone, which then stops the session in order.
+        start_new_session=True,
+    )
+    os.close(write_fd)
+    return process, os.fdopen(read_fd, "rb")
+
+
+def environment(plan: Plan, session: Session) -> dict[str, str]:
+    """The user's environment, with thread and allocator variables replaced by the plan's budget."""
+    foreign = ("OMP_", "KMP_", "MKL_", "GOMP_", "MALLOC_", "OPENBLAS_NUM_THREADS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return kept | thread_environment(resources_of(plan, session))
+
+
+def _decoded(line: bytes) -> Record | None:
+    """``None`` for the torn last line of a session that was killed while writing it."""
+    try:
+        return decode(line)
+    except StoreError:
+        if line.endswith(b"\n"):
+            raise
+        return None
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Let the session close its engine; kill it when it does not."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(CLOSE_LIMIT_S - 2)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
+        process.wait()
+
+
+def _end_leftovers() -> tuple[str, ...]:
+    """Kill what is left of the session, and return its command lines."""
+    left = wait_for_none(_LINGER_S)
+    named = tuple(command_line(process) for process in left)
+    kill(left)
+    return named
+
+
+def _reason(code: int, log_path: Path, limit_s: float) -> str:
+    tail = log_path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    ended = (
+        f"the session was killed by {signal.Signals(-code).name} (its limit is {limit_s:.0f} s)"
+        if code < 0
+        else f"the session ended with exit code {code}"
+    )
+    return "\n".join([f"{ended}; its log is {log_path.name}", *tail])

@@ -1,0 +1,235 @@
+"""One session: opens one engine in this process, measures the cases, and ends.
+
+    python -m compare.run.session RUN_FOLDER SESSION_ID RECORDS_FD
+
+Started by the runner, in a process of its own, since a framework can be opened only once in one.
+Records go to the file descriptor, one a line (1 in a container, where there is no other way out).
+The runner keeps standard input open; when it closes (the runner died), the session ends as well.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TypedDict, TypeVar
+
+from compare.experiments.registry import load_experiment
+from compare.measure import clock
+from compare.measure.adapters import adapter_of, lacking
+from compare.measure.bench import Bench
+from compare.measure.cgroup import Counters, counters, memory_room_bytes
+from compare.measure.hosts import DRIVER, refuse_other_versions
+from compare.measure.image_tasks import image_tasks
+from compare.measure.process_tree import host_cpu_s, tree_cpu_s, tree_sizes
+from compare.observations.metg import drifted
+from compare.records.measurements import (
+    Calibration,
+    Failure,
+    Lifecycle,
+    NotApplicable,
+    Record,
+    head,
+)
+from compare.records.plan import Case, Plan, Session, original_of
+from compare.records.store import RunFolder, encode
+from compare.run.leftovers import stop_on_signals
+from engines.errors import EngineError
+from engines.interface import Capability, Engine, Resources
+from workload import calls
+from workload.kernels import noop
+
+_ATTEMPTS = 2
+"""Attempts at a calibrated case, if the machine's speed changed in the meantime.  Only the speed
+decides, never what the engine did."""
+
+Number = TypeVar("Number", int, float)
+
+CLOSE_LIMIT_S = 8
+"""Seconds that a session may take to close its engine when it is told to stop."""
+
+
+def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> None:
+    """Open the engine, measure every case, close it; hand over each record as it is made.
+
+    A case that fails is a record like the others; the next one runs.  Errors of the engine itself
+    are raised.
+    """
+    adapter = adapter_of(session.engine)
+    resources = resources_of(plan, session)
+    if resources.cluster is not None:
+        refuse_other_versions(resources.cluster, [one.distribution for one in adapter.requirements])
+    used_bytes, _, _ = tree_sizes()
+    room_bytes = memory_room_bytes(used_bytes)
+    counted_before = counters()
+    own_before_s = tree_cpu_s()
+    wall_from_s = clock.now()
+    busy_before_s, steal_before_s = host_cpu_s()
+    with calls.kept(), ExitStack() as opened:
+        engine, open_s = clock.timed(lambda: opened.enter_context(adapter.open(resources)))
+        bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
+        first_result_s = bench.round_trip_s(noop.task(bench.label()))
+        if resources.cluster is not None:
+            bench.find_hosts(resources.cluster, _files(plan))
+            # CPU time that its nodes used before they were known must not count as foreign load.
+            busy_before_s, steal_before_s = host_cpu_s()
+            own_before_s = tree_cpu_s()
+        usage_before = bench.hosts.usage()
+        warm_up_s = None
+        if any(_classifies(case, adapter) for case in session.cases):
+            image_task = image_tasks(plan, bench.label())[0]
+            _, warm_up_s = clock.timed(lambda: bench.warm_up(image_task))
+        for case in session.cases:
+            for record in measured(bench, adapter.capabilities, case):
+                emit(record)
+        if session.traced:
+            emit(bench.own_trace())
+        engine_workers = engine.workers()
+        settings = engine.settings()
+        own_cpu_s = tree_cpu_s() - own_before_s
+        busy_after_s, steal_after_s = host_cpu_s()
+        counted_after = counters()
+        nodes = bench.hosts.used(usage_before, bench.hosts.usage())
+        if bench.hosts.one_clock:  # on the cores of this machine
+            own_cpu_s += sum(node.cpu_s or 0.0 for node in nodes if node.role != DRIVER)
+        wall_s = clock.now() - wall_from_s
+        _, close_s = clock.timed(opened.close)
+    emit(
+        Lifecycle(
+            **bench.head(),
+            open_s=open_s,
+            first_result_s=first_result_s,
+            warm_up_s=warm_up_s,
+            close_s=close_s,
+            engine_workers=engine_workers,
+            settings=settings,
+            leftovers=(),
+            host_cpu_s=busy_after_s - busy_before_s,
+            own_cpu_s=own_cpu_s,
+            steal_s=steal_after_s - steal_before_s,
+            wall_s=wall_s,
+            nodes=nodes,
+            one_clock=bench.hosts.one_clock,
+            **_grown(counted_before, counted_after),
+        )
+    )
+
+
+class _Grown(TypedDict):
+    throttled_periods: int | None
+    throttled_s: float | None
+    swapped_bytes: int | None
+
+
+def _grown(before: Counters, after: Counters) -> _Grown:
+    return {
+        "throttled_periods": _difference(before.throttled_periods, after.throttled_periods),
+        "throttled_s": _difference(before.throttled_s, after.throttled_s),
+        "swapped_bytes": _difference(before.swapped_bytes, after.swapped_bytes),
+    }
+
+
+def _difference(before: Number | None, after: Number | None) -> Number | None:
+    return None if before is None or after is None else after - before
+
+
+def resources_of(plan: Plan, session: Session) -> Resources:
+    """What the engine of this session gets: equal for all engines in sessions of this kind."""
+    return Resources(
+        workers=session.workers,
+        threads_per_worker=plan.options.threads_per_worker,
+        smallest_share=session.smallest_share,
+        config=plan.options.config,
+        traced=session.traced,
+        cluster=plan.clusters.get(original_of(session.engine)),
+    )
+
+
+def _files(plan: Plan) -> tuple[str, ...]:
+    """Files that the workers of every host must be able to read."""
+    if plan.workload is None:
+        return ()
+    model = sorted(map(str, Path(plan.workload.model_folder).iterdir()))
+    return (*model, *(() if plan.options.shipped else plan.workload.images))
+
+
+def _classifies(case: Case, adapter: type[Engine]) -> bool:
+    experiment = load_experiment(case.experiment)
+    return experiment.classifies and experiment.needs(case) <= adapter.capabilities
+
+
+def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterator[Record]:
+    """The records of one case on an open engine that claims these capabilities."""
+    experiment = load_experiment(case.experiment)
+    reason = lacking(original_of(bench.session.engine), claimed, experiment.needs(case))
+    if reason is not None:
+        yield NotApplicable(**bench.head(), case=case, reason=reason)
+        return
+    try:
+        if not experiment.calibrated(case):
+            yield from experiment.measure(bench, case)
+            return
+        for attempt in range(_ATTEMPTS):
+            before_s = bench.iteration_s = bench.calibrate()
+            if attempt and drifted(bench.fastest_s, before_s):
+                return  # the machine does not return to its speed: the sweep stays disturbed
+            yield from experiment.measure(bench, case)
+            after_s = bench.calibrate()
+            yield Calibration(**bench.head(), case=case, before_s=before_s, after_s=after_s)
+            if not drifted(before_s, after_s):
+                return
+    except EngineError as error:
+        yield Failure(**bench.head(), case=case, reason=str(error))
+
+
+def _stop_with_the_runner() -> None:
+    """Wait until standard input ends, then close the engine, if necessary by force."""
+    # Not through sys.stdin, whose lock must not be held when the interpreter ends.
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(CLOSE_LIMIT_S)
+    os._exit(1)
+
+
+def main() -> None:
+    """See the module's description."""
+    folder, session_id, records_fd = sys.argv[1:]
+    stop_on_signals()
+    threading.Thread(target=_stop_with_the_runner, daemon=True).start()
+    plan = RunFolder(Path(folder)).read_plan()
+    session = next(session for session in plan.sessions if session.id == session_id)
+    with _record_stream(int(records_fd)) as records:
+
+        def emit(record: Record) -> None:
+            records.write(encode(record))
+            records.flush()
+
+        try:
+            measure(session, plan, emit)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+        except Exception as error:  # noqa: BLE001 - recorded as a failure of the session
+            traceback.print_exc()
+            emit(Failure(**head(session), case=None, reason=_reason(error)))
+            sys.exit(1)
+
+
+def _record_stream(records_fd: int) -> IO[bytes]:
+    """The stream for records, and nothing else: output of the frameworks goes to the log."""
+    if records_fd == sys.stdout.fileno():
+        records_fd = os.dup(records_fd)
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return os.fdopen(records_fd, "wb")
+
+
+def _reason(error: Exception) -> str:
+    """The message of an engine's error; other errors with their type."""
+    return str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,282 @@
+"""A bench with a simulated clock: the real ``measure()`` of every experiment, in milliseconds."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from unittest import mock
+
+from typing_extensions import override
+
+from compare.experiments.fractional import slots as fitting
+from compare.experiments.registry import load_experiment
+from compare.measure.adapters import capabilities
+from compare.measure.bench import Bench, Needs, Way
+from compare.records.measurements import (
+    EngineSpan,
+    Lifecycle,
+    OwnTrace,
+    Record,
+    Span,
+    TaskRun,
+    head,
+)
+from compare.records.plan import Case, Plan, Session, workers_of
+from compare.run.session import measured
+from engines._stdlib.loop import SerialEngine
+from engines.errors import CpusRejectedError, UnknownEngineError
+from engines.interface import Capability, Setting
+from workload.interface import Task
+from workload.kernels import payload, vit_reloading
+
+ITERATION_S = 1e-7
+LOAD_S = 1.0
+"""Seconds to load the model."""
+BYTES_PER_S = 200e6
+APART_S = 0.1
+"""Between the submissions of two batches that run together."""
+
+Noisy = Callable[[float], float]
+"""Seconds, with the noise of the machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeEngine:
+    """What an engine costs."""
+
+    chunk_s: float = 0.8
+    """One task of images, on one worker."""
+    fixed_s: float = 0.01
+    per_task_s: float = 0.0002
+    one_dispatcher: bool = False
+    """The cost of a task is paid one after the other, not in each worker."""
+    open_s: float = 1.0
+    memory_bytes: int = 800_000_000
+    slots: Mapping[float, int | str] = field(default_factory=dict)
+    """Sleeping tasks that run at once for a share, if not as many as fit, or the words of refusal."""
+    slowdown: float = 3.0
+    """Of a task of one core beside others that lie."""
+    round_trip_s: float = 0.002
+
+
+def claims(engine: str) -> frozenset[Capability]:
+    """What the real engine claims; everything, if there is none of that name."""
+    try:
+        return capabilities(engine)
+    except UnknownEngineError:
+        return frozenset(Capability)
+
+
+def session_records(
+    of: Plan, session: Session, engine: FakeEngine, noisy: Noisy
+) -> Iterator[Record]:
+    """In the order in which ``compare.run.session.measure`` hands them over."""
+    bench = FakeBench(of, session, engine, noisy)
+    can = claims(session.engine)
+    with mock.patch.object(payload, "task_in", _task_without_bytes):
+        for case in session.cases:
+            yield from measured(bench, can, case)
+    classified = any(
+        load_experiment(case.experiment).classifies
+        and load_experiment(case.experiment).needs(case) <= can
+        for case in session.cases
+    )
+    if session.traced:
+        yield bench.own_trace()
+    yield Lifecycle(
+        **head(session),
+        open_s=noisy(engine.open_s),
+        first_result_s=noisy(0.01),
+        warm_up_s=noisy(4.0) if classified else None,
+        close_s=noisy(0.2),
+        engine_workers=workers_of(session.engine, session.workers),
+        settings=(Setting(name="workers", value=str(of.workers), reason="the same for all"),),
+        leftovers=(),
+        host_cpu_s=20.5,
+        own_cpu_s=20.0,
+        steal_s=0.0,
+        wall_s=12.0,
+        throttled_periods=0,
+        throttled_s=0.0,
+        swapped_bytes=0,
+    )
+
+
+def _task_without_bytes(case: str, size: int, _: int) -> Task:
+    return payload.task_out(case, size)
+
+
+class FakeBench(Bench):
+    """Knows how long every kernel takes, and computes when each task would have run."""
+
+    def __init__(
+        self, plan: Plan, session: Session, costs: FakeEngine, noisy: Noisy = lambda s: s
+    ) -> None:
+        super().__init__(SerialEngine(()), plan, session, memory_room_bytes=16_000_000_000)
+        self._costs = costs
+        self._noisy = noisy
+        self._now_s = 1.0
+        """Since the engine was open."""
+        self._held_cores = 0.0
+        """By another batch that runs at the same time."""
+        self._demand: tuple[str, float] = ("", 1.0)
+        """Kernel and share of the latest batch."""
+
+    @override
+    def calibrate(self) -> float:
+        self.fastest_s = ITERATION_S
+        return ITERATION_S
+
+    @override
+    def round_trip_s(self, task: Task) -> float:
+        took_s = self._noisy(self._costs.round_trip_s)
+        self._now_s += took_s
+        return took_s
+
+    @override
+    def own_trace(self) -> OwnTrace:
+        spans = tuple(EngineSpan("task", f"pid {n % 2}", 1.0 + n, 1.5 + n) for n in range(4))
+        return OwnTrace(**self.head(), spans=spans)
+
+    @override
+    def together(
+        self, first: Callable[[], TaskRun], second: Callable[[], TaskRun]
+    ) -> tuple[TaskRun, TaskRun]:
+        began_s = self._now_s
+        one = first()
+        kernel, share = self._demand
+        self._now_s = began_s + APART_S
+        self._held_cores = min(len(one.received) * share, self.workers)
+        other = second()
+        self._held_cores = 0.0
+        if self._demand[0] == "spin" and self._demand[1] < share and kernel == "spin":
+            one = _slowed(one, self._costs.slowdown)
+        self._now_s = max(run.submitted_s + run.makespan_s for run in (one, other))
+        return one, other
+
+    @override
+    def run(
+        self,
+        case: Case,
+        tasks: Sequence[Task],
+        *,
+        items: int | None = None,
+        cpus: float = 1.0,
+        slots: float | None = None,
+        way: Way = Way.BULK,
+        needs: Needs | None = None,
+        returned: int | None = None,
+        memory: bool = False,
+        spans: bool = True,
+    ) -> TaskRun:
+        share = cpus if slots is None else slots
+        whole = share == 1.0
+        kernel = tasks[0].workload
+        at_once = self._at_once(share, tasks, way)
+        factor = self._noisy(1.0)
+        seconds = [factor * self._kernel_s(task) for task in tasks]
+        lanes = _scheduled(seconds, at_once, self._costs.per_task_s) if spans else None
+        if lanes is None:
+            waits = 1 if needs is None else max(len(needed) for layer in needs for needed in layer)
+            makespan_s = self._noisy(self._bulk_s(seconds[0], len(tasks), waits))
+        else:
+            makespan_s = max(span.received_s for span in lanes)
+        if way is Way.AWAITED and lanes is not None:
+            lanes = tuple(span._replace(worker=span.worker % self.workers) for span in lanes)
+        self._demand = (kernel, share)
+        began_s, self._now_s = self._now_s, self._now_s + makespan_s + 0.1
+        threads = self.plan.options.threads_per_worker
+        return TaskRun(
+            **self.head(),
+            case=case,
+            tasks=len(tasks),
+            items=len(tasks) if items is None else items,
+            submitted_s=began_s,
+            makespan_s=makespan_s,
+            first_result_s=makespan_s / len(tasks),
+            cpu_s=0.1 if kernel == "sleep" else sum(seconds),
+            peak_memory_bytes=self._costs.memory_bytes if memory else None,
+            peak_processes=len(tasks) + 3 if memory else None,
+            peak_threads=4 * len(tasks) if memory else None,
+            memory_room_bytes=16_000_000_000,
+            oom_kills=0,
+            harness_s=1e-7 * len(tasks),
+            received=(1,) * len(tasks),
+            kernel_calls=len(tasks),
+            set_ups=0,
+            hosts=("host",),
+            nodes=(),
+            workers_seen=min(self.workers if whole else at_once, len(tasks)),
+            threads=() if items is None else (threads,),
+            niceness=(0,),
+            errors=(),
+            outputs=None if items is None else self._outputs(items),
+            spans=lanes,
+        )
+
+    def _at_once(self, share: float, tasks: Sequence[Task], way: Way) -> int:
+        if way is Way.AWAITED:
+            return len(tasks)
+        if share == 1.0:
+            return max(int(self.workers - self._held_cores), 1)
+        at_once: int | str = fitting(self.plan.workers, share)
+        if tasks[0].workload == "sleep":
+            at_once = self._costs.slots.get(share, at_once)
+        if isinstance(at_once, str):
+            raise CpusRejectedError(at_once)
+        return at_once
+
+    def _bulk_s(self, work_s: float, tasks: int, waits: int) -> float:
+        """Of so many equal tasks, each of which costs the engine so many times its cost."""
+        costs, workers = self._costs, self.workers
+        per_task_s = waits * costs.per_task_s
+        if costs.one_dispatcher:
+            return costs.fixed_s + max(tasks * per_task_s, tasks / workers * work_s)
+        return costs.fixed_s + tasks / workers * (per_task_s * workers + work_s)
+
+    def _kernel_s(self, task: Task) -> float:
+        if task.workload == "noop":
+            return 0.0
+        if task.workload == "sleep":
+            return float(task.payload)
+        if task.workload == "spin":
+            return int(task.payload) * ITERATION_S
+        if task.workload == "pattern":
+            return int(task.payload[-1]) * ITERATION_S
+        if task.workload == "payload":
+            # All bytes pass through the driver, one task after the other.
+            return int(task.payload[1]) / BYTES_PER_S * self.workers
+        assert self.plan.workload is not None
+        image_s = self._costs.chunk_s / self.plan.workload.chunk
+        loads = 0
+        if task.workload == "vit_reloading":
+            loads = len(task.payload) if vit_reloading.PER_IMAGE in task.settings else 1
+        return image_s * len(task.payload) + loads * LOAD_S
+
+    def _outputs(self, items: int) -> tuple[str, ...]:
+        assert self.plan.workload is not None
+        labels = self.plan.workload.labels or [f"label {n % 7}" for n in range(items)]
+        return tuple(labels[n % len(labels)] for n in range(items))
+
+
+def _slowed(run: TaskRun, factor: float) -> TaskRun:
+    spans = tuple(
+        span._replace(
+            end_s=span.start_s + factor * (span.end_s - span.start_s),
+            received_s=span.received_s + (factor - 1) * (span.end_s - span.start_s),
+        )
+        for span in run.spans or ()
+    )
+    return replace(run, spans=spans, makespan_s=max(span.received_s for span in spans))
+
+
+def _scheduled(seconds: Sequence[float], places: int, gap_s: float) -> tuple[Span, ...]:
+    """Tasks in order, each on the place that is free first; the engine needs ``gap_s`` before a
+    task, and after it until its result is in the driver.
+    """
+    free_s = [0.0] * places
+    spans = []
+    for task, length_s in enumerate(seconds):
+        place = min(range(places), key=lambda n: free_s[n])
+        start_s = free_s[place] + gap_s
+        free_s[place] = start_s + length_s
+        spans.append(Span(task, place, start_s, free_s[place], free_s[place] + gap_s))
+    return tuple(spans)
