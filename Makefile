@@ -8,7 +8,7 @@ compare: install
 	$(BIN)/python -m compare $(ARGS)
 
 test: install
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m tests $(ARGS)
 
 # Builds the image and tests the clusters of containers; needs Docker with Compose.
 clusters: install

@@ -20,7 +20,7 @@ Output = TypeVar("Output")
 
 
 class Capability(enum.Enum):
-    """Features that not every engine has.  The value is the sentence that the report prints.
+    """Features that not every engine has.  The value is what `python -m compare engines` prints.
 
     The contract tests check claims and omissions: they must show that an engine has every
     capability that it claims, and that it lacks every one that it does not claim.

@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: no other test may run at the same time")
     config.addinivalue_line(
         "markers", "placed(*where): run the test only in these places; without it, in all"
     )

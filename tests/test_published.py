@@ -1,24 +1,52 @@
-"""README.md says what the published runs showed."""
+"""README.md and docs/results.md have the numbers of the published runs, which have their records."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
-from tools.publish import ALL, MAIN, README, ROOT, in_readme, main_table, other_questions, rows_of
+from tools.publish import ALL, BFLOAT16, MAIN, README, RECORDS, RESULTS, ROOT, readme, results
 
-
-def test_the_tables_of_the_readme_are_those_of_the_published_runs() -> None:
-    text = README.read_text()
-    assert in_readme(text, "run", main_table(rows_of(MAIN))) == text
-    assert in_readme(text, "questions", other_questions(rows_of(ALL))) == text
-
-
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/example/summary.md", "docs/example/all/summary.md"]
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "docs/results.md", "docs/reading-a-report.md"),
+    *("docs/example/summary.md", "docs/example/all/summary.md", "docs/example/bfloat16/summary.md"),
 )
-def test_every_picture_and_page_that_is_pointed_to_is_there(page: str) -> None:
+
+
+def test_the_pages_have_the_numbers_of_the_published_runs() -> None:
+    assert readme(README.read_text()) == README.read_text()
+    assert results(RESULTS.read_text()) == RESULTS.read_text()
+
+
+def test_every_published_number_can_be_computed_from_the_published_records() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.recompute", MAIN, ALL, BFLOAT16],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("all equal") == 3
+
+
+def test_no_published_record_names_the_machine() -> None:
+    for folder in (MAIN, ALL, BFLOAT16):
+        for name in (*RECORDS, "summary.md", "trace.json"):
+            text = (folder / name).read_text()
+            assert not re.search(r"/(root|home/\w+|tmp|work)/", text), (folder, name)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_picture_and_page_that_is_linked_exists(page: str) -> None:
     path = ROOT / page
-    targets = re.findall(r"\]\((?!http)([^)#]+)", path.read_text())
-    assert targets
-    for target in targets:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+def test_the_readme_has_a_table_of_at_most_four_rows_and_a_picture_before_its_use() -> None:
+    opening = README.read_text().split("\n## Use\n")[0]
+    lines = [line for line in opening.splitlines() if line.startswith("|")]
+    assert 3 <= len(lines) <= 6
+    assert opening.count("![") == 1

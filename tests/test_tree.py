@@ -18,6 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from engines._stdlib.pool import ProcessEngine
 
+import pytest
+
+pytestmark = pytest.mark.alone
+
 class SpyEngine(ProcessEngine):
     name = "spy"
 
@@ -47,6 +51,19 @@ def test_no_module_is_too_long_to_read_in_one_sitting() -> None:
         if (count := len((REPOSITORY / name).read_text().splitlines())) > MOST_LINES
     }
     assert long == {}
+
+
+def test_one_module_alone_reads_the_clock_for_what_is_reported() -> None:
+    """Others read it to wait, to estimate, or to say how much time is left."""
+    others = {"run/time_left.py", "run/leftovers.py", "plan/duration.py"}
+    readers = {
+        str(path.relative_to(REPOSITORY / "compare"))
+        for path in (REPOSITORY / "compare").rglob("*.py")
+        if re.search(r"\b(monotonic|perf_counter|process_time)\b", path.read_text())
+    }
+    assert readers - others == {"measure/clock.py"}
+    text = (REPOSITORY / "compare/measure/clock.py").read_text()
+    assert len(text.splitlines()) <= 80
 
 
 def test_a_measured_process_loads_nothing_that_only_the_report_needs(tmp_path: Path) -> None:

@@ -1,29 +1,40 @@
-"""Puts a run into docs/example, and its numbers into the tables of README.md.
+"""Puts runs into docs/example, and their numbers into README.md and docs/results.md.
 
     python -m tools.publish results/RUN
 
-A run of all experiments goes to docs/example/all, with the table of the other questions.
+A run of all experiments goes to docs/example/all, one of a bfloat16 model to docs/example/bfloat16,
+any other to docs/example.  Each is published with its records, in which the host's name and the
+paths of the machine are replaced; ``python -m tools.recompute`` computes its numbers from them.
 """
 
-import json
+import dataclasses
 import re
 import shutil
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from compare.formatting import bare, interval
+from compare.analysis.analysis import Analysis, analyse
+from compare.commands import write_report
+from compare.experiments.registry import experiment_names
+from compare.formatting import bare, enumeration, interval, seconds, value_of
 from compare.observations.series import Row
+from compare.options import Dtype
+from compare.plan.resolve import cache_folder
 from compare.records.plan import CEILING, SERIAL, Scalar
+from compare.records.store import RunFolder
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+RESULTS = ROOT / "docs" / "results.md"
 MAIN = ROOT / "docs" / "example"
 ALL = MAIN / "all"
-_SUMMARY = "summary.json"
-_MS = 1e3
+BFLOAT16 = MAIN / "bfloat16"
+RECORDS = ("plan.json", "environment.json", "measurements.jsonl")
+_MS, _MIB = 1e3, 2.0**-20
 
 
 class Asked(NamedTuple):
@@ -39,6 +50,12 @@ class Asked(NamedTuple):
 _TENTH = {"cpus": 0.1}
 _LARGE = {"bytes": 64_000_000}
 
+_SHORT = (
+    Asked("images per second", "throughput/throughput"),
+    Asked("an empty task costs (ms)", "overhead/per_task_cost", _MS),
+    Asked("memory (MiB)", "memory/peak_memory", _MIB),
+    Asked("starts in (s)", "startup/open"),
+)
 _COLUMNS = (
     Asked("images/s", "throughput/throughput"),
     Asked("of the ceiling (%)", "throughput/engine_efficiency", 100),
@@ -55,10 +72,10 @@ _COLUMNS = (
 )
 _QUESTIONS = (
     Asked(
-        "a neighbour beside tasks that ask for 0.1 of a core and burn a whole one: slower by (×)",
+        "a task beside tasks that ask for 0.1 of a core and use a whole one: slower by (×)",
         "lying/slowdown_lying",
     ),
-    Asked("the same neighbour beside tasks that sleep as they should (×)", "lying/slowdown_honest"),
+    Asked("the same task beside tasks that sleep (×)", "lying/slowdown_honest"),
     Asked(
         "images and waiting tasks together, over one after the other: gain (×)",
         "hybrid/hybrid_gain",
@@ -80,59 +97,100 @@ _QUESTIONS = (
         {"how": "awaited"},
     ),
 )
+_SPEED = (Asked("images/s in bfloat16", "throughput/throughput"),)
 
 
-def rows_of(folder: Path) -> list[Row]:
-    return [Row(**row) for row in json.loads((folder / _SUMMARY).read_text())["rows"]]
+def published(folder: Path) -> Analysis:
+    """The analysis of a published run, from its records."""
+    return analyse(RunFolder(folder).read())
 
 
-def main_table(rows: Sequence[Row]) -> str:
+def readme(text: str) -> str:
+    """README.md with the numbers of the published default run."""
+    analysis = published(MAIN)
+    engines = [name for name in analysis.plan.engines if name != SERIAL]
+    text = _between(text, "sentence", _sentence(analysis, engines) + "\n")
+    return _between(text, "table", _by_engine(analysis.rows, engines, _SHORT))
+
+
+def results(text: str) -> str:
+    """docs/results.md with the numbers of all published runs."""
+    main, everything, bfloat16 = map(published, (MAIN, ALL, BFLOAT16))
+    text = _between(text, "run", _by_engine(main.rows, main.engines, _COLUMNS))
+    text = _between(text, "machine", _machine(main))
+    engines = [name for name in everything.engines if name not in {CEILING, SERIAL}]
+    text = _between(text, "questions", _by_question(everything.rows, engines))
+    return _between(text, "bfloat16", _by_engine(bfloat16.rows, bfloat16.engines, _SPEED))
+
+
+def _sentence(analysis: Analysis, engines: Sequence[str]) -> str:
+    shares, costs = (
+        {
+            row.engine: value_of(row)
+            for row in analysis.rows
+            if row.metric == metric and row.engine in engines and isinstance(row.value, float)
+        }
+        for metric in ("engine_efficiency", "per_task_cost")
+    )
+    told = enumeration([f"{seconds(cost)} on {engine}" for engine, cost in costs.items()])
+    return (
+        f"With tasks of about a second every engine reaches {min(shares.values()):.0%} to "
+        f"{max(shares.values()):.0%} of what the same work does in plain processes; an empty task "
+        f"costs {told}."
+    )
+
+
+def _machine(analysis: Analysis) -> str:
+    facts, plan = analysis.environment, analysis.plan
+    versions = facts["versions"]
+    assert isinstance(versions, Mapping)  # noqa: S101 - it is written as one
+    names = ", ".join(
+        f"{name} {versions[name]}" for name in ("ray", "distributed", "pyspark", "torch")
+    )
+    count = len(plan.workload.images) if plan.workload else 0
+    chunk = plan.workload.chunk if plan.workload else 0
+    return (
+        f"{facts['cores']} cores of a {facts['cpu_model']}, Python {str(facts['python']).split()[0]}, "
+        f"{names}; {plan.workers} workers of {plan.options.threads_per_worker} thread, "
+        f"{plan.blocks} blocks, {count} images in tasks of {chunk}.\n"
+    )
+
+
+def _by_engine(rows: Sequence[Row], engines: Sequence[str], columns: Sequence[Asked]) -> str:
     """A line for each engine."""
-    head = ["engine", *(asked.title for asked in _COLUMNS)]
     lines = [
-        [engine, *(_cell(rows, engine, asked) for asked in _COLUMNS)] for engine in _engines(rows)
+        [engine, *(_cell(rows, engine, asked) for asked in columns)]
+        for engine in engines
+        if any(row.engine == engine for row in rows)
     ]
-    return _table(head, lines)
+    return _table(["engine", *(asked.title for asked in columns)], lines)
 
 
-def other_questions(rows: Sequence[Row]) -> str:
+def _by_question(rows: Sequence[Row], engines: Sequence[str]) -> str:
     """A line for each question, a column for each engine that is no baseline."""
-    engines = [engine for engine in _engines(rows) if engine not in {CEILING, SERIAL}]
     lines = [
         [asked.title, *(_cell(rows, engine, asked) for engine in engines)] for asked in _QUESTIONS
     ]
     return _table(["", *engines], lines)
 
 
-def in_readme(text: str, name: str, table: str) -> str:
-    """The README with this table between the marks of that name."""
-    found = re.compile(f"(?<=<!-- {name}:begin -->\n).*?(?=<!-- {name}:end -->)", re.DOTALL)
-    assert len(found.findall(text)) == 1
-    return found.sub(lambda _: table, text)
-
-
-def _engines(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(row.engine for row in rows))
-
-
 def _cell(rows: Sequence[Row], engine: str, asked: Asked) -> str:
-    found = [
+    fitting = [
         row
         for row in rows
         if (row.engine, f"{row.experiment}/{row.metric}") == (engine, asked.metric)
         and asked.case.items() <= row.case.items()
     ]
-    if not found:
-        return "–"  # the ceiling is no engine: not everything is asked of it
-    (row,) = found
+    if not fitting:
+        return "–"  # the ceiling is no engine: it does not take part in everything
+    (row,) = fitting
     if not isinstance(row.value, float):
         return (row.verdict or "").partition(":")[0]
-    told = bare(row, asked.scale)
+    value = bare(row, asked.scale)
     if row.low is None or row.high is None:
-        return told
-    return (
-        f"{told} ({interval(*(bound * asked.scale for bound in (row.value, row.low, row.high)))})"
-    )
+        return value
+    bounds = (bound * asked.scale for bound in (row.value, row.low, row.high))
+    return f"{value} ({interval(*bounds)})"
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -140,20 +198,48 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in ruled)
 
 
-def main() -> None:
-    run = Path(sys.argv[1])
-    everything = "lying" in json.loads((run / "plan.json").read_text())["experiments"]
-    folder = ALL if everything else MAIN
+def _between(text: str, name: str, content: str) -> str:
+    """The text with this content between the marks of that name.
+
+    Raises:
+        ValueError: the marks are not there once.
+    """
+    marks = re.compile(f"(?<=<!-- {name}:begin -->\n).*?(?=<!-- {name}:end -->)", re.DOTALL)
+    if len(marks.findall(text)) != 1:
+        raise ValueError(f"the marks of {name} must be there once")
+    return marks.sub(lambda _: content, text)
+
+
+def _copy(run: Path) -> Path:
+    """The records of a run without the names of this machine, and its report written anew."""
+    plan = RunFolder(run).read_plan()
+    folder = MAIN
+    if set(experiment_names()) == set(plan.experiments):
+        folder = ALL
+    elif plan.options.dtype is Dtype.BFLOAT16:
+        folder = BFLOAT16
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / "plots", ignore_errors=True)
-    shutil.copytree(run / "plots", folder / "plots")
-    for name in (_SUMMARY, "trace.json"):
-        shutil.copy(run / name, folder)
-    told = (run / "summary.md").read_text().splitlines(keepends=True)
-    kept = [line for line in told if not line.startswith("| hostname |")]
-    (folder / "summary.md").write_text("".join(kept))
-    rows = rows_of(folder)
-    table = other_questions(rows) if everything else main_table(rows)
-    README.write_text(in_readme(README.read_text(), "questions" if everything else "run", table))
+    hidden = {str(cache_folder()): "/cache", str(Path.home()): "/home", socket.gethostname(): "host"}
+    for name in RECORDS:
+        text = (run / name).read_text()
+        for secret, replacement in hidden.items():
+            text = text.replace(secret, replacement)
+        (folder / name).write_text(text)
+    options = dataclasses.replace(plan.options, out=Path("results"))
+    copied = RunFolder(folder)
+    copied.write_plan(dataclasses.replace(copied.read_plan(), options=options))
+    record = copied.read()
+    write_report(folder, record, analyse(record))
+    return folder
+
+
+def main() -> None:
+    """Publish every run named on the command line, then fill the pages."""
+    for name in sys.argv[1:]:
+        _copy(Path(name))
+    README.write_text(readme(README.read_text()))
+    RESULTS.write_text(results(RESULTS.read_text()))
 
 
 if __name__ == "__main__":

@@ -121,10 +121,11 @@ class Bench:
         of tiny tasks, or drown in them.
         """
         packed: list[PackedTask] = [tuple(task) for task in tasks]
+        graph = None if needs is None else _graph(packed, needs)
 
         def submit() -> Iterator[tuple[int, PackedReport]]:
-            if needs is not None:
-                return self.engine.run_graph(run_packed_after, _graph(packed, needs))
+            if graph is not None:
+                return self.engine.run_graph(run_packed_after, graph)
             if way is Way.ONE_BY_ONE:
                 return self.engine.run_one_by_one(run_packed, packed)
             if way is Way.AWAITED:

@@ -7,7 +7,7 @@ for every engine alike.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from workload.interface import PackedReport
 
@@ -18,14 +18,9 @@ _SAMPLED = 64
 """The harness times itself once in this many results."""
 
 
-class Arrival(NamedTuple):
-    """A result in the hands of the driver."""
-
-    task: int
-    """Index of its input."""
-    report: PackedReport
-    received_s: float
-    """``now()`` when the driver had it."""
+Arrival: TypeAlias = tuple[int, PackedReport, float]
+"""Index of the task's input, its report, and ``now()`` when the driver had it.  A plain tuple: to
+make anything else would cost the harness more than a no-op."""
 
 
 class Batch(NamedTuple):
@@ -46,7 +41,7 @@ def batch(submit: Callable[[], Iterator[tuple[int, PackedReport]]]) -> Batch:
     submitted_s = now()
     for index, report in submit():
         received_s = now()
-        arrivals.append(Arrival(index, report, received_s))
+        arrivals.append((index, report, received_s))
         if not index % _SAMPLED:
             harness_s.append(now() - received_s)
     return Batch(submitted_s, arrivals, harness_s)

@@ -63,8 +63,9 @@ def test_the_containers_have_no_privileges(up: Containers) -> None:
         assert not host["CapAdd"]
         assert "no-new-privileges:true" in host["SecurityOpt"]
         assert not host["Privileged"]
-        script = "id -u; touch /opt/x 2>&1; cat /proc/1/status"
-        output = docker("exec", container["Id"], "sh", "-c", script)
+        output = docker(
+            "exec", container["Id"], "sh", "-c", "id -u; touch /opt/x 2>&1; cat /proc/1/status"
+        )
         assert output.startswith("10001\n")
         assert "Read-only file system" in output
         assert "CapEff:\t0000000000000000" in output
@@ -106,7 +107,9 @@ def last_line(up: Containers, module: Sequence[str]) -> str:
     return completed.stdout.splitlines()[-1]
 
 
-def test_a_killed_node_loses_no_result_and_the_cluster_leaves_nothing(up: Containers) -> None:
+def test_a_batch_loses_no_result_when_a_node_is_killed_and_nothing_is_left_behind(
+    up: Containers,
+) -> None:
     begun = threading.Event()
     killer = threading.Thread(target=kill_a_worker, args=(up, begun))
     killer.start()

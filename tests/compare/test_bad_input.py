@@ -11,6 +11,8 @@ import pytest
 
 from tests.compare.command_line import compare, run_folder, small_run
 
+pytestmark = pytest.mark.alone
+
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
     """The sentence; fails unless it is one and the exit code is 2."""

@@ -12,6 +12,8 @@ from tests.compare import fakes
 from tests.compare.analysed import markdown
 from tests.compare.command_line import REPOSITORY, compare, run_folder, small_run
 
+pytestmark = pytest.mark.alone
+
 PAGE = (REPOSITORY / "CONTRIBUTING.md").read_text()
 
 

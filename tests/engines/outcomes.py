@@ -99,7 +99,7 @@ def outcome(  # noqa: PLR0913 - some test varies each of these parameters
     others = frozenset(psutil.Process().children(recursive=True))
     with _started(scenario, engine, resources, dict(environment), others) as (session, temporary):
         assert session.stdout is not None
-        # The scenario prints one line when it is done, or when it is running; then it ends.
+        # The scenario prints one line, when it is running or done; then the process ends.
         first = session.stdout.readline()
         end_requested_s = time.monotonic()
         if end_with is not None and first:

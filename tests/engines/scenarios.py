@@ -73,7 +73,7 @@ def private(engine: Engine) -> dict[str, object]:
 
 
 def shares(engine: Engine) -> dict[str, object]:
-    """Count the tasks that run at once for shares of a core, and request a share that is too small."""
+    """Count the tasks that run at once for shares of a core; request a share that is too small."""
     # The first waves may reach a lower peak, because the engine still starts processes for them.
     waves = [_wave(engine, [2.0] * 20, 0.1) for _ in range(4)]
     peaks = {cpus: _wave(engine, [0.5] * 12, cpus)["peak"] for cpus in (1.0, 0.5, 0.25, 0.3)}

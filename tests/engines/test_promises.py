@@ -112,7 +112,7 @@ def test_an_engine_gives_a_reason_for_every_setting(engine_name: str) -> None:
     assert all(name and value and reason for name, value, reason in settings)
 
 
-# Only here: a node of a Ray cluster listens on all interfaces and requires a token.
+# Clusters are excluded: a node of a Ray cluster listens on all interfaces and requires a token.
 @pytest.mark.placed(HERE)
 def test_an_engine_listens_on_loopback_only(engine_name: str) -> None:
     assert set(promised(engine_name)["listens_on"]) <= LOOPBACK
@@ -203,19 +203,18 @@ def test_an_engine_runs_graphs_exactly_when_it_claims_to(engine_name: str) -> No
     if not claims(engine_name, Capability.GRAPHS):
         assert sums is None
         return
-    outputs = dict(sums)
-    assert len(sums) == len(outputs) == sum(len(layer) for layer in SUMS)
+    done = dict(sums)
+    assert len(sums) == len(done) == sum(len(layer) for layer in SUMS)
     calls: dict[str, int] = {}
     first, before = 0, 0
     for layer in SUMS:
         for place, node in enumerate(layer):
-            output = outputs[first + place]
-            needed = [outputs[before + need] for need in node.needs]
+            output, needed = done[first + place], [done[before + need] for need in node.needs]
             assert output["total"] == node.value + sum(other["total"] for other in needed)
             assert all(other["ended_s"] <= output["started_s"] for other in needed)
             calls[output["process"]] = max(output["call"], calls.get(output["process"], 0))
         first, before = first + len(layer), first
-    assert sum(calls.values()) == len(outputs)
+    assert sum(calls.values()) == len(done)
 
 
 def test_an_engine_records_a_trace_exactly_when_it_claims_to(engine_name: str) -> None:
@@ -275,7 +274,7 @@ def test_an_engine_with_fractional_cpus_fills_its_cores_and_admits_no_more(
 
 @pytest.mark.placed(HERE, CONTAINERS)
 @pytest.mark.timeout(300)
-def test_an_engine_admits_as_many_unusual_shares_as_fit_or_rejects_them(engine_name: str) -> None:
+def test_an_engine_admits_no_more_unusual_shares_than_fit_or_rejects_them(engine_name: str) -> None:
     if not claims(engine_name, Capability.FRACTIONAL_CPUS):
         pytest.skip("no fractional CPUs; another test checks that the engine rejects them")
     seen = outcome("mixes", engine_name, smallest_share=0.1).seen

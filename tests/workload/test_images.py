@@ -143,7 +143,7 @@ def test_a_folder_that_cannot_be_read_is_reported(
     (tmp_path / "locked").mkdir()
     scandir = os.scandir
 
-    def refuse(path: str) -> object:  # root can read any folder
+    def refuse(path: str) -> object:  # file permissions do not stop root
         if path.endswith("locked"):
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)

@@ -182,7 +182,7 @@ def test_random_weights_are_created_once(tmp_path: Path, small: list[Path]) -> N
     assert len(small) == 1
 
 
-def test_random_weights_are_complete_when_threads_create_them(
+def test_random_weights_are_complete_when_several_threads_create_them(
     tmp_path: Path, small: list[Path]
 ) -> None:
     with ThreadPoolExecutor(4) as threads:

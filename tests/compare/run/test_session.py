@@ -12,6 +12,8 @@ from compare.run.session import measure
 from tests.compare import fakes
 from workload.kernels import spin
 
+pytestmark = pytest.mark.alone
+
 FAST, SLOW = 1.0, 1.6
 
 

@@ -17,6 +17,8 @@ from tests.compare.command_line import (
     wait_until,
 )
 
+pytestmark = pytest.mark.alone
+
 _OVERHEAD = ("--experiments", "overhead")
 _LONG = (*_OVERHEAD, "--preset", "standard")
 """Sessions of an engine that take ten seconds."""

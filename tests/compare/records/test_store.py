@@ -18,7 +18,7 @@ from compare.records.measurements import (
 )
 from compare.records.plan import Case
 from compare.records.store import RunFolder, StoreError, decode, encode, finished_sessions
-from tests.compare.test_plan import planned
+from tests.compare.plan.test_schedule import planned
 
 HEAD = {"session": "1-ray", "block": 1, "position": 0, "engine": "ray"}
 CASE = Case(experiment="overhead", parameters={"tasks": 2, "phase": "warm", "cpus": 0.1})

@@ -15,6 +15,8 @@ from tests.compare import fakes
 from workload.kernels import noop, sleep
 from workload.task import run_packed
 
+pytestmark = pytest.mark.alone
+
 TASKS = 5000
 MOST_S = 50e-6
 MOST_INSIDE_S = 1e-6

@@ -21,6 +21,8 @@ sys.stdin.read()
 """
 PARENT = """
 import signal, subprocess, sys
+
+pytestmark = pytest.mark.alone
 how, program = sys.argv[1:]
 if how == "ignores":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel keeps nothing of a child then

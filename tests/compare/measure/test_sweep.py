@@ -12,6 +12,8 @@ from compare.records.plan import Case
 from engines._stdlib.pool import ProcessEngine
 from tests.compare import fakes
 
+pytestmark = pytest.mark.alone
+
 COST_S = 0.001
 """Paid in each worker."""
 LONGER = 3.0

@@ -1,12 +1,15 @@
 """What each experiment says of an engine whose costs are known."""
 
+import time
+
 import pytest
 
-from compare.records.measurements import Run
+from compare.records.measurements import Run, TaskRun
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS, rows
 from tests.compare.fake_bench import BYTES_PER_S, LOAD_S
 
+LIMIT_S = 0.5
 IMAGE_S, ADDED_S = 0.2, 0.0001
 RAY = fakes.FakeEngine(chunk_s=4 * IMAGE_S, fixed_s=0.0, per_task_s=ADDED_S, slowdown=2.5)
 
@@ -88,3 +91,18 @@ def test_metg_of_a_pattern_is_twice_its_cost_in_each_worker(
 ) -> None:
     found = told(run, "dependencies", "metg50", pattern=pattern)
     assert found == pytest.approx(2 * costs * ADDED_S * 4, rel=0.05)
+
+
+@pytest.mark.parametrize("name", tuple(EXPERIMENTS))
+def test_the_real_measuring_of_an_experiment_takes_milliseconds_on_a_fake_bench(name: str) -> None:
+    plan = fakes.plan(experiments=(name,), engines=("serial", "dask"), blocks=1)
+    started_s = time.perf_counter()
+    measured = fakes.run(plan, noise=0.0)
+    took_s = time.perf_counter() - started_s
+    kinds = {
+        type(record)
+        for record in measured.records
+        if isinstance(record, TaskRun) and record.case.experiment == name
+    }
+    assert kinds == {TaskRun}
+    assert took_s < LIMIT_S
