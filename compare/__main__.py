@@ -1,4 +1,4 @@
-"""``python -m compare``; installed, the console script ``engine-compare``."""
+"""The entry point: ``python -m compare``, or ``engine-compare`` once it is installed."""
 
 import sys
 
@@ -6,23 +6,23 @@ import typer
 
 
 def main() -> None:
-    """Run the command line; a mistake of the user is one sentence and exit code 2."""
+    """Run the command line; report a user's mistake in one sentence, with exit code 2."""
     from compare.cli import app
     from compare.errors import UsageError
 
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
-        # The words before a type's own are pydantic's.
-        sys.exit(_said(error.format_message().replace("Value error, ", "")))
+        # pydantic puts this prefix before the message of a type.
+        sys.exit(_report_error(error.format_message().replace("Value error, ", "")))
     except UsageError as error:
-        sys.exit(_said(str(error)))
+        sys.exit(_report_error(str(error)))
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(_said("interrupted", code=130))
+        sys.exit(_report_error("interrupted", code=130))
     sys.exit(code)
 
 
-def _said(sentence: str, code: int = 2) -> int:
+def _report_error(sentence: str, code: int = 2) -> int:
     print(f"engine-compare: {sentence}", file=sys.stderr)  # noqa: T201 - the console is not up
     return code
 

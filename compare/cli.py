@@ -1,6 +1,6 @@
-"""The command line: flags to ``Options``.  Computes nothing.
+"""The command line: turns flags into ``Options`` and computes nothing.
 
-Imports little, and nothing of a framework or torch: ``--help`` must be fast.
+Imports little, and neither a framework nor torch, because ``--help`` must be fast.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 
 def _parameters() -> list[inspect.Parameter]:
-    """A parameter of the command for each field of ``Options``."""
+    """One parameter of the command for each field of ``Options``."""
     hints = get_type_hints(Options, include_extras=True)
     filled = {
         "experiments": ", ".join(experiment_names()),
@@ -69,7 +69,7 @@ def compare(context: typer.Context, **values: Any) -> int:  # noqa: ANN401 - fie
       python -m compare --experiments throughput --dtype bfloat16
       python -m compare --images photos/ --chunk 15
       python -m compare --on compose              on clusters of containers
-    """  # noqa: D301 - a backspace, which keeps the lines apart
+    """  # noqa: D301 - the backspace keeps the line breaks
     if context.invoked_subcommand is not None:
         return 0
     from compare.commands import resume_run, start_run
@@ -100,7 +100,7 @@ app.callback(invoke_without_command=True)(compare)
 
 @app.command()
 def engines() -> int:
-    """List the engines: installed or how to get them, version, what they can do."""
+    """List the engines: version or how to install it, and what each can do."""
     from compare.engine_list import engine_list
 
     for line in engine_list():
@@ -120,9 +120,9 @@ def experiments() -> int:
 
 @app.command()
 def report(
-    run_dir: Annotated[Path, typer.Argument(help="A folder with measurements.jsonl.")],
+    run_dir: Annotated[Path, typer.Argument(help="Folder of a run, with measurements.jsonl.")],
 ) -> int:
-    """Write the report of a run again, from its records."""
+    """Write the report of a run again from its records."""
     from compare.commands import show_report
 
     return show_report(run_dir)
@@ -130,14 +130,14 @@ def report(
 
 @app.command()
 def diff(
-    run_a: Annotated[Path, typer.Argument(help="The run before.")],
-    run_b: Annotated[Path, typer.Argument(help="The run after.")],
+    run_a: Annotated[Path, typer.Argument(help="Folder of the earlier run.")],
+    run_b: Annotated[Path, typer.Argument(help="Folder of the later run.")],
     anyway: Annotated[  # noqa: FBT002 - a flag
         bool,
-        typer.Option("--anyway", help="Compare runs of different plans or machines, too."),
+        typer.Option("--anyway", help="Also compare runs with different plans or machines."),
     ] = False,
 ) -> int:
-    """Say what changed from one run to another; exit code 1 when something got slower."""
+    """Show what changed between two runs; exit code 1 if something got slower."""
     from compare.commands import show_differences
 
     return show_differences(run_a, run_b, anyway=anyway)

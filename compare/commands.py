@@ -1,4 +1,4 @@
-"""What the commands do, each as a table of contents."""
+"""The commands, each written as a table of contents of its steps."""
 
 import shutil
 import signal
@@ -41,7 +41,7 @@ _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
 
 def start_run(options: Options) -> int:
-    """A new run; returns the exit code."""
+    """Start a new run; returns the exit code."""
     stop_on_signals()
     if options.composed:
         check_docker()
@@ -59,7 +59,7 @@ def start_run(options: Options) -> int:
 def resume_run(run_dir: Path, options: Options, given: AbstractSet[str]) -> int:
     """Finish an interrupted run with its stored plan; returns the exit code.
 
-    ``given`` are the names of the options that the user gave beside ``--resume``.
+    ``given`` contains the names of the options that the user gave together with ``--resume``.
     """
     stop_on_signals()
     with _readable():
@@ -73,7 +73,7 @@ def resume_run(run_dir: Path, options: Options, given: AbstractSet[str]) -> int:
         sessions = remaining(run.plan, folder)
         _print_plan(run.plan, image_s)
         done = len(run.plan.sessions) - len(sessions)
-        say(f"{done} of {len(run.plan.sessions)} sessions are on disk already")
+        say(f"{done} of {len(run.plan.sessions)} sessions are already on disk")
         if options.dry_run:
             return _OK
         return _execute(folder, run.plan, sessions, image_s)
@@ -90,7 +90,7 @@ def show_report(run_dir: Path) -> int:
 
 
 def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
-    """What changed from one run to another; 1 when something got significantly slower."""
+    """Print what changed between two runs; returns 1 if something got significantly slower."""
     with _readable():
         a, b = (analyse(RunFolder(path).read()) for path in (run_a, run_b))
     try:
@@ -102,10 +102,10 @@ def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
 
 
 def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:
-    """summary.json, summary.md, plots/ and trace.json: functions of the records alone.
+    """Write summary.json, summary.md, plots/ and trace.json; they depend only on the records.
 
     Raises:
-        UsageError: they cannot be written.
+        UsageError: the files cannot be written.
     """
     try:
         _replace(run_dir / "summary.json", summary_json(analysis))
@@ -130,8 +130,8 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
         raise UsageError(str(error)) from error
     except KeyboardInterrupt:
         interrupted = True
-        say("\nStopped. Writing the report from what was measured.")
-    # The report takes seconds, and must be written whatever key is pressed now.
+        say("\nStopped. Writing the report from the measurements so far.")
+    # Writing the report takes seconds and must not be interrupted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     run = folder.read()
@@ -140,7 +140,7 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     _publish(folder.path)
     print_report(analysis, folder.path.parent / "summary.md")
     if interrupted:
-        say(f"Finish it with: python -m compare --resume {folder.path}")
+        say(f"Finish the run with: python -m compare --resume {folder.path}")
         return _INTERRUPTED
     if plan.missing:
         return _BAD_INPUT
@@ -151,7 +151,7 @@ def _run_all(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     composed = Composed(plan, folder) if plan.options.composed else None
     try:
         if composed is not None:
-            say("Building the image of the nodes, some minutes the first time")
+            say("Building the container image of the nodes; this takes some minutes the first time")
             composed.build()
         _run_each(folder, plan, sessions, image_s, composed)
     finally:
@@ -166,7 +166,7 @@ def _run_each(
     image_s: float,
     composed: Composed | None,
 ) -> None:
-    """One line before and one after each session, and nothing while it is measured."""
+    """Run each session; print a line before and after it, and nothing while it is measured."""
     time_left = TimeLeft((session, expected_s(plan, session, image_s)) for session in sessions)
     for session in sessions:
         print_start(plan, session, time_left.left_s())
@@ -190,7 +190,7 @@ def _in_containers(
 
 
 def _publish(run_dir: Path) -> None:
-    """Copy the newest run's summary to the results folder; links still point into the run."""
+    """Copy the run's summary to the results folder; its links point into the run's folder."""
     out = run_dir.parent
     text = (run_dir / "summary.md").read_text()
     for linked in ("plots/", "trace.json)"):
@@ -208,10 +208,10 @@ def _replace(path: Path, text: str) -> None:
 def _check_same_options(
     plan: Plan, run_dir: Path, options: Options, given: AbstractSet[str]
 ) -> None:
-    """Options beside ``--resume`` may repeat the stored plan but not contradict it.
+    """Check that the options given with ``--resume`` do not contradict the stored plan.
 
     Raises:
-        UsageError: one does; names the first.
+        UsageError: an option contradicts the plan; the message names the first.
     """
     stored = plan.effective_options()
     names = (name for name in planned_fields() if name in given)
@@ -225,22 +225,22 @@ def _check_same_options(
 
 
 def _check_same_machine(run: Run, run_dir: Path) -> None:
-    """Half a run from each of two machines is no comparison.
+    """Check that the machine is the same: halves from two machines are not a comparison.
 
     Raises:
-        UsageError: the machine, a version or an image has changed.
+        UsageError: the machine or a version has changed, or an image is missing.
     """
     now = machine.collect(run.plan.engines)
     for fact in ("cpu_model", "cores", "versions"):
         if now.get(fact) != run.environment.get(fact):
             raise UsageError(
-                f"{run_dir} was begun with other {fact.replace('_', ' ')} than there are now "
+                f"{run_dir} was started with different {fact.replace('_', ' ')} "
                 f"({run.environment.get(fact)}, now {now.get(fact)}); start a new run"
             )
     workload = run.plan.workload
     gone = [path for path in (workload.images if workload else ()) if not Path(path).is_file()]
     if gone:
-        raise UsageError(f"{gone[0]} of {run_dir} is gone; restore it, or start a new run")
+        raise UsageError(f"{gone[0]} of {run_dir} is missing; restore it, or start a new run")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What is printed while a run goes on, and its tables."""
+"""What is printed during a run, and its tables."""
 
 import os
 import sys
@@ -10,9 +10,10 @@ from rich.table import Table as RichTable
 
 from compare.analysis.analysis import Analysis
 from compare.experiments import overhead, throughput
-from compare.experiments.fractional import CPUS, Fractional, smallest_warm
+from compare.experiments.fractional import Fractional
 from compare.experiments.registry import load_experiment
 from compare.experiments.section import MIB, MS, Column
+from compare.experiments.share_rows import CPUS, smallest_warm
 from compare.experiments.shared_metrics import THROUGHPUT
 from compare.formatting import duration, plural
 from compare.measure import machine
@@ -22,32 +23,32 @@ from compare.records.plan import Plan, Session
 from compare.report.cells import brief, briefest
 from compare.report.tables import FilledSection, filled_sections, rows_called
 
-# A log has no width to keep to, and the table is wider than the 80 columns assumed there.
+# A log has no width limit, and the table is wider than the 80 columns that rich assumes there.
 _WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
 console = Console(highlight=False, width=_WIDTH)
 
 
 def say(sentence: str, style: str | None = None) -> None:
-    """Print one line without wrapping: it may be read from a log."""
+    """Print one line without wrapping, because the output may be a log."""
     console.print(sentence, style=style, markup=False, soft_wrap=True)
 
 
 def print_plan(plan: Plan, total_s: float) -> None:
-    """What will be measured, and about how long it takes."""
+    """Print what will be measured, and about how long it takes."""
     options = plan.options
     for engine, reason in plan.missing.items():
         say(f"{engine} will not be measured: {reason}", style="yellow")
     if plan.clusters:
         where = "containers" if options.composed else ", ".join(plan.clusters.values())
-        say(f"On clusters of {plan.workers} workers: {where}.")
+        say(f"Clusters with {plan.workers} workers each: {where}.")
     if plan.workers > machine.cores() and (options.composed or not plan.clusters):
         say(
-            f"{plan.workers} workers on {machine.cores()} cores: they will wait for each other",
+            f"{plan.workers} workers on {machine.cores()} cores: they will compete for the cores",
             style="yellow",
         )
     say(
         f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
-        f"{plan.workers} workers of {options.threads_per_worker} threads, {options.config.value}; "
+        f"{plan.workers} workers × {options.threads_per_worker} threads, {options.config.value}; "
         f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {duration(total_s)}."
     )
     if plan.workload is not None:
@@ -61,7 +62,7 @@ def print_plan(plan: Plan, total_s: float) -> None:
 
 
 def print_start(plan: Plan, session: Session, left_s: float) -> None:
-    """One line before a session."""
+    """Print one line before a session."""
     names = list(dict.fromkeys(case.experiment for case in session.cases))
     contents = ", ".join(names) or "start and stop"
     if session.traced:
@@ -73,7 +74,7 @@ def print_start(plan: Plan, session: Session, left_s: float) -> None:
 
 
 def print_outcome(session: Session, records: Sequence[Record]) -> None:
-    """One line after a session: what it found, in short."""
+    """Print one line after a session, with its main results."""
     say(f"    {'; '.join(_outcome(session, records))}")
 
 
@@ -83,7 +84,7 @@ def _outcome(session: Session, records: Sequence[Record]) -> Iterator[str]:
             yield f"FAILED: {record.reason.splitlines()[0]}"
     for record in records:
         if isinstance(record, OwnTrace):
-            yield f"{plural(len(record.spans), 'span')} of its own"
+            yield f"{plural(len(record.spans), 'span')} in the engine's own trace"
     if not session.traced:
         for name in dict.fromkeys(case.experiment for case in session.cases):
             progress = load_experiment(name).progress(list(_of_experiment(records, name)))
@@ -103,7 +104,7 @@ def _of_experiment(records: Iterable[Record], name: str) -> Iterator[Record]:
 
 
 def print_report(analysis: Analysis, where: object) -> None:
-    """The final tables, the cautions, and where the report is."""
+    """Print the final tables, the cautions, and where the report is."""
     for table in console_tables(analysis):
         console.print(table)
     for caution in analysis.cautions:
@@ -112,7 +113,7 @@ def print_report(analysis: Analysis, where: object) -> None:
 
 
 def console_tables(analysis: Analysis) -> tuple[RichTable, ...]:
-    """The table that is read first; where only other questions were asked, their tables."""
+    """The overview table; if nothing in it was measured, the tables of the experiments."""
     first = _first_table(analysis.rows)
     if first is not None:
         return (first,)
@@ -127,7 +128,7 @@ def _rich(filled: FilledSection) -> RichTable:
 
 
 def _first_table(rows: Sequence[Row]) -> RichTable | None:
-    """One line an engine: speed, cost of a task, and how the smallest share is treated."""
+    """One line per engine: speed, overhead, handling of the smallest share, and memory."""
     speed = THROUGHPUT.quantity.name
     warm = smallest_warm(rows_called(rows, Fractional.name))
     share = float(warm[0].case[CPUS]) if warm else 0.0

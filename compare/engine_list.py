@@ -1,4 +1,4 @@
-"""What ``python -m compare engines`` prints.  Imports no framework."""
+"""The output of ``python -m compare engines``.  Imports no framework."""
 
 from collections.abc import Iterator
 

@@ -1,5 +1,5 @@
-"""What the user has to change."""
+"""The error that the user can correct."""
 
 
 class UsageError(Exception):
-    """One sentence that names the thing, the cause and the next step; exit code 2."""
+    """A mistake of the user, in one sentence: thing, cause and next step; exit code 2."""

@@ -1,4 +1,4 @@
-"""What ``python -m compare experiments`` prints."""
+"""The output of ``python -m compare experiments``."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from compare.experiments.registry import default_names, experiment_names, questi
 
 
 def experiment_list() -> Iterator[str]:
-    """A line for each experiment: its name, its question, and whether it is measured by default.
+    """One line for each experiment: its name, its question, and whether it is measured by default.
 
     An experiment of another package that cannot be imported has a line that says why.
     """
@@ -21,4 +21,4 @@ def experiment_list() -> Iterator[str]:
             question = f"cannot be used: {error}"
         yield f"{mark} {name:{width}}  {question}"
     yield ""
-    yield "* measured by default; --experiments NAME,NAME measures others, or 'all'"
+    yield "* measured by default; choose others with --experiments NAME,NAME or --experiments all"

@@ -5,13 +5,13 @@ from typing import Protocol
 
 _DIGITS = 3
 _COUNTED = ("tasks", "processes", "threads")
-"""Units of whole numbers."""
+"""Units whose values are whole numbers."""
 _LONGEST = 110
-"""Characters of a reason in a table; the cautions print it in full."""
+"""Longest reason in a table, in characters; the cautions print reasons in full."""
 
 
 class Estimated(Protocol):
-    """A value with its interval; a row of the summary is one."""
+    """A value with its interval, such as a row of the summary."""
 
     @property
     def unit(self) -> str: ...  # noqa: D102 - see compare.observations.series.Row
@@ -26,7 +26,7 @@ class Estimated(Protocol):
 
 
 def number(value: float, *, like: float | None = None) -> str:
-    """Three significant digits, with the decimals that ``like`` would have; no exponent."""
+    """Three significant digits without exponent; ``like`` can determine the decimals."""
     decimals = _decimals(value if like is None else like)
     return f"{round(value, decimals) + 0.0:,.{max(0, decimals)}f}"
 
@@ -38,7 +38,7 @@ def seconds(value: float) -> str:
 
 
 def seconds_with_interval(row: Estimated) -> str:
-    """``seconds`` with the interval and n; the row has a number."""
+    """Like ``seconds``, with the interval and n; the row must have a number."""
     unit, scale = _unit(value_of(row))
     return f"{estimate(row, scale).replace(' (', f' {unit} (', 1)}"
 
@@ -47,7 +47,7 @@ def value_of(row: Estimated) -> float:
     """The number of a row.
 
     Raises:
-        TypeError: the row has none.
+        TypeError: the row has no number.
     """
     if not isinstance(row.value, float):
         raise TypeError(f"this row has no number: {row}")
@@ -57,7 +57,7 @@ def value_of(row: Estimated) -> float:
 def estimate(row: Estimated, scale: float = 1.0) -> str:
     """``4.90 (4.71-5.10, n=3)`` with an en dash; without an interval ``4.90 (n=1)``.
 
-    The row has a value; a count stays whole.
+    The row must have a value.  A count is printed as a whole number.
     """
     if isinstance(row.value, str):
         return f"{row.value} (n={row.n})"
@@ -68,19 +68,19 @@ def estimate(row: Estimated, scale: float = 1.0) -> str:
 
 
 def bare(row: Estimated, scale: float = 1.0) -> str:
-    """The number without its interval; the row has one."""
+    """The number without its interval; the row must have a number."""
     value = value_of(row) * scale
     return f"{value:.0f}" if row.unit in _COUNTED and value.is_integer() else number(value)
 
 
 def interval(value: float, low: float, high: float) -> str:
-    """Bounds with the decimals of the value."""
+    """The bounds, with as many decimals as the value."""
     dash = " to " if low < 0 else "–"
     return f"{number(low, like=value)}{dash}{number(high, like=value)}"
 
 
 def short(text: str) -> str:
-    """The text on one line, cut where it is too long for a table."""
+    """The text on one line, cut if it is too long for a table."""
     line = re.sub(r"\s+", " ", text).strip()
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
 
@@ -102,7 +102,7 @@ def duration(value_s: float) -> str:
 
 
 def _decimals(value: float) -> int:
-    """Decimals of a number with three significant digits; negative left of the point."""
+    """Decimals that give three significant digits; negative for digits left of the point."""
     exponent = int(f"{value:.{_DIGITS - 1}e}".split("e")[1])
     return _DIGITS - 1 - exponent
 

@@ -1,6 +1,6 @@
 """Everything that a user may ask for.  Each flag is declared here, once.
 
-The command line makes its parameters from these fields, the plan stores the value whole, and
+The command line makes its parameters from these fields, the plan stores the whole value, and
 ``--resume`` and ``diff`` compare it field by field.
 """
 
@@ -59,7 +59,7 @@ class Flag:
     envvar: str | None = None
     minimum: int | None = None
     default: str | None = None
-    """Describes the default where ``None`` stands for it."""
+    """Describes the default if it is stored as ``None``."""
     planned: bool = True
     """The plan depends on it: ``--resume`` refuses another value."""
     compared: bool = True
@@ -68,7 +68,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the user asked for; ``None`` where the preset, or the machine, decides."""
+    """What the user asked for; ``None`` if the preset or the machine decides."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -93,8 +93,8 @@ class Options:
         Config,
         Flag(
             group=Group.WHAT,
-            help="shipped: engines as their maintainers ship them; tuned: as their experts would "
-            "set them. The report lists every setting with its reason.",
+            help="shipped: engines with their default settings; tuned: with the settings that an "
+            "expert would choose. The report lists every setting with its reason.",
         ),
     ] = Config.TUNED
     model: Annotated[
@@ -135,8 +135,8 @@ class Options:
         Flag(
             group=Group.HOW_MUCH,
             minimum=1,
-            help="Repetitions of everything, each in another order; an interval needs two.",
-            default="the preset's",
+            help="Repetitions of everything, each in a different order; an interval needs two.",
+            default="from the preset",
             # Blocks are samples: runs with different numbers of them can be compared.
             compared=False,
         ),
@@ -147,18 +147,20 @@ class Options:
             group=Group.HOW_MUCH,
             minimum=1,
             help="Images to classify.",
-            default="the preset's; with --images all of them",
+            default="from the preset; with --images all images",
         ),
     ] = None
     chunk: Annotated[
         int | None,
-        Flag(group=Group.HOW_MUCH, minimum=1, help="Images per task.  [default: the preset's]"),
+        Flag(
+            group=Group.HOW_MUCH, minimum=1, help="Images per task.", default="from the preset"
+        ),
     ] = None
     seed: Annotated[
         int,
         Flag(
             group=Group.HOW_MUCH,
-            help="Decides the order of the sessions.",
+            help="Random seed; it determines the order of the sessions.",
             compared=False,
         ),
     ] = 0
@@ -169,7 +171,7 @@ class Options:
             minimum=1,
             envvar="ENGINE_COMPARE_WORKERS",
             help="Workers of each engine.",
-            default="one a core",
+            default="one per core",
         ),
     ] = None
     threads_per_worker: Annotated[
@@ -201,7 +203,7 @@ class Options:
         Flag(
             group=Group.WHERE,
             metavar="RATE",
-            help="With --on compose: limit what each container may send, such as 100mbit.",
+            help="With --on compose: limit the sending rate of each container, such as 100mbit.",
         ),
     ] = None
     out: Annotated[
@@ -219,7 +221,7 @@ class Options:
         Flag(
             group=Group.OUTPUT,
             metavar="RUN_DIR",
-            help="Finish an interrupted run; nothing is run twice.",
+            help="Finish an interrupted run; complete sessions are not run again.",
             planned=False,
             compared=False,
         ),
@@ -264,7 +266,7 @@ FLAGS: dict[str, Flag] = {
 
 
 def spelled(name: str) -> str:
-    """The field as the user types it: ``--n-images``."""
+    """The field as the user types it, such as ``--n-images``."""
     return "--" + name.replace("_", "-")
 
 

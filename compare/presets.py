@@ -1,4 +1,4 @@
-"""How much is measured, in three sizes, so that nobody has to know a flag to begin."""
+"""Three sizes of a run, so that a first run needs no other flags."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -10,14 +10,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes(Generic[_T]):
-    """One size for each preset."""
+    """One value for each preset."""
 
     quick: _T
     standard: _T
     full: _T
 
     def of(self, preset: PresetName) -> _T:
-        """The size in this preset."""
+        """The value for this preset."""
         size: _T = getattr(self, preset)
         return size
 
@@ -32,6 +32,6 @@ def described() -> str:
     """The presets in one line, for ``--help``."""
     return "; ".join(
         f"{name}: {BLOCKS.of(name)} block{'s' * (BLOCKS.of(name) > 1)} of {N_IMAGES.of(name)} "
-        f"images, {CHUNK.of(name)} a task"
+        f"images, {CHUNK.of(name)} per task"
         for name in PresetName
     )

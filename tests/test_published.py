@@ -1,4 +1,4 @@
-"""README.md and docs/results.md have the numbers of the published runs, which have their records."""
+"""README.md and docs/results.md have the numbers of the published runs and their records."""
 
 import re
 import subprocess

@@ -150,7 +150,8 @@ def _machine(analysis: Analysis) -> str:
     count = len(plan.workload.images) if plan.workload else 0
     chunk = plan.workload.chunk if plan.workload else 0
     return (
-        f"{facts['cores']} cores of a {facts['cpu_model']}, Python {str(facts['python']).split()[0]}, "
+        f"{facts['cores']} cores of a {facts['cpu_model']}, "
+        f"Python {str(facts['python']).split()[0]}, "
         f"{names}; {plan.workers} workers of {plan.options.threads_per_worker} thread, "
         f"{plan.blocks} blocks, {count} images in tasks of {chunk}.\n"
     )
@@ -220,7 +221,11 @@ def _copy(run: Path) -> Path:
         folder = BFLOAT16
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / "plots", ignore_errors=True)
-    hidden = {str(cache_folder()): "/cache", str(Path.home()): "/home", socket.gethostname(): "host"}
+    hidden = {
+        str(cache_folder()): "/cache",
+        str(Path.home()): "/home",
+        socket.gethostname(): "host",
+    }
     for name in RECORDS:
         text = (run / name).read_text()
         for secret, replacement in hidden.items():

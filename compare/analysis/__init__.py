@@ -1,1 +1,1 @@
-"""From records to the analysis, the value that every report is made of."""
+"""Computes the analysis, from which every report is made, from the records."""

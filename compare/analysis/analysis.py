@@ -1,4 +1,4 @@
-"""The analysis of a run: one value, computed once, from which everything is said to a reader.
+"""The analysis of a run: one value, computed once, from which every report is made.
 
 The report, the console, the plots and ``diff`` take an ``Analysis`` and no records.
 """
@@ -37,7 +37,7 @@ from compare.records.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """Everything that can be said of a run."""
+    """All results of a run."""
 
     plan: Plan
     environment: Mapping[str, object]
@@ -45,33 +45,33 @@ class Analysis:
     """Engines that have rows; the ceiling first."""
     sessions_done: int
     rows: tuple[Row, ...]
-    """As in ``summary.json``."""
+    """The rows of ``summary.json``."""
     series: tuple[Series, ...]
-    """Values of the blocks behind the rows with numbers, in the same order."""
+    """The values per block from which the numeric rows are computed, in the same order."""
     headline: tuple[str, ...]
-    """The answers of the experiments, in sentences."""
+    """The answers of the experiments, one sentence each."""
     fastest: str | None
     """The engine with the highest throughput."""
     ratios: Mapping[tuple[str, str], Estimate]
-    """Throughput of one engine over another's, paired within blocks."""
+    """Ratio of the throughputs of two engines, paired within blocks."""
     pairs: tuple[Pair, ...]
-    """All pairs of engines, from two blocks on."""
+    """All pairs of engines with at least two common blocks."""
     controls: tuple[Control, ...]
     efficiency: Mapping[str, EfficiencyCurve]
     no_ops: Mapping[str, tuple[NoOpBatch, ...]]
     timelines: Mapping[str, tuple[Group, ...]]
-    """By experiment: who ran what when."""
+    """For each experiment: which worker ran which task when."""
     cluster: ClusterFacts | None
     """``None`` without a cluster."""
     settings: tuple[SettingLine, ...]
     cautions: tuple[Caution, ...]
     watched: bool
-    """Some batch was recorded task by task, so that there is a trace."""
+    """At least one batch of tasks was recorded, so there is a trace."""
     failed: bool
-    """A session or a case failed, or a gate was broken."""
+    """A session or a case failed, or a batch did not pass a validity gate."""
 
     def versus(self, engine: str, other: str) -> Estimate | None:
-        """Throughput of ``engine`` over that of ``other``; ``None`` where it is not known."""
+        """Ratio of the throughputs, ``engine`` over ``other``; ``None`` if it is unknown."""
         return self.ratios.get((engine, other))
 
 

@@ -1,4 +1,4 @@
-"""Facts about the cluster of a run: how many hosts ran tasks, and whose clocks were compared."""
+"""Facts about the cluster of a run: how many hosts ran tasks, and whether they share a clock."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from compare.records.measurements import Lifecycle, Run, TaskRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
-    """Of all timed sessions."""
+    """Facts about the hosts of the cluster."""
 
     hosts: Mapping[str, tuple[int, ...]]
-    """Numbers of hosts that ran the tasks of a batch, by engine."""
+    """Numbers of hosts that ran the tasks of a batch in timed sessions, by engine."""
     one_clock: bool
-    """All hosts run the same kernel, and so have the same clock."""
+    """All hosts run the same kernel and therefore have the same clock."""
     cores: int | None
-    """Cores of the one machine that all containers share; ``None`` on other hosts."""
+    """Cores of the machine that all containers share; ``None`` without containers."""
 
 
 def cluster_facts(run: Run) -> ClusterFacts | None:
-    """``None`` where every engine ran on this host."""
+    """The facts about the cluster; ``None`` if every engine ran on this host."""
     if not run.plan.clusters:
         return None
     sessions = {session.id for session in timed(run.plan)}

@@ -1,4 +1,4 @@
-"""Engines compared with each other within the blocks of one run."""
+"""Compares the engines with each other within the blocks of one run."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,35 +16,35 @@ from compare.records.plan import CEILING, original_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Throughput of two engines, among all pairs of a run."""
+    """The throughputs of two engines, compared as one of all pairs of a run."""
 
     engine: str
     other: str
     ratio: Estimate
     """``engine`` over ``other``, paired within blocks."""
     p: float
-    """Adjusted by Holm for the number of pairs."""
+    """P value, adjusted for the number of pairs (Holm)."""
 
     @property
     def difference_shown(self) -> bool:
-        """With at most 5% probability of one false difference among all pairs."""
+        """With a probability of at most 5% of any false difference among all pairs."""
         return self.p <= 1 - CONFIDENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """An engine measured as two: the difference between the two is noise."""
+    """An engine that is measured as two engines; the difference between them is noise."""
 
     engine: str
     compared: int
-    """Quantities that both have in at least two blocks.  Quantities that differ only in unit, as a
-    makespan and a throughput, count once."""
+    """Number of quantities that both have in at least two blocks.  Quantities that differ only in
+    their unit, such as a makespan and a throughput, count once."""
     differing: tuple[str, ...]
     """Names of the quantities whose interval of the ratio, paired within blocks, excludes 1."""
 
 
 def throughput_ratios(observations: Observations) -> dict[tuple[str, str], tuple[float, ...]]:
-    """Throughput of one engine over another's, a value a block, for each ordered pair.
+    """Ratios of the throughputs of each ordered pair of engines, one value per block.
 
     Pairs without a common block, or with an invalid engine, are left out.
     """
@@ -69,7 +69,7 @@ def _ratios(ours: Series, theirs: Series) -> tuple[float, ...]:
 def all_pairs(
     names: Iterable[str], ratios: Mapping[tuple[str, str], Sequence[float]]
 ) -> tuple[Pair, ...]:
-    """Every pair of engines with at least two common blocks; the ceiling is no engine."""
+    """Every pair of engines with at least two common blocks, without the ceiling."""
     compared = [
         (engine, other, ratios[engine, other])
         for engine, other in combinations([name for name in names if name != CEILING], 2)
@@ -85,10 +85,11 @@ def all_pairs(
 def versus(
     pairs: Sequence[Pair], ratios: Mapping[tuple[str, str], Estimate]
 ) -> dict[tuple[str, str], Versus]:
-    """For the headline: the fastest of several is compared with each of the others.
+    """The comparisons for the headline, which compares the fastest engine with each other one.
 
-    One pair at a time, the fastest of five equal engines would seem to differ from another in a
-    quarter of the runs; so a difference counts as shown among all pairs.
+    If each pair were tested alone, the fastest of five equal engines would seem to differ from
+    another one in a quarter of the runs.  A difference is therefore shown only if it is shown
+    among all pairs.
     """
     apart = {frozenset((pair.engine, pair.other)) for pair in pairs if pair.difference_shown}
     return {
@@ -98,11 +99,11 @@ def versus(
 
 
 def controls(names: Iterable[str], series: Sequence[Series]) -> tuple[Control, ...]:
-    """One for each engine that the plan holds twice."""
+    """One control for each engine that the plan contains twice."""
     of_engine: dict[str, dict[str, Series]] = {}
-    for one in series:
-        place = f"{one.experiment} {one.quantity.name} {sorted(one.case.items())}"
-        of_engine.setdefault(one.engine, {})[place] = one
+    for item in series:
+        key = f"{item.experiment} {item.quantity.name} {sorted(item.case.items())}"
+        of_engine.setdefault(item.engine, {})[key] = item
     return tuple(
         _control(original_of(name), of_engine.get(name, {}), of_engine.get(original_of(name), {}))
         for name in names
@@ -112,11 +113,11 @@ def controls(names: Iterable[str], series: Sequence[Series]) -> tuple[Control, .
 
 def _control(engine: str, ours: Mapping[str, Series], theirs: Mapping[str, Series]) -> Control:
     both: dict[tuple[float, ...], tuple[str, list[float]]] = {}
-    for place, one in ours.items():
-        other = theirs.get(place)
-        if other is not None and one.quantity.mean is not Mean.MEDIAN:  # it has no interval
-            ratios = _shared_ratios(one, other)
-            both.setdefault(_up_to_units(ratios), (one.quantity.name, ratios))
+    for key, item in ours.items():
+        other = theirs.get(key)
+        if other is not None and item.quantity.mean is not Mean.MEDIAN:  # a median has no interval
+            ratios = _shared_ratios(item, other)
+            both.setdefault(_up_to_units(ratios), (item.quantity.name, ratios))
     estimates = [
         (name, geometric_mean(ratios)) for name, ratios in both.values() if len(ratios) > 1
     ]
@@ -127,18 +128,18 @@ def _control(engine: str, ours: Mapping[str, Series], theirs: Mapping[str, Serie
     )
 
 
-def _shared_ratios(one: Series, other: Series) -> list[float]:
-    """Ratios within blocks; none when a value is not positive, or when all are equal (counts)."""
-    shared = [block for block in one.values if block in other.values]
-    pairs = [(one.values[block], other.values[block]) for block in shared]
-    if not (one.usable and other.usable) or any(min(pair) <= 0 for pair in pairs):
+def _shared_ratios(ours: Series, theirs: Series) -> list[float]:
+    """Ratios within blocks; none if a value is not positive, or if all are equal (counts)."""
+    shared = [block for block in ours.values if block in theirs.values]
+    pairs = [(ours.values[block], theirs.values[block]) for block in shared]
+    if not (ours.usable and theirs.usable) or any(min(pair) <= 0 for pair in pairs):
         return []
     ratios = [a / b for a, b in pairs]
     return ratios if len(set(ratios)) > 1 else []
 
 
 def _up_to_units(ratios: Sequence[float]) -> tuple[float, ...]:
-    """The same key for a quantity, any multiple of it, and any multiple of its inverse."""
+    """A key that is equal for a quantity, its multiples, and the multiples of its inverse."""
     logs = [round(math.log(ratio), 9) for ratio in ratios]
     sign = math.copysign(1.0, logs[0]) if logs else 1.0
     return tuple(sign * log for log in logs)

@@ -1,4 +1,4 @@
-"""The curves behind the numbers: efficiency against granularity, makespan against no-ops."""
+"""The data of two plots: efficiency against granularity, and makespan against no-ops."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class EfficiencyCurve:
     """The measured points of each valid sweep."""
     mean: tuple[tuple[float, Estimate], ...]
     """Granularities in seconds, evenly spaced on a logarithmic axis over the range that all sweeps
-    cover, and the mean efficiency there."""
+    cover, with the mean efficiency at each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class NoOpBatch:
 
 
 def efficiency_curves(observations: Observations) -> dict[str, EfficiencyCurve]:
-    """By engine, for engines with a valid sweep."""
+    """The efficiency curve of each engine that has a valid sweep."""
     plan = observations.plan
     sweeps = {
         engine: tuple(
@@ -42,15 +42,15 @@ def efficiency_curves(observations: Observations) -> dict[str, EfficiencyCurve]:
         for engine in engines(plan)
     }
     return {
-        engine: EfficiencyCurve(sweeps=of, mean=_mean_curve(of))
-        for engine, of in sweeps.items()
-        if of
+        engine: EfficiencyCurve(sweeps=engine_sweeps, mean=_mean_curve(engine_sweeps))
+        for engine, engine_sweeps in sweeps.items()
+        if engine_sweeps
     }
 
 
 def _mean_curve(sweeps: Sequence[Sequence[Point]]) -> tuple[tuple[float, Estimate], ...]:
-    low = max(min(one.granularity_s for one in points) for points in sweeps)
-    high = min(max(one.granularity_s for one in points) for points in sweeps)
+    low = max(min(point.granularity_s for point in points) for points in sweeps)
+    high = min(max(point.granularity_s for point in points) for points in sweeps)
     curve = []
     for step in range(_STEPS + 1):
         granularity_s = min(max(low * (high / low) ** (step / _STEPS), low), high)
@@ -71,4 +71,4 @@ def no_op_batches(observations: Observations) -> dict[str, tuple[NoOpBatch, ...]
         )
         for engine in engines(observations.plan)
     }
-    return {engine: of for engine, of in batches.items() if of}
+    return {engine: of_engine for engine, of_engine in batches.items() if of_engine}

@@ -1,4 +1,4 @@
-"""What changed from one run to another, and whether it can be distinguished from noise."""
+"""What changed between two runs, and whether the change can be distinguished from noise."""
 
 import enum
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +22,10 @@ class DifferentPlansError(Exception):
 
 
 class Outcome(enum.StrEnum):
-    """The result for one row.  The value is what is printed."""
+    """The result of comparing one row.  The value is printed."""
 
     SLOWER = "slower"
-    """Or more costly: worse in the direction of the metric."""
+    """Worse in the direction of the metric: slower, or more expensive."""
     FASTER = "faster"
     LOST = "no number any more"
     GAINED = "a number now"
@@ -36,21 +36,21 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One row of both runs."""
+    """The comparison of one row that both runs have."""
 
     experiment: str
     engine: str
     metric: str
     case: Mapping[str, Scalar]
     ratio: Estimate | None
-    """B/A with its 95% interval; ``None`` when a side has no positive number."""
+    """B/A with its 95% interval; ``None`` if a run has no positive number."""
     outcome: Outcome
     detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
-    """All rows that both runs have and whose metric has a direction, and all answers."""
+    """The rows that both runs have and whose metric has a direction, and the changed answers."""
 
     run_a: str
     run_b: str
@@ -58,19 +58,19 @@ class Differences:
 
     @property
     def slower(self) -> tuple[Change, ...]:
-        """What got significantly worse, or has no number any more."""
+        """The rows that became significantly worse, or that lost their number."""
         return tuple(c for c in self.changes if c.outcome in (Outcome.SLOWER, Outcome.LOST))
 
 
 def compare_runs(a: Analysis, b: Analysis, *, anyway: bool = False) -> Differences:
-    """Ratios b/a over the blocks of each, unpaired: Welch's t on logarithms.
+    """Compare two runs: unpaired ratios b/a over their blocks, Welch's t on logarithms.
 
-    The intervals are those of single rows.  *Slower* and *faster* are decided over all rows
-    together, with the false discovery rate held at 5% (Benjamini and Hochberg 1995), so that of
-    two runs without any difference at most one pair in twenty is told apart at all.
+    The intervals belong to single rows.  *Slower* and *faster* are decided over all rows together,
+    with a false discovery rate of 5% (Benjamini and Hochberg 1995).  If two runs do not differ,
+    at most one such pair of runs in twenty therefore shows any difference.
 
     Raises:
-        DifferentPlansError: they measured different things, or on different machines, and
+        DifferentPlansError: the runs measured different things, or on different machines, and
             ``anyway`` is not set.
     """
     unequal = list(_unequal(a, b))
@@ -87,12 +87,12 @@ def compare_runs(a: Analysis, b: Analysis, *, anyway: bool = False) -> Differenc
 
 
 def _numbers(old: Sequence[Series], new: Sequence[Series]) -> Iterator[Change]:
-    """Of every metric that has a direction."""
-    later = {_key(one): one for one in new}
+    """Yield the changes of all metrics that have a direction."""
+    later = {_key(series): series for series in new}
     pairs = [
-        (one, later[_key(one)])
-        for one in old
-        if _key(one) in later and one.quantity.better is not Better.NEITHER
+        (series, later[_key(series)])
+        for series in old
+        if _key(series) in later and series.quantity.better is not Better.NEITHER
     ]
     tested = {}
     for place, (before, after) in enumerate(pairs):
@@ -127,7 +127,7 @@ def _outcome(
 
 
 def _words(old: Sequence[Row], new: Sequence[Row]) -> Iterator[Change]:
-    """Of the rows whose value is a word."""
+    """Yield the changes of the rows whose value is a word."""
     later = {_row_key(row): row for row in new}
     for before in old:
         after = later.get(_row_key(before))
@@ -151,16 +151,21 @@ def _discoveries(p_values: Mapping[int, float | None]) -> frozenset[int]:
     return frozenset(place for place, p in zip(known, adjusted, strict=True) if p <= 1 - CONFIDENCE)
 
 
-def _positive(one: Series) -> bool:
-    return min(one.values.values()) > 0
+def _positive(series: Series) -> bool:
+    return min(series.values.values()) > 0
 
 
-def _why_none(one: Series) -> str | None:
-    return next((str(absence) for absence in one.absences.values()), None)
+def _why_none(series: Series) -> str | None:
+    return next((str(absence) for absence in series.absences.values()), None)
 
 
-def _key(one: Series) -> tuple[str, str, str, str]:
-    return one.experiment, one.engine, one.quantity.name, _case_key(one.experiment, one.case)
+def _key(series: Series) -> tuple[str, str, str, str]:
+    return (
+        series.experiment,
+        series.engine,
+        series.quantity.name,
+        _case_key(series.experiment, series.case),
+    )
 
 
 def _row_key(row: Row) -> tuple[str, str, str, str]:
@@ -168,12 +173,12 @@ def _row_key(row: Row) -> tuple[str, str, str, str]:
 
 
 def _case_key(experiment: str, case: Mapping[str, Scalar]) -> str:
-    # Settings that differ are refused before, or were allowed by the user: they make no other row.
+    # Different settings were refused before, or the user allowed them: they give no other row.
     return " ".join(f"{name}={case[name]}" for name in identity(experiment, case))
 
 
 def _unequal(a: Analysis, b: Analysis) -> Iterator[str]:
-    """What differs between the two runs, the machine first, then the options."""
+    """Yield the differences between the two runs, the machine first, then the options."""
     for name in ("cpu_model", "cores"):
         yield from _difference(name, a.environment.get(name), b.environment.get(name))
     ours, theirs = a.plan.effective_options(), b.plan.effective_options()

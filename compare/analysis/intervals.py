@@ -1,8 +1,8 @@
-"""Values to estimates with 95% intervals.  Knows no record and no engine.
+"""Computes estimates with 95% intervals.  Knows no record and no engine.
 
-The input is one value a block.  Intervals are Student's t over the blocks, on logarithms for
-positive values (times, rates, ratios).  No bootstrap: over 10 blocks of lognormal noise a BCa
-interval covers 89% and over 30 blocks 93%, where t keeps 95% from two blocks on.
+The input is one value per block.  Intervals are Student's t over the blocks, on logarithms for
+positive values (times, rates, ratios).  The bootstrap is not used: with lognormal noise, a BCa
+interval covers 89% over 10 blocks and 93% over 30 blocks; t covers 95% from two blocks on.
 """
 
 import functools
@@ -20,9 +20,9 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A value, and the bounds of its 95% interval over ``n`` blocks.
+    """A value and the bounds of its 95% interval over ``n`` blocks.
 
-    The bounds are ``None`` from one block, and for what has no interval.
+    The bounds are ``None`` with one block, and for estimates without an interval.
     """
 
     value: float
@@ -32,7 +32,7 @@ class Estimate:
 
     @property
     def difference_shown(self) -> bool:
-        """The interval of a ratio excludes 1.  Never with one block."""
+        """Whether the interval of a ratio excludes 1; never true with one block."""
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
 
 
@@ -41,12 +41,12 @@ def mean(values: Sequence[float]) -> Estimate:
     value, n = float(np.mean(values)), len(values)
     if n == 1:
         return Estimate(value=value, low=None, high=None, n=1)
-    half = float(np.std(values, ddof=1)) / math.sqrt(n) * _quantile(n - 1)
+    half = float(np.std(values, ddof=1)) / math.sqrt(n) * quantile(n - 1)
     return Estimate(value=value, low=value - half, high=value + half, n=n)
 
 
 def geometric_mean(values: Sequence[float]) -> Estimate:
-    """Geometric mean with a t interval on the logarithms; all values positive.
+    """Geometric mean with a t interval on the logarithms, for positive values.
 
     Given ratios a/b of the same blocks, this is the paired estimate of the ratio.
     """
@@ -60,7 +60,7 @@ def geometric_mean(values: Sequence[float]) -> Estimate:
 
 
 def geometric_if_positive(values: Sequence[float]) -> Estimate:
-    """Geometric mean where all values are positive, else the arithmetic mean."""
+    """Geometric mean if all values are positive, otherwise the arithmetic mean."""
     return geometric_mean(values) if min(values) > 0 else mean(values)
 
 
@@ -89,14 +89,14 @@ class Ratio:
     estimate: Estimate
     """``n`` is the size of the smaller sample."""
     p: float | None
-    """Two-sided; ``None`` when a sample is of one block."""
+    """Two-sided; ``None`` if a sample has only one block."""
 
 
 def unpaired_ratio(new: Sequence[float], old: Sequence[float]) -> Ratio:
     """Ratio of geometric means, new/old, with Welch's t interval on the logarithms.
 
     Degrees of freedom as in Welch 1947, Biometrika 34:28.  ``scipy.stats.ttest_ind`` computes the
-    same, but warns when the blocks of one run are equal, which they may well be.
+    same, but warns if all blocks of a run have the same value, which can happen.
     """
     samples = [np.log(values) for values in (new, old)]
     difference = float(samples[0].mean() - samples[1].mean())
@@ -112,7 +112,7 @@ def unpaired_ratio(new: Sequence[float], old: Sequence[float]) -> Ratio:
         squared**2 / (len(sample) - 1)
         for squared, sample in zip(squared_errors, samples, strict=True)
     )
-    half = error * _quantile(degrees)
+    half = error * quantile(degrees)
     return Ratio(
         estimate=Estimate(
             value=value, low=math.exp(difference - half), high=math.exp(difference + half), n=n
@@ -124,7 +124,7 @@ def unpaired_ratio(new: Sequence[float], old: Sequence[float]) -> Ratio:
 def paired_p(ratios: Sequence[float]) -> float | None:
     """P value of ratios against 1: two-sided paired t test on logarithms.
 
-    ``None`` from one block.
+    ``None`` with one block.
     """
     logs = np.log(ratios)
     if len(logs) == 1:
@@ -136,10 +136,10 @@ def paired_p(ratios: Sequence[float]) -> float | None:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Adjusted p values, which control the family-wise error rate over all comparisons.
+    """Adjusted p values that control the family-wise error rate over all comparisons.
 
     Step-down (Holm 1979, Scand. J. Statist. 6:65): the k-th smallest of m is multiplied by
-    m - k + 1, and none may be below the one before.
+    m - k + 1, and no value may be below the one before it.
     """
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     adjusted = [0.0] * len(p_values)
@@ -151,6 +151,6 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _quantile(degrees: float) -> float:
-    """Quantile of Student's t, cached: scipy takes most of the time otherwise."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
+def quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
+    """Two-sided quantile of Student's t, cached because the call to scipy is slow."""
+    return float(stats.t.ppf((1 + confidence) / 2, degrees))

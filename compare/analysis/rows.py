@@ -1,7 +1,7 @@
-"""From observations to the rows of the summary.  Pure functions: no files, no clock, no printing.
+"""Computes the rows of the summary.  Pure functions: no files, no clock, no printing.
 
-Every planned (experiment, engine, metric) has a row: losses, failures, refusals, cases that do not
-apply and missing engines as well.
+Every planned (experiment, engine, metric) has a row, also for losses, failures, refusals, cases
+that do not apply, and missing engines.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from compare.observations.series import Row, Series, absence_verdict
 
 
 def estimable(observations: Observations) -> tuple[Estimable, ...]:
-    """What the rows are made of, in the order experiment, engine, case, metric."""
+    """The values that become rows, in the order experiment, engine, case, metric."""
     plan = observations.plan
     items = [
         item
@@ -34,7 +34,7 @@ def estimable(observations: Observations) -> tuple[Estimable, ...]:
 def _ordered(
     items: Iterable[Estimable], experiments: Sequence[str], engine_names: Sequence[str]
 ) -> list[Estimable]:
-    """An experiment may yield rows that belong to sessions; those come last."""
+    """Sort the items; rows that belong to sessions come last, whichever experiment yields them."""
     groups = (*experiments, STARTUP, MEMORY, HOSTS)
 
     def place(item: Estimable) -> tuple[int, int]:
@@ -44,22 +44,24 @@ def _ordered(
 
 
 def row_of(item: Estimable) -> Row:
-    """The row of a series, or of answers."""
+    """The row of a series or of answers."""
     return _row(item) if isinstance(item, Series) else item.row()
 
 
-def _row(one: Series) -> Row:
-    estimate = estimated(list(one.values.values()), one.quantity.mean) if one.usable else None
-    absences = absence_verdict(one.absences, measured=len(one.values))
+def _row(series: Series) -> Row:
+    estimate = (
+        estimated(list(series.values.values()), series.quantity.mean) if series.usable else None
+    )
+    absences = absence_verdict(series.absences, measured=len(series.values))
     return Row(
-        experiment=one.experiment,
-        engine=one.engine,
-        metric=one.quantity.name,
-        unit=one.quantity.unit,
+        experiment=series.experiment,
+        engine=series.engine,
+        metric=series.quantity.name,
+        unit=series.quantity.unit,
         value=None if estimate is None else estimate.value,
         low=None if estimate is None else estimate.low,
         high=None if estimate is None else estimate.high,
         n=0 if estimate is None else estimate.n,
-        case=one.case,
-        verdict="; ".join(filter(None, (absences, one.note if estimate else None))) or None,
+        case=series.case,
+        verdict="; ".join(filter(None, (absences, series.note if estimate else None))) or None,
     )

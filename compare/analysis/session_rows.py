@@ -1,4 +1,4 @@
-"""Start and stop of the engines: rows that every run has, whatever was asked."""
+"""Start and stop of the engines: rows that every run has, with any experiments."""
 
 from collections.abc import Iterator
 
@@ -13,10 +13,10 @@ NAME = "startup"
 
 SECTION = Section(
     title="Start and stop",
-    explanation="""*Open*: until the engine takes tasks, the framework's import included.  *First
-result*: of one no-op on the fresh engine.  *Warm-up*: until every worker has loaded the model.
-*Close*: until the engine says that it has stopped.  None of these is part of the throughput.  Lower
-is better.""",
+    explanation="""*Open* lasts until the engine accepts tasks, and includes the framework's import.
+*First result* is the time of one no-op on the new engine.  *Warm-up* lasts until every worker has
+loaded the model.  *Close* lasts until the engine reports that it has stopped.  None of these times
+is part of the throughput.  Lower is better.""",
     table=Columns(
         columns=(
             Column(metric="open", heading="open (s)"),
@@ -38,12 +38,12 @@ _METRICS: tuple[Metric[Lifecycle], ...] = (
 
 
 def session_rows(observations: Observations, engine: str) -> Iterator[Series]:
-    """One for each metric; warm-up only where there is a model to load."""
+    """One series for each metric; warm-up only if there is a model to load."""
     plan = observations.plan
     classifies = any(
         load_experiment(case.experiment).classifies for case in planned_cases(plan, engine)
     )
     observed = observations.lifecycle(engine)
-    for one in _METRICS:
-        if classifies or one is not _WARM_UP:
-            yield series_of(NAME, engine, budget_case(plan), one, observed)
+    for duration in _METRICS:
+        if classifies or duration is not _WARM_UP:
+            yield series_of(NAME, engine, budget_case(plan), duration, observed)

@@ -23,7 +23,7 @@ def settings_of(run: Run) -> tuple[SettingLine, ...]:
     for life in sorted(lives, key=lambda life: (order.get(life.engine, -1), life.position)):
         for setting in life.settings:
             engines = holders.setdefault((setting.name, setting.value, setting.reason), {})
-            # Traced sessions come last: a setting that only they have was absent when timed.
+            # Traced sessions come last: a setting that first appears there was absent when timed.
             if life.engine not in engines:
                 engines[f"{life.engine} (traced)" if life.session in traced else life.engine] = None
     return tuple(

@@ -1,1 +1,1 @@
-"""The questions, a file each."""
+"""The experiments, one file each."""

@@ -1,4 +1,4 @@
-"""Tasks that need the results of others: a tree reduction and a 1-D stencil, and METG of each."""
+"""Tasks that need the results of other tasks: METG of a tree reduction and a 1-D stencil."""
 
 import math
 from collections.abc import Iterator
@@ -22,18 +22,18 @@ _WIDTH_PER_WORKER = 4
 _FEWEST_STEPS, _MOST_STEPS = 4, 250
 _FEWEST_LEAVES, _MOST_LEAVES = 32, 1024
 _GRAPH_FIXED = 2
-"""How much more than other runs a graph takes beside its tasks; for the estimate."""
+"""Fixed cost of a graph, relative to other batches; used for the estimate only."""
 POINT_S = Sizes(quick=0.1, standard=0.1, full=1.0)
-"""Seconds of each task size, as in ``overhead``."""
+"""Seconds for each task size, as in ``overhead``."""
 
 _SECTION = Section(
     title="Dependent tasks",
-    explanation="""Tasks that need the results of others (patterns of Task Bench, SC20): a *tree*
-that reduces pairs to one, and a *stencil*, in each step of which a task needs itself and its two
-neighbours of the step before.  Every task makes sure that it was given the results it needs.  METG
-as under Overhead: how long tasks must last for half, and for 90%, of the workers' time to be
-useful.  Spark runs a layer of the pattern as a stage, with a shuffle between two.  Lower is
-better.""",
+    explanation="""Tasks that need the results of other tasks, in two patterns of Task Bench (SC20).
+The *tree* reduces pairs of results to one.  In each step of the *stencil*, a task needs its own
+result and the results of its two neighbours from the step before.  Every task checks that it
+received the results it needs.  METG is defined as under Overhead: how long tasks must last so that
+50% or 90% of the workers' time is useful.  Spark runs each layer of the pattern as a stage, with a
+shuffle between two stages.  Lower is better.""",
     table=Columns(
         axes=(("pattern", "pattern"),),
         columns=(
@@ -45,7 +45,7 @@ better.""",
 
 
 class Dependencies(Experiment):
-    """A sweep over task sizes for each pattern."""
+    """One sweep over task sizes for each pattern."""
 
     name = "dependencies"
     with_ceiling = False
@@ -86,7 +86,7 @@ class Dependencies(Experiment):
 
 
 def _run(bench: Bench, case: Case, iterations: int, count: int) -> TaskRun:
-    """About ``count`` tasks, as the pattern allows."""
+    """Run about ``count`` tasks; the pattern determines the exact number."""
     label = bench.label()
     if case.parameters["pattern"] == TREE:
         exponent = max(1.0, math.log2(count / 2))

@@ -1,4 +1,4 @@
-"""What an experiment is: a question that is asked of every engine in the same way."""
+"""Defines an experiment: a question that is measured in the same way on every engine."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from engines.interface import Capability
 
 Estimable: TypeAlias = Series | Answers
-"""What a row of the summary is made of."""
+"""The values from which a row of the summary is computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What decides the cases of an experiment."""
+    """The inputs that determine the cases of an experiment."""
 
     preset: PresetName
     workload: "Workload | None"
@@ -34,7 +34,7 @@ class Scope:
         """The workload.
 
         Raises:
-            ValueError: there is none; see ``Experiment.needs_images``.
+            ValueError: there is no workload; see ``Experiment.needs_images``.
         """
         if self.workload is None:
             raise ValueError("this experiment needs images")
@@ -54,38 +54,38 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What is known in advance about the speed of a session, to estimate its duration."""
+    """Speeds that are known in advance, to estimate the duration of a session."""
 
     workers: int
     image_s: float
-    """Seconds an image takes on one core."""
+    """Seconds for one image on one core."""
     fixed_s: float
-    """Seconds a batch takes beside its tasks."""
+    """Fixed seconds of a batch, in addition to its tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versus:
-    """One engine's throughput over another's."""
+    """Ratio of the throughputs of two engines."""
 
     value: float
     shown: bool
-    """The difference is shown among all pairs."""
+    """The difference is shown, with the correction for all pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the sentence of an experiment in the headline may use."""
+    """The data that an experiment may use for its sentence in the headline."""
 
     observations: Observations
     rows: Sequence[Row]
     versus: Mapping[tuple[str, str], Versus]
-    """By engine and other engine, where both have a valid throughput in the same blocks."""
+    """By pair of engines, if both have a valid throughput in the same blocks."""
     cores: int | None
     """Cores of the machine."""
 
 
 class Experiment(ABC):
-    """A question.  A subclass in a file of its own and a line in the registry add one."""
+    """A question.  To add one, write a subclass in a new file and add a line to the registry."""
 
     name: ClassVar[str]
     """The name on the command line."""
@@ -95,17 +95,17 @@ class Experiment(ABC):
     """Its tasks classify images with a model that every worker has loaded before."""
     needs_images: ClassVar[bool] = False
     with_ceiling: ClassVar[bool] = True
-    """The engine-free ceiling takes part."""
+    """The engine-free ceiling also runs this experiment."""
     gives_reference: ClassVar[bool] = False
-    """The serial engine always takes part: its outputs are the correct ones."""
+    """The serial engine always runs this experiment: its outputs are the reference."""
     parts: ClassVar[tuple[str, ...]] = ("",)
     """Names of the batches of a case."""
     sections: "ClassVar[tuple[Section, ...]]"
-    """The parts of the report."""
+    """Its sections of the report."""
 
     @abstractmethod
     def cases(self, scope: Scope) -> "tuple[Case, ...]":
-        """What an engine measures, in this order."""
+        """The cases that an engine measures, in this order."""
 
     @abstractmethod
     def expected_s(self, plan: "Plan", case: "Case", pace: Pace) -> float:
@@ -113,15 +113,15 @@ class Experiment(ABC):
 
     @abstractmethod
     def measure(self, bench: "Bench", case: "Case") -> "Iterator[Record]":
-        """Measure the case on an open engine."""
+        """Measure the case on an open engine; yields records."""
 
     def metrics(self, plan: "Plan", case: "Case") -> "tuple[Metric[Runs], ...]":
-        """What the batches of a case give; read by the default ``rows``."""
+        """The metrics of the batches of a case, which the default ``rows`` uses."""
         del plan, case
         return ()
 
     def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
-        """What the rows are made of: by default one for each case and metric."""
+        """The values that become rows; by default one series for each case and metric."""
         plan = observations.plan
         for planned in cases_of(plan, engine, self.name):
             observed = observations.runs(engine, planned, self.parts)
@@ -129,12 +129,12 @@ class Experiment(ABC):
                 yield series_of(self.name, engine, planned_case(plan, planned), metric, observed)
 
     def answer(self, facts: Facts) -> str | None:
-        """The sentence of this experiment in the headline; ``None`` without one."""
+        """The sentence of this experiment in the headline; ``None`` if it has none."""
         del facts
         return None
 
     def progress(self, records: "Sequence[Record]") -> str | None:
-        """What a session found, for the console; ``records`` are those of this experiment."""
+        """A session's main result for the console; ``records`` are those of this experiment."""
         del records
         return None
 
@@ -148,12 +148,12 @@ class Experiment(ABC):
         return frozenset()
 
     def sweeps(self, case: "Case") -> bool:
-        """The case measures fixed work in tasks of many sizes, from which METG is read."""
+        """Whether the case measures fixed work in tasks of many sizes, to compute METG."""
         del case
         return False
 
     def calibrated(self, case: "Case") -> bool:
-        """Its tasks do a fixed amount of work, calibrated before the case and checked after it."""
+        """Whether its tasks do fixed work, calibrated before the case and checked after it."""
         return self.sweeps(case)
 
     def opening(self, case: "Case", workers: int) -> Opening:
@@ -162,12 +162,12 @@ class Experiment(ABC):
         return Opening(workers=workers)
 
     def traced_cases(self, cases: "tuple[Case, ...]") -> "tuple[Case, ...]":
-        """Those of its cases that an untimed session repeats to record the engine's own trace."""
+        """The cases that an untimed session repeats to record the engine's own trace."""
         del cases
         return ()
 
     def identity(self, case: "Mapping[str, Scalar]") -> tuple[str, ...]:
-        """Parameters that distinguish the cases of this experiment, of those that ``case`` has."""
+        """Names of the parameters in ``case`` that distinguish the cases of this experiment."""
         from compare.experiments.section import Columns
 
         axes = [

@@ -1,4 +1,4 @@
-"""Images per second against images per task: where the cost of distribution is amortised."""
+"""Images per second against images per task: where distribution is amortised."""
 
 from collections.abc import Iterator
 
@@ -21,9 +21,9 @@ _CHUNKS = (1, 2, 4, 8, 15, 30, 60)
 
 _SECTION = Section(
     title="Images per task",
-    explanation="""The same images in tasks of other sizes.  A task is one batch of the model, so
-the ceiling, which has no engine, changes with the size as well: what an engine costs is its
-distance from the ceiling at the same size.  Higher is better.""",
+    explanation="""The same images in tasks of different sizes.  A task is one batch of the model,
+so the engine-free ceiling also depends on the size: the cost of an engine is its distance from the
+ceiling at the same size.  Higher is better.""",
     table=Columns(
         axes=(("chunk", "images per task"),),
         columns=(Column(metric="throughput", heading="images/s"),),
@@ -41,7 +41,7 @@ distance from the ceiling at the same size.  Higher is better.""",
 
 
 class Granularity(Experiment):
-    """A case for each size of task that the images suffice for: one task a worker at least."""
+    """One case for each task size that gives every worker a task, and one for size 1."""
 
     name = "granularity"
     classifies = True
@@ -65,7 +65,7 @@ class Granularity(Experiment):
 
     @override
     def needs(self, case: Case) -> frozenset[Capability]:
-        # What the size of a batch does to the model alone is seen on the ceiling, in half the time.
+        # Without serial: the ceiling shows how the size affects the model alone, in half the time.
         return frozenset({Capability.PARALLEL})
 
     @override
@@ -84,6 +84,6 @@ class Granularity(Experiment):
 
 
 def _images(chunk: int, workers: int, preset: PresetName, most: int) -> int:
-    """As many full waves as the preset has images for, one at least."""
+    """Images for as many full waves as the preset allows, at least for one."""
     wave = chunk * workers
     return min(max(SOME_IMAGES.of(preset) // wave, 1) * wave, most)

@@ -1,7 +1,7 @@
-"""Work for the cores and tasks that only wait, together and one after the other.
+"""Tasks that compute and tasks that only wait, together and one kind after the other.
 
-A task that waits asks for a tenth of a core, so others can use what it leaves: the claim of the
-talk that this project grew from.
+A waiting task asks for a tenth of a core, so other tasks can use the rest of the core.  The talk
+from which this project started claims this gain.
 """
 
 from collections.abc import Iterator
@@ -26,21 +26,21 @@ IMAGES_TOGETHER, NAPS_TOGETHER = "images together", "naps together"
 PARTS = (IMAGES, NAPS, IMAGES_TOGETHER, NAPS_TOGETHER)
 _SHARE = 0.1
 _WAVES = 4
-"""Images for each worker, at least: with fewer, whole waves hide what the naps take."""
+"""Minimum images per worker: with fewer, rounding to whole waves hides the cost of the naps."""
 _NAPS = 4
 _NAP_OF_IMAGES = 1.5
-"""A nap lasts so much longer than the images alone.  While the naps hold a part of one core, one
-core fewer is free for images; with this ratio and two cores that costs less than half the gain."""
+"""Duration of a nap, relative to the images alone.  While the naps hold a part of one core, images
+have one core less; with this ratio and two cores, that costs less than half of the gain."""
 _WARM_UP_WAVES = 20
 
 _SECTION = Section(
     title="Hybrid runs",
-    explanation="""Image tasks that ask for one core each, and four tasks that ask for 0.1 of a
-core each and sleep half as long again as the images take alone.  *Together* is from the first
-submission until the last result of both; the *gain* is the time of one after the other over it.
-An engine that plans with shares runs images beside the naps: on two cores the naps hold a part of
-one, so the other is left for images, and at best the gain is (1 + 1.5) / 1.75 = 1.43.  Every
-process has the model loaded before.""",
+    explanation="""Image tasks ask for one core each; four other tasks, the naps, ask for 0.1 of a
+core each and sleep 1.5 times as long as the images take alone.  *Together* is the time from the
+first submission until the last result of both kinds.  The *gain* is the time of one kind after the
+other, divided by the time together.  An engine that schedules by shares runs images at the same
+time as naps.  On two cores, the naps hold a part of one core and images use the other, so the
+largest possible gain is (1 + 1.5) / 1.75 = 1.43.  Every process has loaded the model before.""",
     table=Columns(
         columns=(
             Column(metric="images_alone", heading="images alone (s)"),
@@ -53,7 +53,7 @@ process has the model loaded before.""",
 
 
 class Hybrid(Experiment):
-    """One case, four runs: each kind alone, and both at once."""
+    """One case with four batches: each kind alone, then both at once."""
 
     name = "hybrid"
     needs_images = True
@@ -100,7 +100,7 @@ class Hybrid(Experiment):
             return bench.run(refine(case, part=part), tasks, cpus=_SHARE)
 
         yield naps(NAPS)
-        # The naps first: a queue of images would have all cores until its end.
+        # The naps first, because a queue of images would occupy all cores until its end.
         yield from bench.together(lambda: naps(NAPS_TOGETHER), lambda: images(IMAGES_TOGETHER))
 
     @override
@@ -114,8 +114,8 @@ class Hybrid(Experiment):
 
 
 def _load_everywhere(bench: Bench, case: Case) -> None:
-    """Classify an image in every process that the engine may use, naps included, since an engine
-    gives a task to whatever process is idle.
+    """Classify an image in every process that the engine may use, including those for naps, because
+    an engine gives a task to any idle process.
     """
     wanted = _NAPS + bench.plan.workers
     share = bench.plan.workers / wanted
@@ -129,7 +129,7 @@ def _load_everywhere(bench: Bench, case: Case) -> None:
         if loaded == 0 and seen == 0:
             return
         seen = loaded
-    raise EngineError(f"processes without the model took tasks in {_WARM_UP_WAVES} waves")
+    raise EngineError(f"processes without the model still took tasks after {_WARM_UP_WAVES} waves")
 
 
 def _together_s(runs: Runs) -> float:

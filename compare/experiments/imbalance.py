@@ -1,4 +1,4 @@
-"""Tasks of very unequal length: how close an engine comes to the best that is possible."""
+"""Tasks of very unequal length: how close an engine comes to the best possible makespan."""
 
 import math
 import random
@@ -19,15 +19,16 @@ from workload.kernels import sleep
 
 _TASKS_PER_WORKER = 16
 _SIGMA = 1.0
-"""Of the logarithm: one task in forty lasts seven times the median."""
+"""Standard deviation of the logarithm: one task in forty lasts over seven times the median."""
 MEAN_S = Sizes(quick=0.05, standard=0.1, full=0.2)
 """Mean length of the tasks."""
 
 _SECTION = Section(
     title="Unequal tasks",
-    explanation="""Sleeping tasks of lognormal length (sigma 1), 16 a worker, drawn anew in each
-block and the same for all engines.  No schedule is shorter than max(sum / workers, longest task):
-*over the best* is the makespan as a multiple of that.  Lower is better.""",
+    explanation="""Sleeping tasks with lognormal durations (sigma 1), 16 per worker.  The durations
+differ between blocks and are the same for all engines.  No schedule is shorter than
+max(sum / workers, longest task); *over the best* is the makespan as a multiple of this bound.
+Lower is better.""",
     table=Columns(
         columns=(
             Column(metric="makespan", heading="makespan (s)"),
@@ -38,7 +39,7 @@ block and the same for all engines.  No schedule is shorter than max(sum / worke
 
 
 class Imbalance(Experiment):
-    """Sleeping tasks, since the length of each is then known beforehand."""
+    """Sleeping tasks, because their durations are known in advance."""
 
     name = "imbalance"
     sections = (_SECTION,)
@@ -77,13 +78,13 @@ class Imbalance(Experiment):
 
 
 def durations_s(case: Case, seed: int, block: int) -> tuple[float, ...]:
-    """Lognormal, the same for all engines of a block, other ones in each block."""
-    rng = random.Random(f"{seed}/{block}/imbalance")  # noqa: S311 - no secret
+    """Lognormal durations, equal for all engines in a block and different in each block."""
+    rng = random.Random(f"{seed}/{block}/imbalance")  # noqa: S311 - not a secret
     # The mean of a lognormal is exp(mu + sigma²/2).
     mu = math.log(float(case.parameters["mean_s"])) - _SIGMA**2 / 2
     return tuple(rng.lognormvariate(mu, _SIGMA) for _ in range(int(case.parameters["tasks"])))
 
 
 def best_s(durations: tuple[float, ...], workers: int) -> float:
-    """No schedule is shorter than the mean load, nor than the longest task."""
+    """The shortest possible makespan: the mean load per worker, or the longest task."""
     return max(sum(durations) / workers, *durations)

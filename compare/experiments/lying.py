@@ -1,7 +1,7 @@
-"""The lying task: asks for a tenth of a core and burns a whole one.
+"""The lying task: it asks for a tenth of a core and uses a whole one.
 
-Shows whether a share is enforced or only counted, by what becomes of a neighbour that asked for
-the core that it uses.
+The experiment shows whether a share is enforced or only counted: it measures how much lying tasks
+slow down a neighbour that asked for the core that it uses.
 """
 
 from collections.abc import Iterator
@@ -21,20 +21,21 @@ from engines.interface import Capability
 from workload.kernels import sleep, spin
 
 ALONE, HONEST, LYING = "alone", "honest", "lying"
-"""The neighbour alone, beside tasks that sleep as they should, and beside liars."""
+"""The neighbour alone, next to honest tasks, which sleep, and next to lying tasks."""
 _SHARE = 0.1
 _LIARS_PER_CORE = 10
 _LONGER = 2.0
-"""A liar's work in units of the neighbour's: it must not end before."""
+"""A liar's work, relative to the neighbour's: the liar must not end first."""
 WORK_S = Sizes(quick=0.2, standard=0.4, full=1.0)
-"""Work of the task that has liars for neighbours."""
+"""Seconds of work of the neighbour."""
 
 _SECTION = Section(
     title="The lying task",
-    explanation="""One task asks for a core and uses it; as many others as fit beside it ask for
-0.1 each.  *Honest* others sleep, *lying* ones burn a core each.  The slowdown is how much longer
-the first task's own work took than alone: 1 means that its core was kept for it, more that a share
-is only counted when tasks are placed, and nothing holds a task to it.""",
+    explanation="""One task asks for a core and uses it.  As many other tasks as fit next to it ask
+for 0.1 of a core each.  *Honest* tasks sleep; *lying* tasks use a whole core each.  The slowdown is
+the duration of the first task's own work, divided by its duration alone.  1 means that the engine
+kept the core free for the task.  More than 1 means that shares are only counted when tasks are
+placed, and not enforced.""",
     table=Columns(
         columns=(
             Column(metric="neighbour_alone", heading="alone (s)"),
@@ -46,7 +47,7 @@ is only counted when tasks are placed, and nothing holds a task to it.""",
 
 
 class Lying(Experiment):
-    """One case in three parts; the neighbour's own task is what is read."""
+    """One case in three parts; only the neighbour's task is evaluated."""
 
     name = "lying"
     with_ceiling = False
@@ -91,11 +92,11 @@ class Lying(Experiment):
 
         yield neighbour(ALONE)
         for part, other in others.items():
-            # Unmeasured: starts the processes that the engine needs for so many tasks.
+            # Unmeasured: starts the processes that the engine needs for this many tasks.
             nap = sleep.task(bench.label(), 0.5)
             bench.run(case, [nap] * (_LIARS_PER_CORE * cores), cpus=_SHARE)
             tasks = [other._replace(case=bench.label())] * (_LIARS_PER_CORE * cores)
-            # The neighbour first: it has its core before anybody else comes.
+            # The neighbour first, so that it has its core before the other tasks arrive.
             beside = refine(case, part=f"{part} others")
             yield from bench.together(
                 partial(neighbour, part), partial(bench.run, beside, tasks, cpus=_SHARE)
@@ -113,7 +114,7 @@ class Lying(Experiment):
 
 
 def _took_s(run: TaskRun) -> float | None:
-    """From the start to the end of the neighbour's only task."""
+    """Seconds from the start to the end of the neighbour's only task."""
     if not run.spans:
         return None
     return run.spans[0].end_s - run.spans[0].start_s

@@ -1,35 +1,30 @@
-"""The shares of a core that are left, and all shares of a resource that is no core."""
+"""The remaining shares of a core, and all shares of a resource other than cores."""
 
 from typing_extensions import override
 
 from compare.experiments.experiment import Facts, Scope
-from compare.experiments.fractional import (
-    CPUS,
-    NAP_S,
-    SHARES,
-    SLOTS,
-    Fractional,
-    share_table,
-)
+from compare.experiments.fractional import NAP_S, SHARES, Fractional
 from compare.experiments.section import Section
+from compare.experiments.share_rows import CPUS, SLOTS, share_table
 from compare.records.plan import Case
 
 MORE_SHARES = (1.5, 0.7, 0.3)
 
 _CORES = Section(
     title="More shares of a core",
-    explanation="""As above, with shares that do not divide a core, and with more than one core.""",
+    explanation="""As under *Shares of a core*, with shares that do not divide a core, and with more
+than one core.""",
     table=share_table(CPUS),
 )
 _SLOTS = Section(
     title="Shares of a resource that is no core",
-    explanation="""The same for a resource called *slot*, of which there is one for each worker.""",
+    explanation="""The same for a resource called *slot*; there is one slot for each worker.""",
     table=share_table(SLOTS),
 )
 
 
 class Matrix(Fractional):
-    """Measured and read as ``fractional``."""
+    """Measured and evaluated like ``fractional``."""
 
     name = "matrix"
     sections = (_CORES, _SLOTS)

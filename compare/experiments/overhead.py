@@ -1,4 +1,4 @@
-"""What an engine adds to a task: no-op throughput, a + b·N, round-trip latency, METG."""
+"""The overhead of an engine: no-op throughput, a + b·N, round-trip latency, METG."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -35,14 +35,14 @@ NAME = "overhead"
 BUDGET_S = Sizes(quick=0.3, standard=1.0, full=4.0)
 """Seconds for the largest batch of no-ops."""
 POINT_S = Sizes(quick=0.06, standard=0.3, full=2.0)
-"""Seconds of each task size that METG is read from; longer where an engine's fixed cost is high."""
+"""Seconds for each task size of a sweep; longer if an engine's fixed cost is high."""
 PERCENTILES = (0.50, 0.95, 0.99)
 """Percentiles of the round trips."""
 _PILOT_TASKS = 50
 _FEWEST, _MOST = 80, 10_000
 _DECADES = (1, 10, 100, 1000)
 _REPEATED = {1: 9, 10: 5}
-"""The smallest batches are so short that one interruption, or one wait for a thread, dominates."""
+"""Repetitions by size: a single interruption, or wait for a thread, dominates a small batch."""
 _FRACTIONS = (1 / 4, 1 / 2, 1)
 """Shares of the largest N: a + b·N needs several N, and b is determined by the large ones."""
 _FEWEST_ROUND_TRIPS, _MOST_ROUND_TRIPS = 20, 1000
@@ -51,18 +51,19 @@ _FEW_SIZES = "a line and its residual need three sizes of N"
 
 _SECTION = Section(
     title="Overhead",
-    explanation="""No-ops instead of images: makespan(N) = a + b·N, fitted by least squares of the
-relative deviations over several N in each block.  *b* is the cost of one more task, *a* the cost of
-any batch, *residual* the distance of the measurements from the line (root mean square).  A *round
-trip* is one task submitted and waited for; a percentile p is given from 10/(1 − p) samples a block.
+    explanation="""Costs are measured with no-ops.  In each block, the line makespan(N) = a + b·N is
+fitted to several N, by least squares of the relative deviations.  *b* is the cost of one more task,
+*a* is the cost of any batch, and *residual* is the distance of the measurements from the line (root
+mean square).  A *round trip* is one task, submitted and awaited; a percentile p needs 10/(1 − p)
+samples per block.
 
 *METG(x%)*, the minimum effective task granularity (Task Bench, SC20), is the average task
 granularity (makespan × workers / tasks, overhead included) at which x% of the workers' time is
-useful.  The useful time is that of a fixed amount of work, calibrated before the sweep over task
-sizes and checked after it, on one core while the others are idle.  Where cores slow each other down
-(hardware threads of one core, shared caches) no engine's efficiency comes near 100%, and 90% may be
-out of reach: the ceiling's curve shows it.  Lower is better, except for no-ops/s, taken from the
-largest N.""",
+useful.  Useful time is the duration of a fixed amount of work on one core while the other cores are
+idle; it is calibrated before the sweep over task sizes and checked after it.  If busy cores slow
+each other down (hardware threads of one core, shared caches), no engine's efficiency comes near
+100%, and 90% may be out of reach: the ceiling's curve shows this.  Lower is better, except for
+no-ops/s, which are taken from the largest N.""",
     table=Columns(
         columns=(
             Column(metric="noop_throughput", heading="no-ops/s"),
@@ -87,7 +88,7 @@ largest N.""",
 
 
 class Overhead(Experiment):
-    """No-ops, as many as fit a budget, and fixed work in tasks of many sizes."""
+    """No-ops, as many as fit into a time budget, and fixed work in tasks of many sizes."""
 
     name = NAME
     sections = (_SECTION,)
@@ -105,8 +106,8 @@ class Overhead(Experiment):
 
     @override
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
-        """The budget for the largest N, once more for the smaller ones, and for the round trips;
-        or the points of a sweep and its calibration.
+        """Seconds for the largest N, the smaller N and the round trips, or for the points of a
+        sweep and its calibration.
         """
         if self.sweeps(case):
             return expected_sweep_s(case, pace.fixed_s)
@@ -114,7 +115,7 @@ class Overhead(Experiment):
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[Measurement]:
-        """No-ops in batches of several sizes in random order, then one by one; or a sweep."""
+        """Measure no-ops in batches of several sizes in random order and singly, or a sweep."""
         return spin_sweep(bench, case).run() if self.sweeps(case) else _measure_costs(bench, case)
 
     @override
@@ -122,8 +123,8 @@ class Overhead(Experiment):
         plan = observations.plan
         case = budget_case(plan)
         observed = costs(observations, engine)
-        for one in _METRICS:
-            yield series_of(NAME, engine, case, one, observed)
+        for cost in _METRICS:
+            yield series_of(NAME, engine, case, cost, observed)
         for planned in sweep_cases(plan, engine):
             swept = observations.sweep(engine, planned)
             for size in METG:
@@ -161,7 +162,7 @@ def line(block: Costs) -> Line | None:
 
 def _measure_costs(bench: Bench, case: Case) -> Iterator[Measurement]:
     budget_s = float(case.parameters["budget_s"])
-    # Processes start and code paths warm up in a first pilot; the second gives the rate.
+    # In the first pilot, processes start and code paths warm up; the second gives the rate.
     _no_ops(bench, case, _PILOT_TASKS)
     pilot = _no_ops(bench, case, _PILOT_TASKS)
     most = round(min(max(budget_s / pilot.makespan_s * _PILOT_TASKS, _FEWEST), _MOST))
@@ -190,7 +191,7 @@ def _round_trips(bench: Bench, case: Case, budget_s: float) -> RoundTrips:
 
 
 def _most_no_ops_per_s(block: Costs) -> float | None:
-    """From the largest batch: in small ones the fixed cost shows."""
+    """Rate of the largest batch, because the fixed cost matters in small batches."""
     largest = block.largest
     return None if largest is None else largest.tasks / largest.makespan_s
 
@@ -263,7 +264,7 @@ _HEAD_CPU = metric(
     mean=Mean.GEOMETRIC_IF_POSITIVE,
     lacking=NO_SUCH_HOST,
 )
-"""Of the largest batch of no-ops of a block."""
+"""CPU time of the head for the largest batch of no-ops of a block."""
 
 
 def _answer(facts: Facts) -> str:

@@ -1,4 +1,4 @@
-"""Bytes into tasks and out of them: seconds a task, and MB/s."""
+"""Bytes into and out of tasks: seconds per task, and MB/s."""
 
 import random
 import statistics
@@ -21,23 +21,23 @@ from workload.kernels import payload
 SIZES = (1_000, 64_000, 1_000_000, 16_000_000, 64_000_000)
 IN, OUT = "in", "out"
 BATCHES = ("first", "second", "third")
-"""Memory that a batch touches for the first time may take many times as long as the same later."""
+"""Three batches, because the first access to memory may take many times as long as later ones."""
 _TASKS_PER_WORKER = 16
 _MOST_BYTES = 128_000_000
-"""Of all tasks of a run together; one a worker there must be all the same."""
+"""Limit for all tasks of a batch together; there is always at least one task per worker."""
 _BYTES_PER_S = 400e6
-"""About, where no link is limited."""
+"""Approximate rate if no link is limited."""
 _BITS = {"k": 1e3, "m": 1e6, "g": 1e9}
 MOST_BYTES = Sizes(quick=16_000_000, standard=64_000_000, full=64_000_000)
 """Largest payload."""
 
 _SECTION = Section(
     title="Moving data",
-    explanation="""Bytes that go into each task (*in*: other ones in each) or come back from it
-(*out*), in batches submitted at once; makespan / tasks, and MB/s (10^6 bytes) through the driver.
-Of a block the median of three batches, after one that is not measured: memory that is touched for
-the first time takes longer than the same memory later, most of all in an object store.
-Everywhere else arguments are paths and results are labels.""",
+    explanation="""Bytes that go into each task (*in*: different bytes for each task) or come back
+from it (*out*).  All tasks of a batch are submitted at once.  The columns show makespan / tasks,
+and MB/s (10^6 bytes) through the driver.  A block's value is the median of three batches, after one
+that is not measured: the first access to memory takes longer than later ones, most of all in an
+object store.  In all other experiments, arguments are paths and results are labels.""",
     table=Columns(
         axes=(("direction", "direction"), ("bytes", "bytes")),
         columns=(
@@ -60,7 +60,7 @@ Everywhere else arguments are paths and results are labels.""",
 
 
 class Payload(Experiment):
-    """A case for each size and direction."""
+    """One case for each size and direction."""
 
     name = "payload"
     with_ceiling = False
@@ -92,7 +92,7 @@ class Payload(Experiment):
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
         size, direction = int(case.parameters["bytes"]), str(case.parameters["direction"])
         workers = bench.plan.workers
-        # Unmeasured: connections are made, buffers grow, each worker makes what it will return.
+        # Unmeasured: connections open, buffers grow, and workers make the bytes they will return.
         bench.run(case, _batch(bench, direction, size, 2 * workers), spans=False)
         for part in BATCHES:
             yield bench.run(
@@ -121,7 +121,7 @@ class Payload(Experiment):
 
 
 def _bytes_per_s(link_rate: str | None) -> float:
-    """Of a link, as in ``100mbit``."""
+    """Expected rate with a link limit such as ``100mbit``."""
     if link_rate is None:
         return _BYTES_PER_S
     number, prefix = link_rate[: -len("kbit")], link_rate[-len("kbit")]
@@ -136,8 +136,5 @@ def _batch(bench: Bench, direction: str, size: int, count: int) -> list[Task]:
     label = bench.label()
     if direction == OUT:
         return [payload.task_out(label, size)] * count
-    first = random.Random(label).randrange(2**32)  # noqa: S311 - other bytes in each batch
+    first = random.Random(label).randrange(2**32)  # noqa: S311 - different bytes in each batch
     return [payload.task_in(label, size, first + number) for number in range(count)]
-
-
-_MB = 1e6

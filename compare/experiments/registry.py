@@ -1,6 +1,6 @@
-"""Which experiments there are.  Imports none of them: ``--help`` must be fast.
+"""The list of experiments.  Imports none of them, because ``--help`` must be fast.
 
-An experiment of another package is registered by an entry point in the group
+Another package registers an experiment with an entry point in the group
 ``engine_compare.experiments``: its name, and ``package.module:Class``.
 """
 
@@ -24,7 +24,7 @@ class _Entry(NamedTuple):
     question: str
     path: str
     default: bool = False
-    """Measured when the user does not choose."""
+    """Measured if the user does not choose."""
 
 
 _HERE = "compare.experiments"
@@ -86,12 +86,12 @@ def experiment_names() -> tuple[str, ...]:
 
 
 def default_names() -> tuple[str, ...]:
-    """Experiments that are measured when the user does not choose."""
+    """Experiments that are measured if the user does not choose."""
     return tuple(name for name, entry in _BUILT_IN.items() if entry.default)
 
 
 def question_of(name: str) -> str:
-    """The question in one line.
+    """The question of an experiment, in one line.
 
     Raises:
         UsageError: the experiment is not registered, or cannot be imported.
@@ -124,9 +124,9 @@ def load_experiment(name: str) -> "Experiment":
 
 
 def identity(experiment: str, case: "Mapping[str, Scalar]") -> tuple[str, ...]:
-    """Parameters that distinguish the rows called ``experiment``, of those that ``case`` has.
+    """Names of the parameters in ``case`` that distinguish the rows of ``experiment``.
 
-    Rows of sessions (start and stop, memory, hosts) are called by names that are no experiments.
+    Rows of sessions (start and stop, memory, hosts) have names that are not experiments.
     """
     if experiment in _paths():
         return load_experiment(experiment).identity(case)

@@ -1,4 +1,4 @@
-"""What it is worth to keep the model: loaded for each image, for each task, once in each worker."""
+"""The gain from keeping the model: loaded for each image, for each task, once in each worker."""
 
 from collections.abc import Iterator
 
@@ -20,15 +20,15 @@ from workload.kernels import vit_reloading
 PER = (vit_reloading.PER_IMAGE, vit_reloading.PER_TASK, "worker")
 _CHUNK = 2
 _LOAD_S = 0.5
-"""Seen for ViT-B/16 on a 2-core server; only the estimate depends on it."""
+"""Measured for ViT-B/16 on a 2-core server; used for the estimate only."""
 RELOADED_IMAGES = Sizes(quick=4, standard=4, full=20)
-"""Images that a model is loaded for."""
+"""Number of images for which the model is loaded."""
 
 _SECTION = Section(
     title="Where the model lives",
-    explanation="""The same images, in tasks of two, by a program that loads the model for each
-image and classifies it alone (as the talk's own program does), for each task, or once in each
-worker before the clock starts.  Images/s; higher is better.""",
+    explanation="""The same images, two per task.  The model is loaded for each image, which is then
+classified alone (as in the talk's own program), for each task, or once in each worker before the
+clock starts.  Higher is better.""",
     table=Columns(
         columns=(
             Column(metric="per_image", heading="per image (images/s)"),
@@ -41,7 +41,7 @@ worker before the clock starts.  Images/s; higher is better.""",
 
 
 class Residency(Experiment):
-    """One case, three runs over the same images."""
+    """One case with three batches over the same images."""
 
     name = "residency"
     classifies = True
@@ -51,7 +51,7 @@ class Residency(Experiment):
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:
-        # A task at least for each worker.
+        # At least one task for each worker.
         count = min(
             max(RELOADED_IMAGES.of(scope.preset), _CHUNK * scope.workers),
             len(scope.need_workload().images),

@@ -1,4 +1,4 @@
-"""Batch inference with 1, 2, 4, … workers: the same work (strong), and as much a worker (weak)."""
+"""Batch inference with 1, 2, 4, … workers: fixed total work (strong), or per worker (weak)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,20 +20,20 @@ from engines.interface import Capability
 
 STRONG, WEAK = "strong", "weak"
 SOME_IMAGES = Sizes(quick=8, standard=8, full=120)
-"""Images of experiments that classify them several times."""
+"""Number of images in experiments that classify them several times."""
 
 _EFFICIENCY = Quantity(
     name="scaling_efficiency", unit="share of p × one worker", better=Better.HIGHER
 )
-"""Throughput with p workers over p times that with one in the same block: T1/(p·Tp) for the same
-work (strong), T1/Tp for as much work a worker (weak)."""
+"""Throughput with p workers, divided by p times that with one worker in the same block: T1/(p·Tp)
+for the same total work (strong), T1/Tp for the same work per worker (weak)."""
 
 _SECTION = Section(
     title="Scaling",
-    explanation="""The same images with more workers (*strong*: T1/(p·Tp)), and as many images a
-worker (*weak*: T1/Tp); each number of workers in an engine of its own, on the same machine.  The
-efficiency is the throughput as a share of p times that of one worker in the same block.  Higher is
-better.""",
+    explanation="""The same images with more workers (*strong*: T1/(p·Tp)), and the same number of
+images per worker (*weak*: T1/Tp).  For each number of workers the engine is opened separately, on
+the same machine.  The efficiency is the throughput as a share of p times that of one worker in the
+same block.  Higher is better.""",
     table=Columns(
         axes=(("kind", "kind"), ("workers", "workers")),
         columns=(
@@ -45,7 +45,7 @@ better.""",
 
 
 class Scaling(Experiment):
-    """Two cases for each number of workers, one where both are the same run."""
+    """Two cases, strong and weak, for each number of workers."""
 
     name = "scaling"
     classifies = True
@@ -82,13 +82,13 @@ class Scaling(Experiment):
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
         count = int(case.parameters["images"])
-        # The smallest tasks, so that a worker without one at the end waits for little.
+        # The smallest tasks, so that a worker without a task at the end waits only briefly.
         tasks = image_tasks(bench.plan, bench.label(), count=count, chunk=1)
         yield bench.run(case, tasks, items=count)
 
     @override
     def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
-        """Images/s with p workers, and as a share of p times those with one worker."""
+        """Yield images/s with p workers, and their share of p times the rate of one worker."""
         plan = observations.plan
         speeds: dict[tuple[str, int], Series] = {}
         for planned in cases_of(plan, engine, self.name):
@@ -104,5 +104,5 @@ class Scaling(Experiment):
 
 
 def counts(workers: int) -> tuple[int, ...]:
-    """Powers of two below the number of workers, and that number."""
+    """The powers of two below ``workers``, and ``workers`` itself."""
     return (*(2**n for n in range(workers.bit_length()) if 2**n < workers), workers)

@@ -1,4 +1,4 @@
-"""What the report prints of an experiment: text, one table, and pictures.  Values only.
+"""The sections of an experiment in the report: text, one table, and pictures.  Values only.
 
 ``compare.report.tables`` fills the tables, ``compare.report.plots`` draws the pictures.
 """
@@ -9,7 +9,7 @@ from typing import TypeAlias
 from compare.records.plan import Scalar
 
 MS, PERCENT, KIB, MIB = 1e3, 1e2, 2.0**-10, 2.0**-20
-"""Scales of columns."""
+"""Factors by which columns scale their values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """A table of every engine against every other."""
+    """A table that compares every engine with every other."""
 
 
 Table: TypeAlias = Columns | Pairs
@@ -46,7 +46,7 @@ Table: TypeAlias = Columns | Pairs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A metric against a parameter of the case, a line an engine."""
+    """A metric against a parameter of the case, one line per engine."""
 
     name: str
     x: str
@@ -59,7 +59,7 @@ class Curve:
 
     @property
     def description(self) -> str:
-        """The alternative text."""
+        """The alternative text of the picture."""
         return f"{self.y_label} against {self.x_label}"
 
 
@@ -114,13 +114,13 @@ Picture: TypeAlias = Curve | Lanes | Intervals | NoOps | Efficiency | Shares
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of the report."""
+    """A section of the report."""
 
     title: str
-    """Empty: the part continues under the heading above it."""
+    """Empty if the section continues under the heading above it."""
     explanation: str
     """Markdown: what is measured, what the columns mean, which direction is better."""
     table: Table
     rows_of: str | None = None
-    """The ``experiment`` of the rows shown, where it is not the name of the experiment."""
+    """The ``experiment`` of the rows shown, if it is not the name of the experiment."""
     pictures: tuple[Picture, ...] = ()

@@ -29,7 +29,7 @@ NO_SUCH_HOST = "the cluster has no such host, or one that does not tell"
 
 
 def of_part(of_run: Metric[TaskRun], part: str = "") -> Metric[Runs]:
-    """The metric of one of the batches of a case."""
+    """The metric, applied to one of the batches of a case."""
     return Metric(
         quantity=of_run.quantity,
         value=lambda runs: of_run.value(runs[part]),
@@ -68,11 +68,11 @@ def host_rows(
 ) -> Iterator[Series]:
     """Usage of the hosts of each role in a batch, from their control groups and network counters.
 
-    Memory is what they used at its end.
+    Memory is the usage at the end of the batch.
     """
     for role in ROLES:
-        for one in _host_metrics(role):
-            yield series_of(HOSTS, engine, {**case, "role": role}, one, observed)
+        for usage in _host_metrics(role):
+            yield series_of(HOSTS, engine, {**case, "role": role}, usage, observed)
 
 
 def _host_metrics(role: str) -> tuple[Metric[TaskRun], ...]:
@@ -110,6 +110,6 @@ def _host_metrics(role: str) -> tuple[Metric[TaskRun], ...]:
 
 
 def host_total(run: TaskRun, role: str, usage: Callable[[NodeUse], float | None]) -> float | None:
-    """Usage of all hosts of a role; ``None`` without such a host, or where one is unreadable."""
+    """Usage of all hosts of a role; ``None`` without such a host, or if one is unreadable."""
     nodes = [node for node in run.nodes if node.role == role]
     return sum_or_none(map(usage, nodes)) if nodes else None

@@ -1,4 +1,4 @@
-"""METG with a call of the framework for each task, on engines that have another way, too."""
+"""METG with one framework call per task, on engines that also accept all tasks in one call."""
 
 from collections.abc import Iterator
 
@@ -17,10 +17,10 @@ from engines.interface import Capability
 
 _SECTION = Section(
     title="One by one",
-    explanation="""METG as under Overhead, but with a call of the framework for each task, none of
-which waits for a result (multiprocessing: `apply_async`; Dask: `submit`; Spark: a job a task, from
-a few threads).  An engine that has one way only says so; its METG is the one above.  Lower is
-better.""",
+    explanation="""METG as under Overhead, but with one framework call per task.  No call waits for
+a result (multiprocessing: `apply_async`; Dask: `submit`; Spark: one job per task, from a few
+threads).  If an engine has only one way to submit tasks, its METG is the one under Overhead.  Lower
+is better.""",
     table=Columns(
         columns=(
             Column(metric="metg50", heading="METG(50%) one by one (ms)", scale=MS),
@@ -31,7 +31,7 @@ better.""",
 
 
 class Submission(Experiment):
-    """The sweep of the overhead experiment once more."""
+    """The sweep of ``overhead`` once more, with one call per task."""
 
     name = "submission"
     with_ceiling = False

@@ -51,11 +51,11 @@ MEMORY = "memory"
 """The ``experiment`` of the rows about peak memory."""
 
 SPEEDUP = Quantity(name="speedup", unit="× serial", better=Better.HIGHER)
-"""Throughput over that of the serial engine in the same block."""
+"""Throughput, divided by that of the serial engine in the same block."""
 ENGINE_EFFICIENCY = Quantity(
     name="engine_efficiency", unit="share of the ceiling", better=Better.HIGHER
 )
-"""Throughput over that of the engine-free ceiling in the same block."""
+"""Throughput, divided by that of the engine-free ceiling in the same block."""
 CPU_TIME: Metric[TaskRun] = metric(
     "cpu_time",
     "s",
@@ -69,9 +69,9 @@ _MAIN = Section(
     title="Throughput",
     explanation="""All images are available at the start, one chunk of images is one task, and the
 clock runs from before the first submission until the last result is in the driver (MLPerf
-Inference, Offline).  The *ceiling* is the same kernel calls in plain processes without a framework:
-100% of it would mean that the engine costs nothing.  CPU time includes the engine's own daemons.
-Higher is better, except for CPU time.""",
+Inference, Offline).  The *ceiling* is the throughput of the same kernel calls in plain processes
+without a framework: an engine at 100% of it costs nothing.  CPU time includes the engine's own
+daemons.  Higher is better, except for CPU time.""",
     table=Columns(
         columns=(
             Column(metric="throughput", heading="images/s"),
@@ -96,18 +96,18 @@ Higher is better, except for CPU time.""",
 )
 _PAIRS = Section(
     title="",
-    explanation="""Every engine against every other.  *p* is the result of a paired t test on the
-logarithms, adjusted for the number of pairs (Holm 1979).  A difference is shown when p is at most
-0.05: among all pairs of a run without any difference, one is shown in at most 5% of the runs.  The
-interval belongs to the single pair, without the adjustment.""",
+    explanation="""Every engine is compared with every other.  *p* is the result of a paired t test
+on the logarithms, adjusted for the number of pairs (Holm 1979).  A difference is shown if p is at
+most 0.05: if no engines differ, at most 5% of the runs show a difference in any pair.  The interval
+belongs to the single pair, without the adjustment.""",
     table=Pairs(),
 )
 _PARTS = Section(
     title="",
-    explanation="""Where the time went, in seconds a worker, which add up to the makespan: before
-the first task started, in tasks, idle between tasks, idle when no task was left, and until the last
-result was in the driver.  For the median task: from submission until it started, and from its end
-until its result was in the driver.""",
+    explanation="""Where the time went, in seconds per worker.  These parts add up to the makespan:
+before the first task started, in tasks, idle between tasks, idle when no task was left, and until
+the last result was in the driver.  The last two columns are medians over the tasks: from submission
+until the task started, and from its end until its result was in the driver.""",
     table=Columns(
         columns=(
             Column(metric="submit", heading="before the first task (s)"),
@@ -122,8 +122,8 @@ until its result was in the driver.""",
 )
 _MEMORY = Section(
     title="Memory",
-    explanation="""The largest sum of the proportional set sizes (a page that k processes share
-counts 1/k in each) of driver, daemons, JVM and workers during the batch inference.  Lower is
+    explanation="""The peak during the batch inference, as the sum of the proportional set sizes of
+driver, daemons, JVM and workers (a page that k processes share counts 1/k in each).  Lower is
 better.""",
     table=Columns(columns=(Column(metric="peak_memory", heading="peak memory (MiB)", scale=MIB),)),
     rows_of=MEMORY,
@@ -154,7 +154,7 @@ class Throughput(Experiment):
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
-        """One batch over all images; the memory is sampled meanwhile."""
+        """Measure one batch over all images, and sample the memory meanwhile."""
         tasks = image_tasks(bench.plan, bench.label())
         items = sum(len(task.payload) for task in tasks)
         yield bench.run(case, tasks, items=items, memory=True)
@@ -168,8 +168,8 @@ class Throughput(Experiment):
         yield ours
         yield paired(ours, speed(observations, SERIAL), SPEEDUP)
         yield paired(ours, speed(observations, CEILING), ENGINE_EFFICIENCY)
-        for one in (CPU_TIME, *_part_metrics(workers_of(engine, plan.workers))):
-            yield series_of(NAME, engine, case, one, observed)
+        for time_metric in (CPU_TIME, *_part_metrics(workers_of(engine, plan.workers))):
+            yield series_of(NAME, engine, case, time_metric, observed)
         if plan.workload is not None and plan.workload.labels is not None:
             accuracy = series_of(NAME, engine, case, _accuracy_of(plan.workload.labels), observed)
             random = "by chance: the weights are random"
@@ -196,13 +196,13 @@ def batches(observations: Observations, engine: str) -> Observed[TaskRun]:
 
 
 def speed(observations: Observations, engine: str) -> Series:
-    """Images/s of each block."""
+    """Images/s in each block."""
     case = batch_case(observations.plan)
     return series_of(NAME, engine, case, THROUGHPUT, batches(observations, engine))
 
 
 def fastest(rows: Sequence[Row]) -> str | None:
-    """The engine with the highest throughput; neither the ceiling nor a control."""
+    """The engine with the highest throughput, without the ceiling and controls."""
     values = {
         row.engine: row.value
         for row in rows
@@ -218,8 +218,8 @@ def _is_speed(row: Row) -> bool:
 def _accuracy_of(labels: Sequence[str]) -> Metric[TaskRun]:
     """Share of the images that get their true label.
 
-    Without an interval: valid outputs are equal in every block, so the blocks do not show its
-    error.
+    It has no interval: valid outputs are equal in every block, so the blocks do not show the error
+    of the accuracy.
     """
 
     def share_right(run: TaskRun) -> float | None:
@@ -231,20 +231,20 @@ def _accuracy_of(labels: Sequence[str]) -> Metric[TaskRun]:
 
 
 def _part_metrics(workers: int) -> tuple[Metric[TaskRun], ...]:
-    """Parts of the makespan in seconds a worker, and the waits of the median task.
+    """Parts of the makespan in seconds per worker, and median waits of the tasks.
 
     Makespan components can be zero, so they use arithmetic means.
     """
 
-    def of(part: Callable[[Parts], float]) -> Callable[[TaskRun], float | None]:
+    def part_of(part: Callable[[Parts], float]) -> Callable[[TaskRun], float | None]:
         return lambda run: None if (split := parts(run, workers)) is None else part(split)
 
     return (
-        metric("submit", "s", Better.LOWER, of(lambda p: p.submit_s), mean=Mean.ARITHMETIC),
-        metric("run", "s", Better.LOWER, of(lambda p: p.kernel_s), mean=Mean.ARITHMETIC),
-        metric("between", "s", Better.LOWER, of(lambda p: p.gaps_s), mean=Mean.ARITHMETIC),
-        metric("tail", "s", Better.LOWER, of(lambda p: p.tail_s), mean=Mean.ARITHMETIC),
-        metric("return", "s", Better.LOWER, of(lambda p: p.return_s), mean=Mean.ARITHMETIC),
+        metric("submit", "s", Better.LOWER, part_of(lambda p: p.submit_s), mean=Mean.ARITHMETIC),
+        metric("run", "s", Better.LOWER, part_of(lambda p: p.kernel_s), mean=Mean.ARITHMETIC),
+        metric("between", "s", Better.LOWER, part_of(lambda p: p.gaps_s), mean=Mean.ARITHMETIC),
+        metric("tail", "s", Better.LOWER, part_of(lambda p: p.tail_s), mean=Mean.ARITHMETIC),
+        metric("return", "s", Better.LOWER, part_of(lambda p: p.return_s), mean=Mean.ARITHMETIC),
         metric(
             "task_wait_p50",
             "s",
@@ -291,8 +291,8 @@ def _answer(facts: Facts) -> str:
     if shown:
         clauses.append(f"the difference to {enumeration(shown)} is shown")
     if tied:
-        one = "from one block there is " if plan.blocks == 1 else ""
-        clauses.append(f"{one}no difference shown to {enumeration(tied)}")
+        prefix = "with one block there is " if plan.blocks == 1 else ""
+        clauses.append(f"{prefix}no difference shown to {enumeration(tied)}")
     if without:
-        clauses.append(f"no valid number of {enumeration(without)} in the same blocks")
+        clauses.append(f"there is no valid number for {enumeration(without)} in the same blocks")
     return "; ".join(clauses) + "."

@@ -1,4 +1,4 @@
-"""Who ran what when, with tasks that wait: blocking their worker, and not blocking it."""
+"""A timeline of waiting tasks that block their worker, and of others that do not."""
 
 from collections.abc import Iterator
 
@@ -23,10 +23,10 @@ WAIT_S = Sizes(quick=0.3, standard=0.5, full=1.0)
 
 _SECTION = Section(
     title="Waiting tasks",
-    explanation="""Four sleeping tasks a worker.  *Blocking*: a task keeps its worker while it
-sleeps.  *Awaited*: it is a coroutine, and the worker runs others meanwhile (Ray and Dask: an
-actor in each worker; serial: asyncio).  An engine that has no such thing says
-so.  Lower is better.""",
+    explanation="""Four sleeping tasks per worker.  *Blocking*: a task occupies its worker while it
+sleeps.  *Awaited*: a task is a coroutine, and the worker runs other tasks meanwhile (Ray and Dask:
+an actor in each worker; serial: asyncio).  The report says which engines cannot do this.  Lower is
+better, except for *at once*.""",
     table=Columns(
         axes=(("how", "how a task waits"),),
         columns=(
@@ -47,7 +47,7 @@ so.  Lower is better.""",
 
 
 class Timeline(Experiment):
-    """The same sleeping tasks twice."""
+    """The same sleeping tasks twice: blocking and awaited."""
 
     name = "timeline"
     sections = (_SECTION,)
@@ -88,7 +88,7 @@ class Timeline(Experiment):
         if case.parameters["how"] == BLOCKING:
             yield bench.run(case, [sleep.task(bench.label(), seconds)] * count)
             return
-        # Twice: an engine may start what awaits (actors) in the first.
+        # Twice, because an engine may start its actors in the first batch.
         for _ in range(2):
             tasks = [sleep.awaited_task(bench.label(), seconds)] * count
             run = bench.run(case, tasks, way=Way.AWAITED)

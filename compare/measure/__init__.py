@@ -1,1 +1,1 @@
-"""The instruments: the clock, batches of tasks, and what the machine reports meanwhile."""
+"""The instruments: the clock, batches of tasks, and readings of the machine."""

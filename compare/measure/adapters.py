@@ -1,4 +1,4 @@
-"""What the engines of a plan are and can do.  Opens none."""
+"""The adapters of a plan's engines, and their capabilities.  Opens no engine."""
 
 from compare.records.plan import original_of
 from engines._stdlib.ceiling import Ceiling
@@ -14,7 +14,7 @@ LACKING = {
     Capability.GRAPHS: "has no way to hand the result of a task to another but through the driver",
     Capability.TRACES: "keeps no record of its own",
 }
-"""What the report says of an engine that does not claim the capability."""
+"""The report's text about an engine that does not claim the capability."""
 
 
 def adapter_of(engine: str) -> type[Engine]:
@@ -23,11 +23,11 @@ def adapter_of(engine: str) -> type[Engine]:
 
 
 def capabilities(engine: str) -> frozenset[Capability]:
-    """What an engine, or the ceiling, claims."""
+    """The capabilities that an engine, or the ceiling, claims."""
     return adapter_of(engine).capabilities
 
 
 def lacking(name: str, claimed: frozenset[Capability], needed: frozenset[Capability]) -> str | None:
-    """Why an engine cannot do something, in a sentence; ``None`` when it can."""
+    """Why an engine cannot do something, in a sentence; ``None`` if it can."""
     missing = [capability for capability in Capability if capability in needed - claimed]
     return f"{name} {LACKING[missing[0]]}" if missing else None

@@ -36,12 +36,12 @@ from workload.task import run_packed, run_packed_after, run_packed_async
 
 _WARM_UP_WAVES = 50
 _APART_S = 0.1
-"""Between the submissions of two batches that run together: the first has its resources by then."""
+"""Delay between two batches that run together, so that the first one has its resources."""
 
 _Report: TypeAlias = tuple[int, TaskReport, float]
-"""Index, report, and when the driver had it."""
+"""Index, report, and the time at which the driver received it."""
 Needs: TypeAlias = Sequence[Sequence[tuple[int, ...]]]
-"""For each task of each layer of a graph: places of the needed tasks in the layer before."""
+"""For each task of each layer of a graph: indices of the needed tasks in the layer before."""
 
 
 class Way(Enum):
@@ -53,7 +53,7 @@ class Way(Enum):
 
 
 class Bench:
-    """One open engine, and the session it is open for."""
+    """One open engine, and the session for which it is open."""
 
     def __init__(
         self, engine: Engine, plan: Plan, session: Session, *, memory_room_bytes: int | None = None
@@ -64,10 +64,10 @@ class Bench:
         self._memory_room_bytes = memory_room_bytes
         self.hosts = ALONE
         self.iteration_s: float | None = None
-        """Seconds of an iteration of the fixed-work kernel on an idle core, for the present case;
-        ``None`` where the case needs none."""
+        """Seconds of an iteration of the fixed-work kernel on an idle core, for the current case;
+        ``None`` if the case needs no calibration."""
         self.workers = workers_of(session.engine, session.workers)
-        """Tasks of one core that may run at once."""
+        """Number of one-core tasks that may run at once."""
         self.fastest_s = math.inf
         """The fastest calibration of this session."""
         self._opened_s = clock.now()
@@ -82,7 +82,7 @@ class Bench:
         return f"{self.plan.run_id}/{self.session.id}/{next(self._batches)}"
 
     def calibrate(self) -> float:
-        """Seconds of an iteration of the fixed-work kernel, while the engine is idle."""
+        """Measure the seconds per iteration of the fixed-work kernel, while the engine is idle."""
         wait_until_idle()
         iteration_s = spin.iteration_s(self.fastest_s)
         self.fastest_s = min(iteration_s, self.fastest_s)
@@ -114,11 +114,11 @@ class Bench:
     ) -> TaskRun:
         """Submit all tasks, take all results, and record what happened.
 
-        ``items`` is the number of images in the tasks, when they have any.  With ``needs`` the
-        tasks form a graph, in the order of its layers.  Each task returns ``returned`` bytes,
-        where that is given.  ``memory`` samples memory, processes and threads meanwhile, and
-        ``spans`` keeps a line for each task; both are left out where they would disturb thousands
-        of tiny tasks, or drown in them.
+        ``items`` is the number of images in the tasks, if they have images.  With ``needs`` the
+        tasks form a graph, in the order of its layers.  If ``returned`` is given, each task must
+        return that many bytes.  ``memory`` samples memory, processes and threads meanwhile, and
+        ``spans`` keeps one entry per task.  With thousands of tiny tasks both are switched off:
+        sampling would disturb the tasks, and the entries would be too many.
         """
         packed: list[PackedTask] = [tuple(task) for task in tasks]
         graph = None if needs is None else _graph(packed, needs)
@@ -143,7 +143,7 @@ class Bench:
         killed = oom_kills()
         arrivals = [(index, TaskReport(*report), at_s) for index, report, at_s in batch.arrivals]
         if not arrivals:
-            raise EngineError(f"{self.session.engine} gave back none of {len(tasks)} results")
+            raise EngineError(f"{self.session.engine} returned none of {len(tasks)} results")
         reports = [report for _, report, _ in arrivals]
         # Includes workers that died before they could report.
         called = calls.counted({task.case for task in tasks})
@@ -158,7 +158,7 @@ class Bench:
             submitted_s=batch.submitted_s - self._opened_s,
             makespan_s=arrivals[-1][2] - batch.submitted_s,
             first_result_s=arrivals[0][2] - batch.submitted_s,
-            # On a cluster the process tree is only the driver's; its container counts it as well.
+            # On a cluster the process tree covers only the driver, which its container counts, too.
             cpu_s=sum_or_none(node.cpu_s for node in nodes) if nodes else cpu_s,
             peak_memory_bytes=_peak_bytes(sampled, nodes),
             peak_processes=sampled.peak_processes if sampled else None,
@@ -186,15 +186,15 @@ class Bench:
     def together(
         self, first: Callable[[], TaskRun], second: Callable[[], TaskRun]
     ) -> tuple[TaskRun, TaskRun]:
-        """Two batches at the same time; the second is submitted a moment after the first.
+        """Run two batches at the same time; the second is submitted a moment after the first.
 
         Raises:
-            Exception: what either raised; if both did, the first one's.
+            Exception: the error of either batch; if both failed, that of the first.
         """
         futures = []
         for run in (first, second):
             future: Future[TaskRun] = Future()
-            # Daemons: a session that is told to stop does not wait for them.
+            # Daemon threads, so that a session that has to stop does not wait for them.
             threading.Thread(target=_fulfil, args=(future, run), daemon=True).start()
             futures.append(future)
             time.sleep(_APART_S)
@@ -214,18 +214,18 @@ class Bench:
         return OwnTrace(
             **self.head(),
             spans=tuple(
-                EngineSpan(one.name, one.worker, one.start_s - opened_s, one.end_s - opened_s)
-                for one in recorded
+                EngineSpan(span.name, span.worker, span.start_s - opened_s, span.end_s - opened_s)
+                for span in recorded
             ),
         )
 
     def warm_up(self, task: Task) -> tuple[Any, ...]:
-        """Run waves of one task a worker until every worker has run one.
+        """Run waves of one task per worker until every worker has run a task.
 
-        Returns one output of each worker.
+        Returns one output per worker.
 
         Raises:
-            EngineError: a task failed, or some worker never took one.
+            EngineError: a task failed, or a worker never took a task.
         """
         workers = self.engine.workers()
         packed = tuple(task._replace(case=self.label()))
@@ -244,10 +244,10 @@ class Bench:
         )
 
     def find_hosts(self, address: str, paths: tuple[str, ...]) -> None:
-        """Find out which hosts a cluster has, and check that all of them can read these files.
+        """Find the hosts of a cluster, and check that all of them can read these files.
 
         Raises:
-            EngineError: some host cannot read some file.
+            EngineError: a host cannot read a file.
         """
         places = [Place(*seen) for seen in self.warm_up(survey.task(self.label(), paths))]
         for place in places:
@@ -270,7 +270,7 @@ def _graph(packed: Sequence[PackedTask], needs: Needs) -> list[list[Node[PackedT
 def _fulfil(future: "Future[TaskRun]", run: Callable[[], TaskRun]) -> None:
     try:
         future.set_result(run())
-    except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+    except BaseException as error:  # noqa: BLE001 - raised again when the result is read
         future.set_exception(error)
 
 
@@ -283,8 +283,8 @@ def _peak_bytes(sampled: TreeSampler | None, nodes: Sequence[NodeUse]) -> int | 
 
 
 def _too_few_bytes(reports: Sequence[TaskReport], wanted: int) -> list[str]:
-    found = [len(report.output) for report in reports if report.output is not None]
-    return [f"a task returned {size} bytes instead of {wanted}" for size in found if size != wanted]
+    sizes = [len(report.output) for report in reports if report.output is not None]
+    return [f"a task returned {size} bytes instead of {wanted}" for size in sizes if size != wanted]
 
 
 def _worker(report: TaskReport) -> tuple[str, int]:
@@ -293,7 +293,7 @@ def _worker(report: TaskReport) -> tuple[str, int]:
 
 
 def _outputs(arrivals: Sequence[_Report]) -> tuple[str, ...]:
-    """The outputs of all tasks, in the order of the inputs; those of a failed task are missing."""
+    """The outputs of all tasks, in the order of the inputs; a failed task has none."""
     by_index = {index: report.output or () for index, report, _ in arrivals}
     return tuple(label for index in sorted(by_index) for label in by_index[index])
 

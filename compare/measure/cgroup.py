@@ -1,7 +1,7 @@
-"""What the kernel tells of limits, and of what it did to a session: throttled, swapped, killed.
+"""Reads limits from the kernel, and counters of throttling, swapping and killed processes.
 
-Linux, control groups of version 1 and 2.  ``None`` where the kernel does not tell.  The counters
-only grow: the difference of two readings is what happened between them.
+Linux, control groups of version 1 and 2.  ``None`` means that the kernel does not report a value.
+The counters only grow: the difference of two readings is what happened between them.
 """
 
 import os
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/")
-"""Below it are the kernel's files; tests put their own in its place."""
+"""The folder above the kernel's files; tests use another one."""
 _UNLIMITED = 2**60
-"""A limit of version 1 that is none is a number near 2**63."""
+"""Version 1 writes a number near 2**63 if there is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """At one moment."""
+    """The counters at one moment."""
 
     throttled_periods: int | None
     """Periods in which the group had used up its quota of CPU time."""
     throttled_s: float | None
-    """How long its processes waited then, on all cores together."""
+    """Time its processes waited in those periods, summed over all cores."""
     swapped_bytes: int | None
-    """Written to and read from swap, by the whole host."""
+    """Bytes written to and read from swap by the whole host."""
 
 
 def counters(root: Path = ROOT) -> Counters:
-    """Those of this process's control group and of the host, now."""
+    """The current counters of this process's control group and of the host."""
     stats = [_pairs(path / "cpu.stat") for path in _groups(root, "cpu")]
     periods = [stat["nr_throttled"] for stat in stats if "nr_throttled" in stat]
     # Microseconds in version 2, nanoseconds in version 1.
@@ -44,25 +44,25 @@ def counters(root: Path = ROOT) -> Counters:
 
 
 def oom_kills(root: Path = ROOT) -> int | None:
-    """Processes that the kernel killed for want of memory: of the control group where it counts
-    them, else of the whole host.
+    """Number of processes that the kernel killed for lack of memory: in the control group, or on
+    the whole host if the group does not count them.
     """
     for name in ("memory.events", "memory.oom_control"):
         for path in _groups(root, "memory"):
-            told = _pairs(path / name)
-            if "oom_kill" in told:
-                return told["oom_kill"]
+            events = _pairs(path / name)
+            if "oom_kill" in events:
+                return events["oom_kill"]
     return _pairs(root / "proc/vmstat").get("oom_kill")
 
 
 def memory_room_bytes(used_bytes: int, root: Path = ROOT) -> int | None:
-    """How large processes that use ``used_bytes`` may become: with what the host has available,
-    and within what is left of each limit.
+    """How large processes that now use ``used_bytes`` may become, given the memory available on the
+    host and the rest of each limit.
     """
     kibibytes = _pairs(root / "proc/meminfo").get("MemAvailable:")
     rooms = [] if kibibytes is None else [kibibytes * 1024]
     for path in _groups(root, "memory"):
-        # Files that were read fill a group, too, and go when their room is needed.
+        # Cached files count as usage of a group; the kernel drops them when it needs the memory.
         cached = _pairs(path / "memory.stat")
         idle = cached.get("total_inactive_file", cached.get("inactive_file", 0))
         for limit_name, usage_name in (
@@ -78,11 +78,11 @@ def memory_room_bytes(used_bytes: int, root: Path = ROOT) -> int | None:
 def _groups(root: Path, controller: str) -> Iterator[Path]:
     """Folders of the control groups that this process is in, the innermost first.
 
-    A limit of any of them holds.
+    The limits of all of them apply.
     """
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, inside = line.split(":", 2)
-        if not controllers:  # version 2; below "unified" where version 1 is there, too
+        if not controllers:  # version 2; under "unified" if version 1 is mounted, too
             tops = [root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
         elif controller in controllers.split(","):
             tops = [root / "sys/fs/cgroup" / name for name in (controllers, controller)]
@@ -91,7 +91,7 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
         top = next((top for top in tops if top.is_dir()), None)
         if top is None:
             continue
-        # In a container the path may be the host's, and only its end is mounted.
+        # In a container the path may be that of the host, of which only the end is mounted.
         folder = top / inside.strip("/")
         while folder != top:
             if folder.is_dir():
@@ -101,13 +101,13 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
 
 
 def _pairs(path: Path) -> dict[str, int]:
-    """Lines of a name and a number."""
-    found = {}
+    """The lines of a file that have a name and a number."""
+    numbers = {}
     for line in _text(path).splitlines():
         name, *rest = line.split()
         if rest and rest[0].isdigit():
-            found[name] = int(rest[0])
-    return found
+            numbers[name] = int(rest[0])
+    return numbers
 
 
 def _number(path: Path) -> int | None:

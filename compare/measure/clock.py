@@ -1,8 +1,8 @@
-"""The clock.  Every duration that is reported is measured by one of these functions.
+"""The clock.  These functions measure every duration that is reported.
 
-Batches of tasks: ``batch``.  Engine start and stop, first result, warm-up, round trips, start of a
-cluster: ``timed``.  The clock starts before the call and stops when its result is in the driver,
-for every engine alike.
+``batch`` measures batches of tasks; ``timed`` measures engine start and stop, first result,
+warm-up, round trips and the start of a cluster.  For every engine, the clock starts before the call
+and stops when the result is in the driver.
 """
 
 import time
@@ -15,16 +15,16 @@ _T = TypeVar("_T")
 
 now = time.monotonic
 _SAMPLED = 64
-"""The harness times itself once in this many results."""
+"""The harness times its own work once per this many results."""
 
 
 Arrival: TypeAlias = tuple[int, PackedReport, float]
-"""Index of the task's input, its report, and ``now()`` when the driver had it.  A plain tuple: to
-make anything else would cost the harness more than a no-op."""
+"""Index of the task's input, its report, and ``now()`` when the driver received it.  A plain tuple,
+because creating any other object would cost the harness more than a no-op."""
 
 
 class Batch(NamedTuple):
-    """What the clock saw of one batch."""
+    """The times of one batch."""
 
     submitted_s: float
     """``now()`` before the first task was submitted."""

@@ -19,7 +19,7 @@ class Hosts:
     roles: Mapping[str, str]
     """``head``, ``worker`` or ``driver``, by the name of the host."""
     one_clock: bool
-    """Times of any two hosts may be subtracted."""
+    """Times of any two hosts may be subtracted from each other."""
 
     def usage(self) -> dict[str, Spending | None]:
         """Usage of each host so far."""
@@ -42,32 +42,32 @@ ALONE = Hosts(roles={}, one_clock=True)
 
 
 def hosts_of(address: str, workers: Iterable[str], boot_ids: Iterable[str]) -> Hosts:
-    """The hosts of a cluster with this head, whose workers reported these names and kernels."""
+    """The hosts of the cluster with this head; its workers reported these names and boot ids."""
     driver = host_usage.own()
     roles = {host: WORKER for host in workers if host != driver.host}
     head = cluster.head_of(address)
-    told = host_usage.of(head)
-    # A head that runs workers, too, is counted once.
-    if (told.host if told else head) not in roles | {driver.host: DRIVER}:
+    usage = host_usage.of(head)
+    # A head that also runs workers is counted once.
+    if (usage.host if usage else head) not in roles | {driver.host: DRIVER}:
         roles = {head: HEAD} | roles
     return Hosts(roles=roles | {driver.host: DRIVER}, one_clock=set(boot_ids) <= {driver.boot_id})
 
 
 def refuse_other_versions(address: str, distributions: Iterable[str]) -> None:
-    """Refuse a cluster with other versions before a framework fails in its own words.
+    """Refuse a cluster with other versions, before a framework fails with an unclear message.
 
-    Where the head does not report its versions, the check is left to the framework.
+    If the head does not report its versions, the check is left to the framework.
 
     Raises:
         EngineStartError: the head of the cluster has another Python, or one of these packages in
             another version.
     """
     head = cluster.head_of(address)
-    told = host_usage.of(head)
-    if told is None:
+    usage = host_usage.of(head)
+    if usage is None:
         return
     names = ("python", *distributions)
-    theirs = {name: told.versions.get(name, "none") for name in names}
+    theirs = {name: usage.versions.get(name, "none") for name in names}
     cluster.refuse_other_versions(f"the cluster at {address}", theirs, host_usage.own().versions)
 
 

@@ -12,7 +12,7 @@ from workload.kernels import vit
 def image_tasks(
     plan: Plan, label: str, *, count: int | None = None, chunk: int | None = None
 ) -> list[Task]:
-    """The first ``count`` images (all of them) in chunks (of the plan)."""
+    """The first ``count`` images in chunks; by default all images, in the plan's chunks."""
     if plan.workload is None:
         raise ValueError("this plan classifies no images")
     images: Sequence[str | bytes] = plan.workload.images[:count]
@@ -23,12 +23,12 @@ def image_tasks(
 
 @functools.cache
 def _bytes_of(path: str) -> bytes:
-    """Read once, so that no batch includes the disk."""
+    """The bytes of a file, read once so that no batch includes disk access."""
     return Path(path).read_bytes()
 
 
 def settings(plan: Plan) -> vit.Settings:
-    """What every worker loads."""
+    """The settings of the model that every worker loads."""
     if plan.workload is None:
         raise ValueError("this plan classifies no images")
     return plan.workload.model_folder, plan.workload.dtype, plan.options.threads_per_worker

@@ -21,7 +21,7 @@ _CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
 def collect(engines: Iterable[str]) -> dict[str, object]:
-    """Facts with units in their names; what cannot be read is left out."""
+    """Facts with units in their names; facts that cannot be read are left out."""
     perf = pyperf.Run([1.0], collect_metadata=True).get_metadata()
     facts: dict[str, object] = {
         "cpu_model": perf.get("cpu_model_name") or platform.processor(),
@@ -46,7 +46,7 @@ def collect(engines: Iterable[str]) -> dict[str, object]:
 
 
 def cores() -> int:
-    """Cores that this process may use, which a container or taskset may have reduced."""
+    """Number of cores that this process may use; a container or taskset may reduce it."""
     return len(os.sched_getaffinity(0))
 
 
@@ -56,19 +56,19 @@ def _versions(engines: Iterable[str]) -> dict[str, str]:
         for engine in engines
         for requirement in load_engine(original_of(engine)).requirements
     ]
-    found = {}
+    versions = {}
     for package in (*_PACKAGES, *needed):
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with ``-dirty`` when files differ from it; ``None`` if installed."""
+    """The checkout's commit, with ``-dirty`` if files differ from it; ``None`` if installed."""
     here = Path(__file__).parent
-    told = (
+    described = (
         subprocess.run(
             ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
             capture_output=True,
@@ -78,7 +78,7 @@ def _commit() -> str | None:
         if shutil.which("git") and (here.parent / ".git").exists()
         else None
     )
-    return told.stdout.strip() if told is not None and told.returncode == 0 else None
+    return described.stdout.strip() if described is not None and described.returncode == 0 else None
 
 
 def cpu_flags() -> set[str]:

@@ -1,7 +1,7 @@
-"""CPU seconds and memory of this process and everything below it.  Linux, read from /proc.
+"""CPU seconds and memory of this process and all its descendants.  Linux, read from /proc.
 
-The private clusters that a session opens are its descendants, daemons and JVM included, so the
-tree is exactly what the comparison has to count.
+The private clusters that a session opens are its descendants, including daemons and JVM, so the
+tree contains exactly what the comparison has to count.
 """
 
 import threading
@@ -27,16 +27,16 @@ class _Seen:
 
     own_s: float = 0.0
     waited_s: float = 0.0
-    """Of its children that ended and that it waited for."""
+    """CPU seconds of its children that ended and that it waited for."""
     parent: int = 0
 
 
 class _CpuCounter:
-    """Adds up what the processes of the tree used from one reading to the next.
+    """Adds up the CPU time that the processes of the tree used between readings.
 
-    The time of a process that ends goes to the parent that waits for it; where none does, as with
-    Ray's workers, it is gone from the tree.  So what was seen of a process is kept, and is not
-    counted again where a parent got it.
+    When a process ends, its time goes to the parent that waits for it.  If no parent waits, as with
+    Ray's workers, the tree loses this time.  The counter therefore keeps the time that it has seen
+    of each process, and does not count it again if a parent receives it.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class _CpuCounter:
                     waited_s=times.children_user + times.children_system,
                     parent=process.ppid(),
                 )
-        handed_on_s = self._of_those_gone(now)
+        handed_on_s = self._handed_on_s(now)
         for process, seen in now.items():
             before = self._seen.get(process, _Seen())
             waited_s = seen.waited_s - before.waited_s - handed_on_s[process.pid]
@@ -61,15 +61,15 @@ class _CpuCounter:
         self._seen = now
         return self._total_s
 
-    def _of_those_gone(self, now: Mapping[psutil.Process, _Seen]) -> Mapping[int, float]:
-        """What was counted of processes that ended since, by the ancestor that may have got it."""
+    def _handed_on_s(self, now: Mapping[psutil.Process, _Seen]) -> Mapping[int, float]:
+        """Time already counted for ended processes, by the ancestor that may have received it."""
         gone = {process.pid: seen for process, seen in self._seen.items() if process not in now}
         handed_on_s: defaultdict[int, float] = defaultdict(float)
         for seen in gone.values():
-            heir = seen.parent
-            while heir in gone:
-                heir = gone[heir].parent
-            handed_on_s[heir] += seen.own_s + seen.waited_s
+            ancestor = seen.parent
+            while ancestor in gone:
+                ancestor = gone[ancestor].parent
+            handed_on_s[ancestor] += seen.own_s + seen.waited_s
         return handed_on_s
 
 
@@ -77,7 +77,7 @@ _cpu = _CpuCounter()
 
 
 def tree_cpu_s() -> float:
-    """User and system seconds of the process tree so far, those of ended processes included."""
+    """User and system seconds of the process tree so far, including ended processes."""
     return _cpu.read()
 
 
@@ -107,9 +107,9 @@ def host_cpu_s() -> tuple[float, float]:
 
 
 def wait_until_idle() -> None:
-    """Until the host has next to nothing to do, at most some seconds.
+    """Wait until the host is almost idle, but at most some seconds.
 
-    What was measured before may not have settled: workers that start or end, a JVM that compiles.
+    After a measurement, workers may still start or end, and a JVM may still compile.
     """
     for _ in range(_MOST_WAITS):
         before_s, _ = host_cpu_s()
@@ -122,8 +122,8 @@ def wait_until_idle() -> None:
 class TreeSampler(AbstractContextManager["TreeSampler"]):
     """Samples the tree's sizes in a thread and keeps the largest of each.
 
-    One sample walks the page tables of every process in the tree (some milliseconds each), hence
-    the long interval: at 2 s it takes under 1% of a core.
+    The interval is long because one sample walks the page tables of every process in the tree (some
+    milliseconds each): at 2 s it takes less than 1% of a core.
     """
 
     def __init__(self, interval_s: float = 2.0) -> None:
@@ -148,7 +148,7 @@ class TreeSampler(AbstractContextManager["TreeSampler"]):
     def _sample(self) -> None:
         while True:
             stopped = self._stop.wait(self._interval_s)
-            # The last sample is taken after the clock stopped: short cases have one, too.
+            # The last sample is taken after the clock stopped, so that short cases have one, too.
             sizes = tree_sizes()
             self.peak_bytes = max(self.peak_bytes, sizes[0])
             self.peak_processes = max(self.peak_processes, sizes[1])

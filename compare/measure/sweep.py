@@ -1,4 +1,4 @@
-"""Fixed work in tasks of many sizes, from far below to far above an engine's overhead a task."""
+"""Fixed work in tasks of many sizes, from far below to far above an engine's overhead."""
 
 import math
 import random
@@ -12,7 +12,7 @@ from compare.records.plan import Case, refine
 from workload.kernels import spin
 
 _LADDER = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16)
-"""Work of a task in units of the overhead that the pilots saw."""
+"""Work of a task, relative to the overhead that the pilots measured."""
 _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 3
 _REFINEMENTS = 2
 _PILOT_TASKS = 50
@@ -26,12 +26,12 @@ _LONGEST_POINT_S = 2.0
 
 
 Batch: TypeAlias = Callable[[int, int], TaskRun]
-"""Iterations of each task and approximate number of tasks, to the batch."""
+"""Runs a batch with these iterations per task and this approximate number of tasks."""
 
 
 class Sweep:
-    """The ladder in random order; more steps where it does not reach across a threshold; a second
-    measurement of the first size below each threshold; then points between the bracketing ones.
+    """Measures the ladder in random order, then more steps if it does not cross a threshold, then
+    the first size below each threshold again, then points between those that bracket a threshold.
     """
 
     def __init__(self, bench: Bench, case: Case, batch: Batch) -> None:
@@ -60,7 +60,7 @@ class Sweep:
             yield from self._refined()
 
     def _added_and_fixed_s(self) -> tuple[float, float]:
-        """Overhead a task costs a worker, and fixed cost of a batch, from two pilots."""
+        """Overhead of a task for its worker, and fixed cost of a batch, from two pilots."""
         pilots = [
             min((self._batch(0, count) for _ in range(2)), key=lambda run: run.makespan_s)
             for count in (self._workers, _PILOT_TASKS * self._workers)
@@ -74,14 +74,14 @@ class Sweep:
         iterations = max(1, round(work_s / self._iteration_s))
         waves = max(_FEWEST_WAVES, math.ceil(self._point_s / (work_s + self._added_s)))
         run = self._batch(iterations, min(waves * self._workers, _MOST_TASKS))
-        found = point(
+        measured = point(
             makespan_s=run.makespan_s,
             workers=self._workers,
             tasks=run.tasks,
             work_s=iterations * self._iteration_s,
         )
-        before = self._points.get(work_s, found)
-        self._points[work_s] = max(before, found, key=lambda one: one.efficiency)
+        before = self._points.get(work_s, measured)
+        self._points[work_s] = max(before, measured, key=lambda point: point.efficiency)
         return run
 
     def _widened(self) -> Iterator[TaskRun]:
@@ -99,8 +99,8 @@ class Sweep:
             yield self._measured(smallest / 2)
 
     def _confirmed(self) -> Iterator[TaskRun]:
-        """Repeat the size below each threshold: METG depends on it, and a momentarily slow machine
-        makes any size look too small.
+        """Repeat the size below each threshold: METG depends on it, and a machine that is slow for
+        a moment makes any size look too small.
         """
         for threshold in THRESHOLDS:
             while (below := self._bracket(threshold)) and below[0] not in self._confirmed_s:
@@ -110,22 +110,22 @@ class Sweep:
     def _refined(self) -> Iterator[TaskRun]:
         """Add a point between the two that bracket each threshold."""
         for threshold in THRESHOLDS:
-            if found := self._bracket(threshold):
-                yield self._measured(math.sqrt(math.prod(found)))
+            if sizes := self._bracket(threshold):
+                yield self._measured(math.sqrt(math.prod(sizes)))
 
     def _bracket(self, threshold: float) -> tuple[float, float] | None:
         """Work of the tasks on either side of the threshold."""
-        found = bracket(list(self._points.values()), threshold)
-        if found is None:
+        ends = bracket(list(self._points.values()), threshold)
+        if ends is None:
             return None
         below, above = (
-            next(work_s for work_s, one in self._points.items() if one is end) for end in found
+            next(work_s for work_s, point in self._points.items() if point is end) for end in ends
         )
         return below, above
 
 
 def expected_sweep_s(case: Case, fixed_s: float) -> float:
-    """Approximate seconds of a sweep on an engine with this fixed cost a batch."""
+    """Approximate seconds of a sweep on an engine with this fixed cost per batch."""
     calibrations_s = 1.0
     return calibrations_s + _POINTS * _point_s(float(case.parameters["point_s"]), fixed_s)
 

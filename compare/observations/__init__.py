@@ -1,1 +1,1 @@
-"""One value a block: what the records of a run say about each planned case."""
+"""One value per block: the results of each planned case, from the records of a run."""

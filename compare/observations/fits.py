@@ -1,4 +1,4 @@
-"""Numbers that one block gives: a fitted line and percentiles.  Pure functions, without scipy."""
+"""Statistics within one block: a fitted line and percentiles.  Pure functions, without scipy."""
 
 import math
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ class Line:
     residual_s: float
     """Root mean square of makespan - (a + b·N)."""
     worst: float
-    """Largest deviation from the line as a share of the makespan there."""
+    """Largest deviation from the line, as a share of the makespan at that point."""
 
 
 def fit_line(tasks: Sequence[int], makespans_s: Sequence[float]) -> Line | None:
-    """Weighted least squares; ``None`` from fewer than three sizes, which leave no residual.
+    """Weighted least squares; ``None`` with fewer than three sizes, which leave no residual.
 
     A size that was measured several times counts once, with its median.
 
     The weights are 1/makespan: the noise of a run grows with its length, so the relative
     deviations are minimised.  Without weights the largest N alone would decide, and its noise
-    would bury ``a``, which the smallest N determines.
+    would hide ``a``, which the smallest N determines.
     """
     every = sorted(set(tasks))
     if len(every) < 3:  # noqa: PLR2004 - a line has two unknowns
@@ -52,5 +52,5 @@ def samples_needed(share: float) -> int:
 
 
 def percentile(samples: Sequence[float], share: float) -> float | None:
-    """The value that ``share`` of the samples stay below; ``None`` when they are too few."""
+    """The value below which ``share`` of the samples lie; ``None`` if there are too few."""
     return float(np.quantile(samples, share)) if len(samples) >= samples_needed(share) else None

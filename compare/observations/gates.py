@@ -1,4 +1,4 @@
-"""Validity gates: whether a batch of tasks may give a number.  A reason is a sentence to print."""
+"""Validity gates: they decide whether a batch of tasks is valid.  Reasons are printed sentences."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,18 +12,18 @@ _MIB = 2**20
 _MEMORY_MARGIN = 0.1
 """Share of the available memory; with less left, the kernel drops caches and kills processes."""
 _WAKE_S = 0.1
-"""Until every worker of a busy machine has woken up.  A shorter batch may end before that, in any
-engine."""
+"""Time until every worker of a busy machine has woken up.  With any engine, a shorter batch may end
+before that."""
 
 
 def invalid_reasons(
     run: TaskRun, reference: TaskRun | None, plan: Plan, workers: int
 ) -> tuple[str, ...]:
-    """Why the run gives no number; empty when the run is valid.
+    """Why the run is not valid; empty if it is valid.
 
     ``reference`` is a valid run of the serial engine over at least the same images, from any
-    block; the reference itself needs none.  ``workers`` is how many tasks of one core the session
-    may run at once.
+    block; the reference itself needs no reference.  ``workers`` is the number of one-core tasks
+    that the session may run at once.
     """
     return (
         *_exactly_once(run),
@@ -38,11 +38,11 @@ def invalid_reasons(
 
 
 def disturbed(points: Sequence[Point], calibration: Calibration) -> str | None:
-    """Why a sweep of task sizes is not usable; ``None`` when it is."""
+    """Why a sweep of task sizes is not usable; ``None`` if it is usable."""
     if drifted(calibration.before_s, calibration.after_s):
         share = calibration.after_s / calibration.before_s
         return f"the kernel took {share:.0%} of its time before the sweep when it had ended"
-    most = max((one.efficiency for one in points), default=0.0)
+    most = max((point.efficiency for point in points), default=0.0)
     if most > MOST_EFFICIENCY:
         return f"an efficiency of {most:.0%} shows that the calibration was disturbed"
     return None
@@ -97,13 +97,13 @@ def _same_threads(run: TaskRun, plan: Plan) -> Iterator[str]:
         yield "no native thread budget could be read in the tasks"
     # Without images torch need not be loaded, and then there is no budget to read.
     if set(run.threads) - {plan.options.threads_per_worker}:
-        found = ", ".join(map(str, run.threads))
+        seen = ", ".join(map(str, run.threads))
         planned = plan.options.threads_per_worker
-        yield f"native threads read in the tasks: {found}; planned: {planned}"
+        yield f"native threads read in the tasks: {seen}; planned: {planned}"
 
 
 def _same_workers(run: TaskRun, workers: int) -> Iterator[str]:
-    """Fewer workers than planned, or more tasks at once.  Batch inference only.
+    """Report fewer workers than planned, or more tasks at once.  Batch inference only.
 
     Fewer workers are a fault if there are at least two tasks for each worker; with fewer tasks a
     scheduler may legitimately give one worker two.  More *processes* are no fault as long as no
@@ -120,10 +120,10 @@ def _same_workers(run: TaskRun, workers: int) -> Iterator[str]:
 
 
 def _not_nice(run: TaskRun, plan: Plan) -> Iterator[str]:
-    # As shipped, niceness is part of what is compared; a caution tells of it.
+    # In the shipped configuration, niceness is part of the comparison; a caution reports it.
     if plan.options.config is Config.TUNED and set(run.niceness) - {0}:
-        found = ", ".join(map(str, run.niceness))
-        yield f"niceness read in the tasks: {found}; tuned means 0 for every engine"
+        seen = ", ".join(map(str, run.niceness))
+        yield f"niceness read in the tasks: {seen}; tuned means 0 for every engine"
 
 
 def _room(run: TaskRun) -> Iterator[str]:

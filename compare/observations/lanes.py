@@ -1,4 +1,4 @@
-"""Who ran what when: spans arranged in lanes without overlap.  Pure functions; draws nothing."""
+"""Arranges the spans of workers in lanes without overlap.  Pure functions; draws nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from compare.records.plan import Case
 
 
 class Spanning(Protocol):
-    """Something that a worker ran for a time."""
+    """Something that a worker ran for some time."""
 
     @property
-    def worker(self) -> int | str: ...  # noqa: D102 - the names say it
+    def worker(self) -> int | str: ...  # noqa: D102 - the names are clear
     @property
     def start_s(self) -> float: ...  # noqa: D102
     @property
@@ -36,7 +36,7 @@ class Lane(Generic[_T]):
 
     worker: int | str
     place: int
-    """Index among the lanes of this worker, from 0; above 0 only where its spans overlap."""
+    """Index among the lanes of this worker, from 0; above 0 only if its spans overlap."""
     spans: tuple[_T, ...]
 
 
@@ -55,10 +55,10 @@ class Group:
 
 
 def lanes(spans: Iterable[_T]) -> tuple[Lane[_T], ...]:
-    """The fewest lanes that each worker's spans need, workers in order."""
-    found: dict[int | str, list[list[_T]]] = {}
+    """The smallest number of lanes that each worker's spans need, in the order of the workers."""
+    by_worker: dict[int | str, list[list[_T]]] = {}
     for span in sorted(spans, key=lambda span: (span.worker, span.start_s, span.end_s)):
-        of_worker = found.setdefault(span.worker, [])
+        of_worker = by_worker.setdefault(span.worker, [])
         free = next((lane for lane in of_worker if lane[-1].end_s <= span.start_s), None)
         if free is None:
             of_worker.append([span])
@@ -66,21 +66,21 @@ def lanes(spans: Iterable[_T]) -> tuple[Lane[_T], ...]:
             free.append(span)
     return tuple(
         Lane(worker=worker, place=place, spans=tuple(lane))
-        for worker, of_worker in found.items()
+        for worker, of_worker in by_worker.items()
         for place, lane in enumerate(of_worker)
     )
 
 
 def groups(observations: Observations, experiment: str) -> tuple[Group, ...]:
-    """All planned cases of the experiment, engine by engine; empty if it was not asked for."""
+    """All planned cases of the experiment, engine by engine; empty if it is not planned."""
     plan = observations.plan
     if experiment not in plan.experiments:
         return ()
-    found = []
+    planned = []
     for engine in engines(plan):
         for case in cases_of(plan, engine, experiment):
             observed = observations.runs(engine, case, ("",))
             runs, absences = valid(observed), absent(observed)
             run = runs[min(runs)][""] if runs else absences[min(absences)]
-            found.append(Group(engine=engine, case=case, run=run))
-    return tuple(found)
+            planned.append(Group(engine=engine, case=case, run=run))
+    return tuple(planned)

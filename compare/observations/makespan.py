@@ -21,11 +21,11 @@ class Parts:
     """From the end of the last task until its result was in the driver."""
 
     def total_s(self) -> float:
-        """The sum: the makespan, or the difference of two."""
+        """The sum of the parts: the makespan, or the difference of two makespans."""
         return self.submit_s + self.kernel_s + self.gaps_s + self.tail_s + self.return_s
 
     def minus(self, other: "Parts") -> "Parts":
-        """Part by part."""
+        """The difference, part by part."""
         return Parts(
             submit_s=self.submit_s - other.submit_s,
             kernel_s=self.kernel_s - other.kernel_s,
@@ -47,10 +47,10 @@ class Parts:
 
 
 def parts(run: TaskRun, workers: int) -> Parts | None:
-    """``None`` without spans.
+    """The parts of the makespan of a batch; ``None`` without spans.
 
-    Computed from how many tasks ran at each moment, not from who ran them: an engine may hand
-    tasks to more threads than it has workers, one after the other.
+    They are computed from the number of tasks that ran at each moment, not from the workers that
+    ran them: an engine may give tasks to more threads than it has workers, one after the other.
     """
     if not run.spans:
         return None
@@ -62,7 +62,7 @@ def parts(run: TaskRun, workers: int) -> Parts | None:
     return Parts(
         submit_s=first_start_s,
         kernel_s=busy_s / workers,
-        # Below a nanosecond there is only rounding: a zero difference may come out as 1e-16.
+        # Below a nanosecond there are only rounding errors: zero may come out as 1e-16.
         gaps_s=round(last_start_s - first_start_s - early_s / workers, 9),
         tail_s=round(last_end_s - last_start_s - (busy_s - early_s) / workers, 9),
         return_s=run.makespan_s - last_end_s,

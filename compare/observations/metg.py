@@ -13,12 +13,12 @@ THRESHOLDS = (0.5, 0.9)
 MOST_EFFICIENCY = 1.1
 """A point above it shows that the calibration was disturbed: the sweep is not usable."""
 _MOST_DRIFT = 0.2
-"""Of the kernel's speed from before a sweep to after it."""
+"""Largest accepted change of the kernel's speed from before a sweep to after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """Many tasks of the same fixed work, submitted at once."""
+    """A batch of many tasks with the same fixed work, submitted at once."""
 
     granularity_s: float
     """makespan × workers / tasks."""
@@ -39,10 +39,10 @@ def point(*, makespan_s: float, workers: int, tasks: int, work_s: float) -> Poin
 
 def bracket(points: Sequence[Point], threshold: float) -> tuple[Point, Point] | None:
     """The neighbours between which the efficiency, seen from the largest tasks down, first falls
-    below ``threshold``; ``None`` when no point lies on one side.
+    below ``threshold``; ``None`` if no point lies on one side.
     """
-    # By work: where one dispatcher is the limit, granularities below it are all alike.
-    by_size = sorted(points, key=lambda one: one.work_s, reverse=True)
+    # By work, because all granularities are alike below the limit of a single dispatcher.
+    by_size = sorted(points, key=lambda point: point.work_s, reverse=True)
     if not by_size or by_size[0].efficiency < threshold:
         return None
     for larger, smaller in pairwise(by_size):
@@ -52,18 +52,18 @@ def bracket(points: Sequence[Point], threshold: float) -> tuple[Point, Point] | 
 
 
 def metg(points: Sequence[Point], threshold: float) -> float | None:
-    """METG(threshold) in seconds, linear between the points that bracket it; ``None`` without."""
-    found = bracket(points, threshold)
-    if found is None:
+    """METG(threshold) in seconds, interpolated between the bracketing points, or ``None``."""
+    ends = bracket(points, threshold)
+    if ends is None:
         return None
-    below, above = found
+    below, above = ends
     share = (threshold - below.efficiency) / (above.efficiency - below.efficiency)
     return below.granularity_s + share * (above.granularity_s - below.granularity_s)
 
 
 def efficiency_at(points: Sequence[Point], granularity_s: float) -> float | None:
-    """Efficiency at a granularity, linear between its neighbours; ``None`` outside the sweep."""
-    by_size = sorted(points, key=lambda one: one.granularity_s)
+    """Efficiency at a granularity, interpolated linearly; ``None`` outside the sweep."""
+    by_size = sorted(points, key=lambda point: point.granularity_s)
     for smaller, larger in pairwise(by_size):
         if smaller.granularity_s <= granularity_s <= larger.granularity_s:
             width = larger.granularity_s - smaller.granularity_s

@@ -1,6 +1,6 @@
-"""What a number means: its name, its unit, its direction, and how blocks are averaged.
+"""The meaning of a number: its name, its unit, its direction, and how blocks are averaged.
 
-Other programs read names and units from ``summary.json``; they do not change.
+Names and units must not change, because other programs read them from ``summary.json``.
 """
 
 import enum
@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 
 class Better(enum.Enum):
-    """Which direction a reader wants."""
+    """Which direction is better for the reader."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -20,7 +20,7 @@ class Better(enum.Enum):
 
 
 class Mean(enum.Enum):
-    """How the values of the blocks become one; ``compare.analysis.intervals`` computes it."""
+    """How the values of the blocks are averaged; ``compare.analysis.intervals`` computes it."""
 
     GEOMETRIC = "geometric"
     """With an interval on logarithms; for positive values: times, rates, ratios."""
@@ -51,7 +51,7 @@ class Metric(Generic[_T]):
     """Why ``value`` can be ``None``."""
 
 
-def metric(  # noqa: PLR0913 - one parameter a field
+def metric(  # noqa: PLR0913 - one parameter per field
     name: str,
     unit: str,
     better: Better,

@@ -1,4 +1,4 @@
-"""What each planned block says about a case on an engine: a measurement, or why there is none.
+"""The result of a case on an engine in each planned block: a measurement, or why there is none.
 
 Sorts records; computes no estimate and knows no experiment.
 """
@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 
 
 class Why(enum.StrEnum):
-    """Kinds of absence, gravest first.  The value is the word that the report prints."""
+    """Kinds of absence, most serious first.  The report prints the value."""
 
     INVALID = "INVALID"
     MISSING = "not run"
@@ -51,7 +51,7 @@ class Why(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """Why a planned block gives no number."""
+    """Why a planned block has no number."""
 
     why: Why
     reason: str
@@ -61,7 +61,7 @@ class Absence:
 
 
 Runs: TypeAlias = Mapping[str, TaskRun]
-"""The runs of one case in one block, by the name of their part."""
+"""The batches of one case in one block, by the name of their part."""
 Observed: TypeAlias = Mapping[int, _T | Absence]
 """One entry for each planned block, by its number."""
 
@@ -113,7 +113,7 @@ def absent(observed: Observed[_T]) -> dict[int, Absence]:
 
 
 class Observations:
-    """The records of a run, by what was planned."""
+    """The records of a run, sorted by the cases of the plan."""
 
     def __init__(self, run: Run) -> None:
         self.plan = run.plan
@@ -126,7 +126,7 @@ class Observations:
         """The last batch of a case, refined to these parameters, in each block."""
 
         def is_case(case: Case) -> bool:
-            # Failures and cases that do not apply hold the case as planned, not refined.
+            # Failures and cases that do not apply have the case as planned, not refined.
             return refines(case, planned) and all(
                 case.parameters.get(name, value) == value for name, value in refined.items()
             )
@@ -137,17 +137,17 @@ class Observations:
         """All batches of a case by the name of their part, in each block that has all parts."""
 
         def read(records: list[Record]) -> Runs | Absence | None:
-            found = {
+            batches = {
                 str(record.case.parameters.get("part", "")): record
                 for record in records
                 if isinstance(record, TaskRun)
             }
-            if not found.keys() >= set(parts):
+            if not batches.keys() >= set(parts):
                 return None
-            for run in found.values():
+            for run in batches.values():
                 if (broken := self._invalid(run)) is not None:
                     return broken
-            return found
+            return batches
 
         return self._observe(engine, lambda case: refines(case, planned), read)
 
@@ -199,7 +199,7 @@ class Observations:
     def _costs(self, records: list[Record]) -> Costs | Absence | None:
         no_ops = tuple(record for record in records if isinstance(record, TaskRun))
         round_trips = [record for record in records if isinstance(record, RoundTrips)]
-        if not round_trips:  # they come last: without them, not all of the no-ops are there
+        if not round_trips:  # they come last: without them, no-ops may be missing
             return None
         for no_op in no_ops:
             if (broken := self._invalid(no_op)) is not None:
@@ -209,7 +209,7 @@ class Observations:
     def _sweep(self, records: list[Record]) -> tuple[Point, ...] | Absence | None:
         calibration = next((r for r in records if isinstance(r, Calibration)), None)
         runs = [record for record in records if isinstance(record, TaskRun)]
-        if calibration is None or not runs:  # it comes last: without it the sweep is incomplete
+        if calibration is None or not runs:  # it comes last: without it, the sweep is incomplete
             return None
         for run in runs:
             if (broken := self._invalid(run)) is not None:
@@ -284,7 +284,7 @@ def _lifecycle(records: list[Record]) -> Lifecycle | None:
 
 
 def _absence(records: list[Record]) -> Absence:
-    """Why records without a complete measurement hold none."""
+    """Why these records contain no complete measurement."""
     for record in records:
         if isinstance(record, NotApplicable):
             return Absence(why=Why.NOT_APPLICABLE, reason=record.reason)
@@ -296,11 +296,11 @@ def _absence(records: list[Record]) -> Absence:
 
 
 def _distinct(cases: Iterator[Case]) -> tuple[Case, ...]:
-    found: list[Case] = []
+    distinct: list[Case] = []
     for case in cases:
-        if case not in found:
-            found.append(case)
-    return tuple(found)
+        if case not in distinct:
+            distinct.append(case)
+    return tuple(distinct)
 
 
 def _last_attempt(records: list[Record]) -> list[Record]:
@@ -318,7 +318,7 @@ def _fastest_of_each_size(runs: Sequence[TaskRun]) -> Iterable[TaskRun]:
     for run in runs:
         iterations = int(run.case.parameters["iterations"])
         before = fastest.get(iterations, run)
-        fastest[iterations] = min(before, run, key=lambda one: one.makespan_s / one.tasks)
+        fastest[iterations] = min(before, run, key=lambda run: run.makespan_s / run.tasks)
     return fastest.values()
 
 

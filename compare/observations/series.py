@@ -1,4 +1,4 @@
-"""One quantity of one engine over the blocks, and the row of the summary that it becomes."""
+"""One quantity of one engine over the blocks, and the resulting row of the summary."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ class Series:
 
     @property
     def usable(self) -> bool:
-        """There is a number, and no block broke a gate.
+        """Whether there is a number and no block is invalid.
 
-        One block with wrong results is enough: an engine that is right in two of three runs has
-        no throughput.
+        One invalid block is enough to reject the series: an engine whose results are right in two
+        of three runs has no throughput.
         """
         broken = any(absence.why is Why.INVALID for absence in self.absences.values())
         return bool(self.values) and not broken
@@ -38,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """A question that blocks answer with a word, on one engine in one case."""
+    """A question that each block answers with a word, for one engine in one case."""
 
     experiment: str
     engine: str
@@ -46,7 +46,7 @@ class Answers:
     case: Mapping[str, Scalar]
     words: Mapping[int, str]
     reasons: Mapping[int, str]
-    """Why a block gives its word, where the engine said so: the words of a refusal."""
+    """The reason for a block's word, if the engine gave one: its message of refusal."""
     absences: Mapping[int, Absence]
     note: str | None = None
     """A caveat to the answer."""
@@ -88,15 +88,15 @@ class Row:
     metric: str
     unit: str
     value: float | str | None
-    """A number; a word for ``admitted``; ``None`` when there is no valid measurement."""
+    """A number; a word for ``admitted``; ``None`` if there is no valid measurement."""
     low: float | None
-    """Bounds of the 95% interval over the blocks; ``None`` from one block, and for counts."""
+    """Bounds of the 95% interval over the blocks; ``None`` with one block, and for counts."""
     high: float | None
     n: int
     """Valid blocks."""
     case: Mapping[str, Scalar]
     verdict: str | None
-    """Why there is no number, or what stands against it; ``None`` when all is well."""
+    """Why there is no number, or a caveat to it; ``None`` if there is neither."""
 
 
 BY_DEFINITION = "by definition"
@@ -112,8 +112,8 @@ def series_of(
 ) -> Series:
     """The value of the metric in each block, or the reason it is missing."""
     values, absences = {}, absent(observed)
-    for block, one in valid(observed).items():
-        number = metric.value(one)
+    for block, measurement in valid(observed).items():
+        number = metric.value(measurement)
         if number is None:
             absences[block] = Absence(why=Why.NOT_GIVEN, reason=metric.lacking)
         else:
@@ -148,28 +148,28 @@ def paired(ours: Series, theirs: Series, quantity: Quantity) -> Series:
 
 
 def absence_verdict(absences: Mapping[int, Absence], *, measured: int) -> str | None:
-    """The gravest absence, and how many blocks it concerns unless it concerns all.
+    """The most serious absence, and the number of blocks with it, unless all have it.
 
     ``measured`` is the number of blocks without an absence.  Blocks that were not reached yet are
-    not listed: the report's first line says how much of the plan was run.
+    not counted: the report's first line says how much of the plan was run.
     """
-    reasons = [one for one in absences.values() if one.why is not Why.PENDING]
+    reasons = [absence for absence in absences.values() if absence.why is not Why.PENDING]
     if not reasons:
-        return None if measured else next((str(one) for one in absences.values()), None)
-    gravest = min(reasons, key=lambda one: list(Why).index(one.why))
-    alike = sum(one.why is gravest.why for one in reasons)
+        return None if measured else next((str(pending) for pending in absences.values()), None)
+    most_serious = min(reasons, key=lambda absence: list(Why).index(absence.why))
+    alike = sum(absence.why is most_serious.why for absence in reasons)
     total = measured + len(reasons)
     where = f" in {alike} of {total} blocks" if alike < total else ""
-    return f"{gravest.why}{where}: {gravest.reason}"
+    return f"{most_serious.why}{where}: {most_serious.reason}"
 
 
 def planned_case(plan: Plan, planned: Case) -> dict[str, Scalar]:
-    """The case of the rows of one planned case."""
+    """The ``case`` of the rows of one planned case."""
     return {**budget_case(plan), **planned.parameters}
 
 
 def budget_case(plan: Plan) -> dict[str, Scalar]:
-    """The case of rows that depend on the resources alone."""
+    """The ``case`` of rows that depend only on the resources."""
     return {
         "workers": plan.workers,
         "threads": plan.options.threads_per_worker,
@@ -178,7 +178,7 @@ def budget_case(plan: Plan) -> dict[str, Scalar]:
 
 
 def batch_case(plan: Plan) -> dict[str, Scalar]:
-    """The case of the rows of the batch inference."""
+    """The ``case`` of the rows of the batch inference."""
     workload = plan.workload
     if workload is None:
         return budget_case(plan)

@@ -1,1 +1,1 @@
-"""From options to a plan."""
+"""Makes a plan from the options."""

@@ -13,8 +13,8 @@ from compare.measure.adapters import adapter_of, capabilities
 from compare.measure.machine import cpu_flags
 from compare.records.plan import Plan, Session, Workload, workers_of
 
-# Seconds of a session beside its cases: processes started, frameworks and torch imported, the
-# model loaded, everything closed.  Measured on a 2-core server; only the estimate depends on it.
+# Seconds of a session without its cases: it starts processes, imports frameworks and torch, loads
+# the model and closes everything.  Measured on a 2-core server; used for the estimate only.
 _SESSION_S = 5.0
 _MODEL_S = 4.5
 _CLUSTER_S = 25.0
@@ -22,7 +22,7 @@ _CLUSTER_S = 25.0
 
 _SIZE = 1024
 _EFFICIENCY = 0.9
-"""Share of the speed of a large matrix product; a ViT consists of little else."""
+"""Speed of a ViT, relative to a large matrix product, which is most of its work."""
 _BFLOAT16_GAIN = 2.0
 _DECODE_S = 0.004
 
@@ -49,10 +49,10 @@ def expected_s(plan: Plan, session: Session, image_s: float) -> float:
 
 
 def image_s(workload: Workload | None) -> float:
-    """Seconds of one image on one core; 0.0 without a workload.  Takes a tenth of a second.
+    """Seconds of one image on one core; 0.0 without a workload.  The call takes 0.1 s.
 
-    Operations of a transformer: 2 per weight and token (Kaplan et al. 2020,
-    https://arxiv.org/abs/2001.08361, section 2.1), attention left out.
+    A transformer needs 2 operations per weight and token (Kaplan et al. 2020,
+    https://arxiv.org/abs/2001.08361, section 2.1); attention is left out.
     """
     if workload is None:
         return 0.0
@@ -66,7 +66,7 @@ def image_s(workload: Workload | None) -> float:
 
 
 def _flops_per_s() -> float:
-    """Speed of one core, in float32."""
+    """Floating-point operations per second of one core, in float32."""
     matrix = np.ones((_SIZE, _SIZE), dtype=np.float32)
     with threadpool_limits(limits=1):
         matrix @ matrix

@@ -1,4 +1,4 @@
-"""From options to a plan: every check of the user's input happens here, before measuring.
+"""Makes a plan from the options and checks all of the user's input, before measuring.
 
 Raises ``UsageError`` with one sentence that names the thing, the cause and the next step.
 """
@@ -26,7 +26,7 @@ from workload.model import VIT_DIGITS, resolve
 
 
 def cache_folder() -> Path:
-    """Where made models and images are kept between runs."""
+    """The folder for generated models and images, which are kept between runs."""
     default = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("ENGINE_COMPARE_CACHE") or Path(default) / "engine-compare")
 
@@ -54,10 +54,10 @@ def canonical(options: Options) -> Options:
 
 
 def prepare(asked: Options) -> Plan:
-    """Check everything, make or find the model and the images, and plan.
+    """Check the options, make or find the model and the images, and make the plan.
 
     Raises:
-        UsageError: something has to be changed first.
+        UsageError: the user has to change something first.
     """
     options = canonical(asked)
     engines = _engines(asked.engines)
@@ -89,7 +89,7 @@ def check_writable(folder: Path) -> None:
     """Check, before minutes of measuring, that results can be written.
 
     Raises:
-        UsageError: nothing can be written there.
+        UsageError: the folder is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def _missing(engines: tuple[str, ...]) -> dict[str, str]:
 
 
 def _clusters(on: str | None, engines: tuple[str, ...]) -> dict[str, str]:
-    """Where each engine that spans hosts finds its cluster; empty on this host alone."""
+    """The cluster address of each engine that spans hosts; empty if all run on this host."""
     if on is None:
         return {}
     spanning = {name: cluster for name, cluster in clusters().items() if name in engines}
@@ -141,7 +141,7 @@ def _clusters(on: str | None, engines: tuple[str, ...]) -> dict[str, str]:
         name, equals, address = part.partition("=")
         if not equals or name not in engine_names():
             raise UsageError(
-                f"--on {part}: say 'compose', or ENGINE=ADDRESS for each engine, such as "
+                f"--on {part}: use 'compose', or ENGINE=ADDRESS for each engine, such as "
                 "ray=head:6379,dask=tls://scheduler:8786,spark=spark://master:7077"
             )
         addresses[name] = address
@@ -149,7 +149,7 @@ def _clusters(on: str | None, engines: tuple[str, ...]) -> dict[str, str]:
         if name not in addresses:
             raise UsageError(
                 f"--on names no cluster for {name}: add {name}=ADDRESS, or leave {name} out; an "
-                "engine on this host alone is not compared with others on a cluster"
+                "engine on this host alone cannot be compared with others on a cluster"
             )
     return {name: addresses[name] for name in spanning}
 
@@ -161,16 +161,18 @@ def _check_link_rate(options: Options) -> None:
     if not options.composed:
         raise UsageError("--link-rate limits the links between containers: add --on compose")
     if not re.fullmatch(r"[1-9]\d*[kmg]bit", rate):
-        raise UsageError(f"--link-rate {rate}: say a number and kbit, mbit or gbit, as in 100mbit")
+        raise UsageError(
+            f"--link-rate {rate}: use a number and kbit, mbit or gbit, such as 100mbit"
+        )
 
 
 def _with_control(engines: tuple[str, ...], name: str) -> tuple[str, ...]:
     """The engines, with the control directly after its engine."""
     if name not in engines or name == SERIAL:
-        could = ", ".join(engine for engine in engines if engine != SERIAL)
+        choices = ", ".join(engine for engine in engines if engine != SERIAL)
         raise UsageError(
             f"--control {name}: only an engine of this comparison that runs tasks in parallel can "
-            f"be its own control; choose one of {could}"
+            f"be measured twice; choose one of {choices}"
         )
     place = engines.index(name) + 1
     return (*engines[:place], control_of(name), *engines[place:])
@@ -193,7 +195,7 @@ def _experiments(text: str | None) -> tuple[str, ...]:
 def _names(text: str, flag: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise UsageError(f"{flag} names nothing; give names separated by commas, or 'all'")
+        raise UsageError(f"{flag} is empty; give names separated by commas")
     return names
 
 
@@ -239,7 +241,7 @@ def _workload(options: Options) -> Workload:
 
 
 def _run_id(out: Path) -> str:
-    """The time of day, which sorts; a number behind it when two start in one second."""
+    """Date and time, which sort by age; with a number if two runs start in the same second."""
     base = time.strftime("%Y%m%d-%H%M%S")
     names = [base, *(f"{base}-{number}" for number in range(2, 100))]
     return next(name for name in names if not (out / name).exists())

@@ -33,12 +33,12 @@ class Request:
 
     @property
     def scope(self) -> Scope:
-        """What decides the cases of an experiment."""
+        """The inputs that determine the cases of an experiment."""
         return Scope(preset=self.options.preset, workload=self.workload, workers=self.workers)
 
 
 def make_plan(request: Request) -> Plan:
-    """Shuffled complete blocks: each holds every session once, in an order drawn from the seed."""
+    """Make a plan of shuffled complete blocks: each has every session once, in a seeded order."""
     options = request.options
     blocks = options.blocks or BLOCKS.of(options.preset)
     present = [name for name in request.engines if name not in request.missing]
@@ -77,7 +77,7 @@ def make_plan(request: Request) -> Plan:
 
 def _sessions(engine: str, block: int, request: Request) -> list[Session]:
     """The engine's sessions in one block: one for each way in which it has to be opened."""
-    # Without a case there is still the start, the stop and the memory to measure.
+    # Even without a case, start and stop are measured.
     main = Opening(workers=request.workers)
     cases: dict[Opening, list[Case]] = {main: []}
     for experiment in _experiments_of(engine, request):
@@ -85,11 +85,11 @@ def _sessions(engine: str, block: int, request: Request) -> list[Session]:
         if block > max(wanted, request.options.blocks or 0):
             continue
         for case in experiment.cases(request.scope):
-            # A case that the engine cannot run needs no session of its own to say so.
+            # A case that the engine cannot run needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)
             opening = experiment.opening(case, request.workers) if can else main
             cases.setdefault(opening, []).append(case)
-    return [_session(engine, block, opening, of) for opening, of in cases.items()]
+    return [_session(engine, block, opening, own) for opening, own in cases.items()]
 
 
 def _traced(engine: str, block: int, request: Request) -> Session:
@@ -124,7 +124,7 @@ def _experiments_of(engine: str, request: Request) -> list[Experiment]:
     if engine == CEILING:
         return [experiment for experiment in asked if experiment.with_ceiling]
     if engine == SERIAL and request.workload is not None:
-        # The outputs of the serial engine are the correct ones.
+        # The outputs of the serial engine are the reference.
         every = map(load_experiment, experiment_names())
-        return [one for one in every if one.gives_reference and one not in asked] + asked
+        return [e for e in every if e.gives_reference and e not in asked] + asked
     return asked

@@ -1,1 +1,1 @@
-"""What a run leaves: the plan, the measurements, and the folder that holds them."""
+"""The results of a run on disk: the plan, the measurements, and the folder that contains them."""

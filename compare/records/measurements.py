@@ -27,17 +27,17 @@ class Span(NamedTuple):
 
 
 class EngineSpan(NamedTuple):
-    """One entry of an engine's own trace; seconds since the engine was open."""
+    """One entry of an engine's own trace; seconds since the engine was ready."""
 
     name: str
     worker: str
-    """In the engine's own words."""
+    """The name that the engine uses."""
     start_s: float
     end_s: float
 
 
 class NodeUse(NamedTuple):
-    """Usage of one host of a cluster, or ``None`` where it cannot be read."""
+    """Usage of one host of a cluster, or ``None`` if it cannot be read."""
 
     host: str
     role: str
@@ -69,33 +69,33 @@ class TaskRun(_Record):
 
     case: Case
     tasks: int
-    """Submitted."""
+    """Number of submitted tasks."""
     items: int
-    """Images in these tasks; equal to ``tasks`` where a task has no images."""
+    """Images in these tasks; equal to ``tasks`` if the tasks have no images."""
     submitted_s: float
-    """Seconds since the engine was open: the runs of a session share one time axis."""
+    """Seconds since the engine was ready: all batches of a session have the same time axis."""
     makespan_s: float
     first_result_s: float
     """From submission to the first result in the driver."""
     cpu_s: float | None
     """User and system seconds of the session's process and all its descendants: the engine's
-    daemons, its JVM and its workers; of all hosts of a cluster, ``None`` if one does not tell."""
+    daemons, its JVM and its workers.  On a cluster: of all hosts; ``None`` if one is unreadable."""
     peak_memory_bytes: int | None
-    """Largest sum of the PSS of the same processes at one sample; ``None`` when not sampled."""
+    """Largest sum of the PSS of the same processes at one sample; ``None`` if not sampled."""
     peak_processes: int | None
     peak_threads: int | None
-    """The most of them at one sample; ``None`` when not sampled."""
+    """Largest number of these processes, and of their threads; ``None`` if not sampled."""
     memory_room_bytes: int | None
-    """How large they could have grown, when the session began."""
+    """How large these processes could have become, as of the start of the session."""
     oom_kills: int | None
-    """Processes that the kernel killed for lack of memory.  ``None`` here and above where the
+    """Processes that the kernel killed for lack of memory.  ``None`` here and above if the
     kernel does not report it."""
     harness_s: float
-    """Driver time spent on the results outside the engine: from the median of a sample of them."""
+    """Driver time spent on the results outside the engine, from the median of a sample."""
     received: tuple[int, ...]
     """How often each index came back: ``(1, 1, …)`` in a valid run."""
     kernel_calls: int
-    """Counted in the workers, including workers that died; equal to ``tasks`` when nothing ran
+    """Counted in the workers, including workers that died; equal to ``tasks`` if nothing ran
     twice."""
     set_ups: int
     """Tasks that created their kernel (loaded the model) while the clock ran."""
@@ -106,7 +106,7 @@ class TaskRun(_Record):
     workers_seen: int
     """Distinct threads, over all processes, that ran a task."""
     threads: tuple[int, ...]
-    """Distinct native thread budgets read inside the tasks; empty where torch is not loaded."""
+    """Distinct native thread budgets read inside the tasks; empty if torch is not loaded."""
     niceness: tuple[int, ...]
     """Distinct niceness values read inside the tasks."""
     errors: tuple[str, ...]
@@ -114,7 +114,7 @@ class TaskRun(_Record):
     outputs: tuple[str, ...] | None
     """Label of each image in the order of the inputs; ``None`` for tasks without images."""
     spans: tuple[Span, ...] | None
-    """``None`` where they carry no information (no-ops)."""
+    """``None`` if they carry no information (no-ops)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +160,9 @@ class Lifecycle(_Record):
     warm_up_s: float | None
     """Until every worker had the model loaded; ``None`` without a model."""
     close_s: float
-    """From the end of the last case until the engine said it was closed."""
+    """From the end of the last case until the engine reported that it was closed."""
     engine_workers: int
-    """How many workers the framework itself says it has."""
+    """The number of workers that the framework itself reports."""
     settings: tuple[Setting, ...]
     leftovers: tuple[str, ...]
     """Command lines of processes that outlived the session and had to be killed."""
@@ -177,16 +177,16 @@ class Lifecycle(_Record):
     throttled_s: float | None
     """Time its processes waited in those periods, summed over all cores."""
     swapped_bytes: int | None
-    """Written to and read from swap by the whole host.  ``None`` here and above where the kernel
+    """Written to and read from swap by the whole host.  ``None`` here and above if the kernel
     does not report it."""
     wall_s: float
     """Duration of the session."""
     nodes: tuple[NodeUse, ...] = ()
     """Usage of each host of the cluster since it was joined; empty without a cluster."""
     one_clock: bool = True
-    """All hosts run the same kernel, and so have the same clock."""
+    """All hosts run the same kernel and therefore have the same clock."""
     cluster_start_s: float | None = None
-    """Until all containers of the cluster were up; ``None`` where the run started none."""
+    """Until all containers of the cluster were up; ``None`` if the run started none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,19 +201,19 @@ class OwnTrace(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(_Record):
-    """A case, or a whole session, without a measurement."""
+    """A case or a whole session without a measurement."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
     kind: Literal["failure"] = "failure"
 
     case: Case | None
-    """``None`` when the session failed as a whole."""
+    """``None`` if the session failed as a whole."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected(_Record):
-    """The engine refused the share of a core: a result, in the engine's words."""
+    """The engine refused the share of a core: a result, with the engine's message."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
     kind: Literal["rejected"] = "rejected"
@@ -239,7 +239,7 @@ Record: TypeAlias = Measurement | OwnTrace | Rejected | Failure | NotApplicable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One results folder, read."""
+    """The content of one results folder."""
 
     plan: Plan
     environment: Mapping[str, object]

@@ -11,7 +11,7 @@ from engines.interface import CEILING, SERIAL
 __all__ = ["CEILING", "SERIAL"]
 
 SCHEMA = 3
-"""Number of the format of a run's files; ``summary.json`` has a number of its own."""
+"""Version of the format of a run's files; ``summary.json`` has its own version."""
 
 Scalar: TypeAlias = str | int | float
 STRICT: dict[str, str] = {"extra": "forbid"}
@@ -20,22 +20,22 @@ _CONTROL = "-control"
 
 
 def control_of(engine: str) -> str:
-    """The name under which an engine is measured a second time, as if it were another."""
+    """The name under which an engine is measured a second time, as if it were another engine."""
     return engine + _CONTROL
 
 
 def original_of(engine: str) -> str:
-    """The engine that a control measures; any other name as it is."""
+    """The engine that a control measures; any other name is returned unchanged."""
     return engine.removesuffix(_CONTROL)
 
 
 def is_contender(engine: str) -> bool:
-    """Neither the ceiling nor a control: an engine that a reader may choose."""
+    """Whether a reader may choose the engine: it is neither the ceiling nor a control."""
     return engine != CEILING and original_of(engine) == engine
 
 
 def workers_of(engine: str, workers: int) -> int:
-    """How many tasks of one core an engine that was given ``workers`` runs at once."""
+    """The number of one-core tasks that an engine with this many workers runs at once."""
     return 1 if engine == SERIAL else workers
 
 
@@ -59,11 +59,11 @@ class Session:
     id: str
     block: int
     position: int
-    """Place in the run, from 0; drift of the machine shows along it."""
+    """Position in the run, from 0; it makes drift of the machine visible."""
     engine: str
     label: str
-    """Distinguishes the sessions of an engine in a block; empty for the main session, whose start,
-    stop and memory are reported."""
+    """Distinguishes the sessions of an engine in a block; empty for the main session, whose start
+    and stop are reported."""
     workers: int
     smallest_share: float
     traced: bool
@@ -82,9 +82,9 @@ class Workload:
     dtype: str
     images: tuple[str, ...]
     images_skipped: tuple[str, ...]
-    """Files that are not classified, each with the reason: no image, or broken."""
+    """Files that are not classified, each with the reason: not an image, or broken."""
     labels: tuple[str, ...] | None
-    """The true label of each image where it is known (its folder is called like a label)."""
+    """The true label of each image, if known (its folder has the name of a label)."""
     chunk: int
     """Images per task."""
     random_weights: bool
@@ -92,7 +92,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that decides what is measured."""
+    """Everything that determines what is measured."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
@@ -105,14 +105,14 @@ class Plan:
     blocks: int
     workers: int
     workload: Workload | None
-    """``None`` when no experiment classifies images."""
+    """``None`` if no experiment classifies images."""
     sessions: tuple[Session, ...]
     missing: Mapping[str, str]
-    """Engines asked for that cannot run here, with the reason; they get a row nevertheless."""
+    """Engines asked for that cannot run here, with the reason; they still get rows."""
     clusters: Mapping[str, str] = field(default_factory=dict)
     """Addresses of clusters by engine; the other engines run on this host."""
     schema: int = SCHEMA
 
     def effective_options(self) -> Options:
-        """The options with what the preset and the machine decided filled in."""
+        """The options, completed with what the preset and the machine decided."""
         return dataclasses.replace(self.options, blocks=self.blocks, workers=self.workers)

@@ -1,4 +1,4 @@
-"""A results folder: written record by record, read back whole.  The only module that knows JSON.
+"""Writes a results folder record by record, and reads it.  The only module that knows JSON.
 
 <run>/plan.json  environment.json  measurements.jsonl
 """
@@ -38,7 +38,7 @@ class RunFolder:
         """Make the folder, with the plan and the environment and no measurement yet.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the folder cannot be written.
         """
         try:
             self.path.mkdir(parents=True)
@@ -51,18 +51,18 @@ class RunFolder:
             ) from error
 
     def write_plan(self, plan: Plan) -> None:
-        """The plan alone."""
+        """Write only the plan."""
         self._plan.write_bytes(_PLAN.dump_json(plan, indent=1))
 
     def append(self, record: Record) -> None:
-        """Add one record; it is in the hands of the operating system when this returns."""
+        """Add one record; the operating system has it when this returns."""
         with self._records.open("ab") as file:
             file.write(encode(record))
 
     def read(self) -> Run:
-        """All of the folder.
+        """Read the whole folder.
 
-        A last line without its newline is the torn write of a killed process: it is left out.
+        A last line without its newline was cut off when its process was killed; it is left out.
 
         Raises:
             StoreError: a file is missing or damaged.
@@ -77,10 +77,10 @@ class RunFolder:
         return Run(plan=plan, environment=environment, records=records)
 
     def read_plan(self) -> Plan:
-        """The plan alone.
+        """Read only the plan.
 
         Raises:
-            StoreError: it is missing or damaged.
+            StoreError: the plan is missing or damaged.
         """
         text = self._bytes(self._plan)
         content = _parse(_MAPPING, self._plan, text)
@@ -95,7 +95,7 @@ class RunFolder:
         return _parse(_PLAN, self._plan, text)
 
     def keep_only(self, records: Iterable[Record]) -> None:
-        """Replace the measurements, all or none of them."""
+        """Replace all measurements atomically."""
         new = self._records.with_suffix(".new")
         new.write_bytes(b"".join(encode(record) for record in records))
         new.replace(self._records)
@@ -120,7 +120,7 @@ def decode(line: bytes) -> Record:
     """The record that ``encode`` wrote.
 
     Raises:
-        StoreError: it is none.
+        StoreError: the line is not a record.
     """
     return _parse(_RECORD, "record", line)
 

@@ -8,7 +8,7 @@ _MOVED = ("preset", "threads_per_worker", "config", "seed", "native_trace", "lin
 
 
 def from_schema_2(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON content of a plan of schema 2 as one of schema 3."""
+    """Convert the JSON content of a plan from schema 2 to schema 3."""
     content = dict(plan)
     options = {name: content.pop(name) for name in _MOVED if name in content}
     workload = content["workload"] or {}

@@ -1,1 +1,1 @@
-"""From the analysis to text and pictures."""
+"""Writes the analysis as text and pictures."""

@@ -30,7 +30,7 @@ def brief(row: Row | None, scale: float) -> str:
 
 
 def briefest(row: Row | None, scale: float) -> str:
-    """As ``brief``, without the interval."""
+    """Like ``brief``, without the interval."""
     return brief(row, scale) if row is None or row.value is None else bare(row, scale)
 
 
@@ -49,7 +49,7 @@ def ratio_cell(ratio: Estimate | None) -> str:
 
 
 def parameter(value: Scalar) -> str:
-    """A parameter of a case."""
+    """A parameter of a case as text."""
     if isinstance(value, str):
         return value
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"

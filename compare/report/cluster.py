@@ -1,4 +1,4 @@
-"""What the report says of a cluster: which hosts ran tasks, and what they used."""
+"""The report's text about a cluster: which hosts ran tasks, and what they used."""
 
 from compare.analysis.analysis import Analysis
 from compare.experiments.section import KIB, MIB, Column, Columns, Section
@@ -7,9 +7,9 @@ from compare.formatting import enumeration, plural
 
 SECTION = Section(
     title="Hosts",
-    explanation="""What the hosts used for the batch inference, from their own control groups and
-network counters, all hosts of a role together, and the head's CPU time for no-ops, from the largest
-*N*.""",
+    explanation="""Usage of the hosts for the batch inference, from their own control groups and
+network counters, summed over all hosts of a role.  The head's CPU time for no-ops is from the
+largest *N*.""",
     table=Columns(
         axes=(("role", "hosts"),),
         columns=(
@@ -28,7 +28,7 @@ network counters, all hosts of a role together, and the head's CPU time for no-o
 
 
 def cluster_sentences(analysis: Analysis) -> tuple[str, ...]:
-    """How many hosts ran tasks, and whose clocks were compared; empty without a cluster."""
+    """How many hosts ran tasks, and whether they share a clock; empty without a cluster."""
     facts, options = analysis.cluster, analysis.plan.options
     if facts is None:
         return ()
@@ -36,11 +36,11 @@ def cluster_sentences(analysis: Analysis) -> tuple[str, ...]:
         f"{engine} {' or '.join(map(str, numbers))}" for engine, numbers in facts.hosts.items()
     ]
     clocks = (
-        "All hosts run the same kernel, and so have one clock: times from a worker and from the "
+        "All hosts run the same kernel and therefore have one clock: times of workers and of the "
         "driver are subtracted from each other."
         if facts.one_clock
-        else "The hosts have kernels of their own: no time from a worker is subtracted from one of "
-        "the driver, so the report does not say where the time went."
+        else "Each host has its own kernel and clock: no time from a worker is subtracted from one "
+        "of the driver, so the report does not show where the time went."
     )
     nodes = "containers" if options.composed else "hosts"
     shared = (
@@ -48,11 +48,13 @@ def cluster_sentences(analysis: Analysis) -> tuple[str, ...]:
         if facts.cores is None
         else f" All of them share the {plural(facts.cores, 'core')} of one machine."
     )
-    limit = f" Each may send {options.link_rate} (a token bucket)." if options.link_rate else ""
+    limit = (
+        f" Each may send {options.link_rate} at most (token bucket)." if options.link_rate else ""
+    )
     images = (
-        "Images travel inside the tasks."
+        "The tasks contain the images."
         if options.shipped
-        else "The workers read the images, from paths in the tasks."
+        else "The workers read the images from paths in the tasks."
     )
     hosts = f"Hosts that ran tasks of one batch: {enumeration(counts)}, all of them {nodes}."
     return (f"{hosts}{shared}{limit}", clocks, images)

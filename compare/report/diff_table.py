@@ -1,4 +1,4 @@
-"""The console's table of what changed between two runs."""
+"""The console table of changes between two runs."""
 
 from rich.table import Table
 
@@ -9,7 +9,7 @@ from compare.report.cells import ratio_cell
 
 
 def diff_table(differences: Differences) -> Table:
-    """A line for each change, and a caption that counts the other rows."""
+    """A table with a line for each change, and a caption that counts the other rows."""
     table = Table(title=f"{differences.run_b} against {differences.run_a}")
     for heading in ("experiment", "engine", "metric", "B/A (95% interval)", ""):
         table.add_column(heading)

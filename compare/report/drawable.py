@@ -1,4 +1,4 @@
-"""Which pictures of a section have data."""
+"""Finds the pictures of a section that have data."""
 
 from collections.abc import Callable
 

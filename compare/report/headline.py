@@ -1,4 +1,4 @@
-"""The first lines of the report: the answers of the experiments, or what was asked.
+"""The first lines of the report: the answers of the experiments, or what was measured.
 
 Every sentence has its numbers and says which differences were not shown.  Nothing is extrapolated
 to other machines.
@@ -9,9 +9,9 @@ from compare.formatting import enumeration
 
 
 def headline(analysis: Analysis) -> tuple[str, ...]:
-    """A sentence for each experiment of the plan that answers in one; else what was asked."""
+    """One sentence for each experiment that has an answer; if none has, what was measured."""
     if analysis.headline:
         return analysis.headline
     experiments = enumeration([f"`{name}`" for name in analysis.plan.experiments])
     engines = enumeration([f"`{name}`" for name in analysis.plan.engines])
-    return (f"This run measured {experiments} on {engines}; the tables below answer.",)
+    return (f"This run measured {experiments} on {engines}; the tables below have the results.",)

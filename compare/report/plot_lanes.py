@@ -15,18 +15,18 @@ from compare.report.plot_style import COLORS, GREY, WIDTH
 _LANE = 0.8
 """Share of a lane's height that is drawn."""
 _STACKED = 0.5
-"""Height of a lane where a worker has several."""
+"""Height of a lane if its worker has several."""
 _BETWEEN = 0.4
 """Gap between workers that have several lanes."""
 
 
 def draw_lanes(picture: Lanes, experiment: str, analysis: Analysis) -> Figure:
     """The first valid batch of each engine and case, all on one time axis."""
-    found = analysis.timelines[experiment]
+    groups = analysis.timelines[experiment]
     if picture.by is None:
-        measured = [group for group in found if not isinstance(group.run, Absence)]
+        measured = [group for group in groups if not isinstance(group.run, Absence)]
         return _figure([(group, group.engine, COLORS[0]) for group in measured])
-    cases = list(dict.fromkeys(group.case.parameters[picture.by] for group in found))
+    cases = list(dict.fromkeys(group.case.parameters[picture.by] for group in groups))
     return _figure(
         [
             (
@@ -34,7 +34,7 @@ def draw_lanes(picture: Lanes, experiment: str, analysis: Analysis) -> Figure:
                 _label(group, picture, picture.by),
                 COLORS[cases.index(group.case.parameters[picture.by])],
             )
-            for group in found
+            for group in groups
         ]
     )
 
@@ -48,7 +48,7 @@ def _label(group: Group, picture: Lanes, by: str) -> str:
 
 def _figure(labelled: Sequence[tuple[Group, str, str]]) -> Figure:
     """Groups with their labels and colours; groups without a batch have only a label."""
-    ends_s = [one.run.makespan_s for one, _, _ in labelled if not isinstance(one.run, Absence)]
+    ends_s = [g.run.makespan_s for g, _, _ in labelled if not isinstance(g.run, Absence)]
     figure = Figure(layout="constrained")
     axes = figure.subplots()
     top = 0.0

@@ -16,7 +16,7 @@ _WIDE = 100
 
 
 def draw_no_ops(_: NoOps, experiment: str, analysis: Analysis) -> Figure:
-    """Makespans of N no-ops in all blocks, and the line of the estimates."""
+    """Makespans of N no-ops in all blocks, and the line with the estimated a and b."""
     slopes, starts = (
         {row.engine: row for row in numbers(analysis, experiment, metric)}
         for metric in ("per_task_cost", "fixed_cost")
@@ -49,10 +49,10 @@ def draw_no_ops(_: NoOps, experiment: str, analysis: Analysis) -> Figure:
 
 def draw_efficiency(_: Efficiency, experiment: str, analysis: Analysis) -> Figure:
     """Efficiency against task granularity, with its 95% interval, and METG(50%) in the legend."""
-    found = {row.engine: row for row in numbers(analysis, experiment, "metg50")}
+    metg = {row.engine: row for row in numbers(analysis, experiment, "metg50")}
     figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
     axes = figure.subplots()
-    for engine in sorted(found, key=lambda engine: value_of(found[engine])):
+    for engine in sorted(metg, key=lambda engine: value_of(metg[engine])):
         color, marker = look(analysis, engine)
         for points in analysis.efficiency[engine].sweeps:
             sizes = [point.granularity_s for point in points]
@@ -60,12 +60,12 @@ def draw_efficiency(_: Efficiency, experiment: str, analysis: Analysis) -> Figur
         curve = analysis.efficiency[engine].mean
         sizes = [granularity_s for granularity_s, _ in curve]
         axes.plot(sizes, [estimate.value for _, estimate in curve], color=color, linewidth=1)
-        # From two blocks the interval is wider than the figure.
+        # With two blocks the interval is wider than the figure.
         if curve and min(estimate.n for _, estimate in curve) >= _FEWEST_FOR_A_BAND:
             low = [estimate.low or 0.0 for _, estimate in curve]
             high = [estimate.high or 0.0 for _, estimate in curve]
             axes.fill_between(sizes, low, high, color=color, alpha=0.15, linewidth=0)
-        label = f"{engine}, {seconds(value_of(found[engine]))}"
+        label = f"{engine}, {seconds(value_of(metg[engine]))}"
         axes.plot([], [], f"{marker}-", color=color, label=label)
     for threshold in THRESHOLDS:
         axes.axhline(threshold, color=GREY, linestyle="--", linewidth=1)

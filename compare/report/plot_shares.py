@@ -4,15 +4,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from compare.analysis.analysis import Analysis
-from compare.experiments.fractional import ADMITTED, CPUS, WARM, slots
 from compare.experiments.section import Shares
+from compare.experiments.share_rows import ADMITTED, CPUS, WARM, slots
 from compare.formatting import value_of
 from compare.report.drawable import numbers
 from compare.report.plot_style import GREY, WIDTH, look
 
 
 def draw_shares(_: Shares, experiment: str, analysis: Analysis) -> Figure:
-    """Tasks at once for each share that was asked for, and what fits."""
+    """Tasks at once for each share that was asked for, and the number that fits."""
     rows = [row for row in analysis.rows if row.experiment == experiment and CPUS in row.case]
     peaks = numbers(analysis, experiment, "peak_concurrency")
     asked = sorted({float(row.case[CPUS]) for row in rows}, reverse=True)

@@ -1,4 +1,4 @@
-"""How every plot looks: one colour and one mark an engine.
+"""The style of all plots: one colour and one marker per engine.
 
 Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers
 can distinguish; markers differ as well.
@@ -14,11 +14,11 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 GREY = "#777777"
 GRID = "#e5e5e5"
 WIDTH = 7.2
-"""Inches."""
+"""Width of a figure in inches."""
 _MARKERS = "osD^vPX"
 STYLE = {
-    "svg.hashsalt": "engine-compare",  # the ids in the file are drawn from it
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs on every machine
+    "svg.hashsalt": "engine-compare",  # determines the ids in the file
+    "font.family": "DejaVu Sans",  # part of matplotlib: the same glyphs on every machine
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -36,5 +36,5 @@ def look(analysis: Analysis, engine: str) -> tuple[str, str]:
 
 
 def bars_label(rows: Sequence[Row]) -> str:
-    """Explains the bars, where there are any."""
+    """Explains the bars, if there are any."""
     return "; bars are 95% intervals" if any(row.low is not None for row in rows) else ""

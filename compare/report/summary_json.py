@@ -1,4 +1,4 @@
-"""``summary.json``: the contract with other programs."""
+"""Writes ``summary.json``, the interface for other programs."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ SCHEMA = 1
 
 
 def summary_json(analysis: Analysis) -> str:
-    """Every row.  The same records give the same bytes."""
+    """All rows as JSON.  The same records give the same bytes."""
     content = {
         "schema": SCHEMA,
         "run_id": analysis.plan.run_id,

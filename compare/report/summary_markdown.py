@@ -1,4 +1,4 @@
-"""``summary.md``: the report.  The same records give the same bytes."""
+"""Writes ``summary.md``, the report.  The same records give the same bytes."""
 
 import textwrap
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from compare.report.tables import filled_sections, table_of
 
 
 def summary_markdown(analysis: Analysis) -> str:
-    """The answer, the tables, the cautions, the machine, the settings, the plan."""
+    """The report: answers, tables, cautions, machine, settings and plan."""
     plan = analysis.plan
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("compare.report"),
@@ -58,7 +58,7 @@ def _untraced(analysis: Analysis) -> list[str]:
     plan = analysis.plan
     traced = {session.engine for session in plan.sessions if session.traced}
     present = [engine for engine in plan.engines if engine not in plan.missing]
-    return [one for one in present if one not in traced] if plan.options.native_trace else []
+    return [name for name in present if name not in traced] if plan.options.native_trace else []
 
 
 def _flat(environment: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
@@ -81,6 +81,6 @@ def _reflowed(text: str) -> str:
 
 
 def _escaped(text: object) -> str:
-    """For a cell of a Markdown table: a pipe would end it, a newline the table, ``<`` is HTML."""
+    """Text for a Markdown table: a pipe ends a cell, a newline ends the table, ``<`` is HTML."""
     line = " ".join(str(text).split())
     return line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""The tables of the report as text: one line an engine, or an engine and a case."""
+"""The tables of the report as text: one line per engine, or per engine and case."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from compare.report.cells import NOTHING, brief, cell, parameter, ratio_cell, va
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Headings, and lines with as many cells."""
+    """Headings, and lines with the same number of cells."""
 
     headings: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
@@ -39,7 +39,7 @@ def filled_sections(analysis: Analysis) -> tuple[FilledSection, ...]:
 
 
 def table_of(analysis: Analysis, section: Section, experiment: str) -> Table | None:
-    """The table of a section; ``None`` when it would be empty."""
+    """The table of a section; ``None`` if it would be empty."""
     if isinstance(section.table, Pairs):
         return _pairs(analysis)
     spec = section.table
@@ -63,7 +63,7 @@ def table_of(analysis: Analysis, section: Section, experiment: str) -> Table | N
 
 
 def columns_table(rows: Sequence[Row], spec: Columns) -> Table | None:
-    """One line an engine and case, one column a metric; ``None`` without rows."""
+    """One line per engine and case, one column per metric; ``None`` without rows."""
     shown = [column for column in spec.columns if any(_fits(row, column) for row in rows)]
     if not shown:
         return None
@@ -78,10 +78,10 @@ def columns_table(rows: Sequence[Row], spec: Columns) -> Table | None:
 def _lines(
     lines: Mapping[tuple[str, ...], Sequence[Row]], columns: Sequence[Column]
 ) -> Iterator[tuple[str, ...]]:
-    """One a case; one for all cases where an engine gives the same reason for each."""
+    """One line per case, or one for all cases if an engine gives the same reason for each."""
     for engine in dict.fromkeys(place[0] for place in lines):
-        cases = {place: of for place, of in lines.items() if place[0] == engine}
-        rows = [row for of in cases.values() for row in of]
+        cases = {place: case_rows for place, case_rows in lines.items() if place[0] == engine}
+        rows = [row for case_rows in cases.values() for row in case_rows]
         reasons = {row.verdict for row in rows}
         if len(cases) > 1 and len(reasons) == 1 and all(row.value is None for row in rows):
             axes = len(next(iter(cases))) - 1
@@ -89,12 +89,12 @@ def _lines(
             rest = [NOTHING] * (len(columns) - 1)
             yield engine, "all", *[NOTHING] * (axes - 1), reason, *rest
             continue
-        for place, of in cases.items():
-            yield *place, *_cells(of, columns)
+        for place, case_rows in cases.items():
+            yield *place, *_cells(case_rows, columns)
 
 
 def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:
-    """One a column; a reason that several cells share is printed in the first of them."""
+    """One cell per column; only the first of several cells with the same reason prints it."""
     printed: set[str | None] = {None}
     for column in columns:
         row = next((row for row in rows if _fits(row, column)), None)

@@ -1,7 +1,7 @@
-"""``trace.json``: what every worker did in a run, for viewers such as https://ui.perfetto.dev.
+"""Writes ``trace.json``: what every worker did, for viewers such as https://ui.perfetto.dev.
 
-A process is a session, since the times of a session have one axis, from when its engine was open; a
-thread is a lane.  Same records, same bytes.  In the Trace Event Format:
+A process is a session, because the times of a session start when its engine is ready; a thread is a
+lane.  The same records give the same bytes.  The file is in the Trace Event Format:
 https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
 
@@ -20,7 +20,7 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class _Slice(NamedTuple):
-    """An event before its conversion; seconds since the engine was open."""
+    """An event before its conversion; seconds since the engine was ready."""
 
     name: str
     category: str
@@ -31,7 +31,7 @@ class _Slice(NamedTuple):
 
 
 def trace_json(run: Run) -> str:
-    """The whole file, an event a line."""
+    """The whole file, one event per line."""
     lines = [_COMPACT.encode(event) for event in _events(run)]
     return '{"displayTimeUnit": "ms", "traceEvents": [\n' + ",\n".join(lines) + "\n]}\n"
 
@@ -55,7 +55,7 @@ def _events(run: Run) -> Iterator[_Event]:
             tid = next(numbers)
             yield _metadata("thread_name", pid, tid, {"name": name})
             yield _metadata("thread_sort_index", pid, tid, {"sort_index": place})
-            yield from (_complete(one, pid, tid) for one in slices)
+            yield from (_complete(piece, pid, tid) for piece in slices)
 
 
 def _threads(
@@ -65,15 +65,15 @@ def _threads(
     runs = [record for record in records if isinstance(record, TaskRun)]
     for lane in lanes(map(_batch, runs)):
         yield _name("{}", lane), lane.spans
-    for lane in lanes(one for run in runs for one in _tasks(run)):
+    for lane in lanes(piece for run in runs for piece in _tasks(run)):
         yield _name("worker {}", lane), lane.spans
     own = [record for record in records if isinstance(record, OwnTrace)]
-    for lane in lanes(one for trace in own for one in _own(trace)):
+    for lane in lanes(piece for trace in own for piece in _own(trace)):
         yield _name(f"{session.engine}'s own: {{}}", lane), lane.spans
 
 
 def _batch(run: TaskRun) -> _Slice:
-    """From submission until the last result, with all parameters of the case."""
+    """The slice from submission until the last result, with all parameters of the case."""
     ended_s = run.submitted_s + run.makespan_s
     arguments = {**run.case.parameters, "tasks": run.tasks}
     name = _name_of(run.case)
@@ -97,13 +97,13 @@ def _own(trace: OwnTrace) -> Iterator[_Slice]:
 
 
 def _name_of(case: Case) -> str:
-    """Short: numeric parameters are arguments of the batch."""
+    """A short name: numeric parameters are arguments of the batch."""
     words = [value for value in case.parameters.values() if isinstance(value, str)]
     return " ".join([case.experiment, *words])
 
 
 def _name(form: str, lane: Lane[_Slice]) -> str:
-    # Viewers drop what overlaps on one thread: https://github.com/google/perfetto/issues/4280
+    # Viewers drop slices that overlap on one thread: https://github.com/google/perfetto/issues/4280
     name = form.format(lane.worker)
     return f"{name}, lane {lane.place + 1}" if lane.place else name
 
@@ -112,21 +112,21 @@ def _metadata(name: str, pid: int, tid: int, arguments: Mapping[str, Scalar]) ->
     return {"ph": "M", "name": name, "pid": pid, "tid": tid, "args": dict(arguments)}
 
 
-def _complete(one: _Slice, pid: int, tid: int) -> _Event:
-    start_us = _microseconds(one.start_s)
+def _complete(piece: _Slice, pid: int, tid: int) -> _Event:
+    start_us = _microseconds(piece.start_s)
     return {
         "ph": "X",
-        "name": one.name,
-        "cat": one.category,
+        "name": piece.name,
+        "cat": piece.category,
         "ts": start_us,
-        # Not the rounded difference, which could reach beyond the start of the next.
-        "dur": _microseconds(one.end_s) - start_us,
+        # Not the rounded difference, which could overlap with the next slice.
+        "dur": _microseconds(piece.end_s) - start_us,
         "pid": pid,
         "tid": tid,
-        "args": dict(one.arguments),
+        "args": dict(piece.arguments),
     }
 
 
 def _microseconds(seconds: float) -> int:
-    # What an engine dates by the time of day may seem to be from before it was open.
+    # Engines record the time of day, which may seem to be earlier than the engine's start.
     return max(0, round(seconds * 1e6))

@@ -1,1 +1,1 @@
-"""From a plan to records."""
+"""Runs a plan and stores the records."""

@@ -23,7 +23,7 @@ from engines.registry import clusters
 
 FILE = "docker-compose.yml"
 _ALONE = "multiprocessing-cluster"
-"""The service for what runs on one host: with as many cores as all nodes have together."""
+"""The service for engines on one host; it has as many cores as all nodes together."""
 _BURST, _LATENCY = "256kbit", "200ms"
 """Token bucket: bytes sent at once, and how long a packet may wait."""
 _PLAN_INSIDE = "/mnt/plan"
@@ -32,7 +32,7 @@ _LOG_LINES = 8
 
 
 class ComposeError(Exception):
-    """Docker Compose failed; the message has its last lines."""
+    """Docker Compose failed; the message has the last lines of its output."""
 
 
 class Composed:
@@ -51,38 +51,41 @@ class Composed:
         workload = self._plan.workload
         places: dict[str, str] = {}
         if workload is not None:
-            folders = {Path(workload.model_folder), *(Path(one).parent for one in workload.images)}
-            tops = sorted(str(one) for one in folders if not folders & set(one.parents))
-            # Not at their own paths: the folders above those may be closed to the nodes' user.
+            folders = {
+                Path(workload.model_folder),
+                *(Path(file).parent for file in workload.images),
+            }
+            tops = sorted(str(path) for path in folders if not folders & set(path.parents))
+            # Not at their own paths: the nodes' user may have no access to the folders above them.
             places = {top: f"/mnt/{number}" for number, top in enumerate(tops)}
             workload = replace(
                 workload,
                 model_folder=_moved(workload.model_folder, places),
-                images=tuple(_moved(one, places) for one in workload.images),
+                images=tuple(_moved(file, places) for file in workload.images),
             )
         self._inside.mkdir(exist_ok=True)
         RunFolder(self._inside).write_plan(replace(self._plan, workload=workload))
         mounts = [f"{top}:{place}:ro" for top, place in places.items()]
         mounts.append(f"{self._inside.resolve()}:{_PLAN_INSIDE}:ro")
-        roles = [(one.head_role, one.worker_role) for one in clusters().values()]
+        roles = [(cluster.head_role, cluster.worker_role) for cluster in clusters().values()]
         services = [_ALONE, "compare", *chain.from_iterable(roles)]
-        told = {"services": {name: {"volumes": mounts} for name in services}}
-        self._override.write_text(json.dumps(told, indent=1))
+        override = {"services": {name: {"volumes": mounts} for name in services}}
+        self._override.write_text(json.dumps(override, indent=1))
 
     def build(self) -> None:
-        """Build the image where something in it has changed: nodes run the code of this folder.
+        """Build the image if something in it has changed; the nodes run the code of this folder.
 
         Raises:
-            ComposeError: it cannot be built.
+            ComposeError: the image cannot be built.
         """
         self._compose("build", "--quiet", "keys", environment=dict(os.environ), limit_s=None)
 
     @contextmanager
     def cluster(self, session: Session) -> Iterator[float | None]:
-        """Nodes for the session, if its engine runs on any; yields the seconds they took to start.
+        """Start nodes for the session, if its engine uses any; yields the seconds until they run.
 
         Raises:
-            ComposeError: they did not come up.
+            ComposeError: the nodes did not start.
         """
         engine = original_of(session.engine)
         if engine not in self._plan.clusters:
@@ -108,7 +111,7 @@ class Composed:
         return listed.stdout.split()
 
     def _limit_link(self, container: str) -> None:
-        """Limit what a container sends by a token bucket, set from outside."""
+        """Limit the sending rate of a container with a token bucket, set from outside."""
         rate = self._plan.options.link_rate
         if rate is None:
             return
@@ -126,7 +129,7 @@ class Composed:
         if done.returncode:
             raise ComposeError(
                 f"--link-rate {rate}: this kernel cannot limit the link of a container "
-                f"({done.stderr.strip()}); leave it out"
+                f"({done.stderr.strip()}); leave the flag out"
             )
 
     def start(
@@ -156,11 +159,11 @@ class Composed:
     def _driver(self, service: str, process: subprocess.Popen[bytes]) -> str:
         """Wait for the container of a session, which runs long before its engine is open."""
         while process.poll() is None:
-            found = self._containers(service)
-            if found:
-                return found[0]
+            running = self._containers(service)
+            if running:
+                return running[0]
             time.sleep(0.05)
-        raise ComposeError("the container of the session ended before it could be limited")
+        raise ComposeError("the container of the session ended before its link could be limited")
 
     def close(self) -> None:
         """Remove the containers, network and secrets of the run."""
@@ -183,10 +186,10 @@ class Composed:
             "NODE_THREADS": str(plan.options.threads_per_worker),
             "NODE_SMALLEST_SHARE": str(session.smallest_share),
             "NODE_CONFIG": plan.options.config.value,
-            # As many as the nodes have together; Docker refuses more than there are.
+            # As many as all nodes together; Docker refuses more than the machine has.
             "ALL_CORES": str(1 if session.engine == SERIAL else min(session.workers, cores())),
         }
-        # Any free port: a cluster that the user has up keeps the usual ones.
+        # Any free port, because a running cluster of the user may occupy the usual ones.
         ports = dict.fromkeys((f"{engine}_DASHBOARD_PORT" for engine in engines), "0")
         return os.environ | sizes | ports
 
@@ -225,25 +228,25 @@ def _moved(path: str, places: Mapping[str, str]) -> str:
 
 
 def compose_file() -> Path:
-    """The description of the clusters, in the folder above this package or the current one.
+    """The Compose file of the clusters, in the folder above this package or the current one.
 
     Raises:
-        UsageError: it is in neither.
+        UsageError: the file is in neither folder.
     """
     for folder in (Path(__file__).parents[2], Path.cwd()):
         if (folder / FILE).is_file():
             return folder / FILE
-    raise UsageError(f"--on compose needs {FILE} of the repository: run it in a clone")
+    raise UsageError(f"--on compose needs {FILE} of the repository: run the command in a clone")
 
 
 def check_docker() -> None:
     """Check that containers can be started.
 
     Raises:
-        UsageError: they cannot; says what is missing.
+        UsageError: they cannot; the message says what is missing.
     """
     if shutil.which("docker") is None:
-        raise UsageError("--on compose needs Docker with Compose, and there is no program 'docker'")
+        raise UsageError("--on compose needs Docker with Compose, but there is no program 'docker'")
     for command, missing in (
         (["docker", "info"], "the Docker engine does not answer: start it, or join its group"),
         (["docker", "compose", "version"], "Docker has no Compose: install docker-compose-plugin"),

@@ -15,8 +15,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 def adopt_orphans() -> None:
     """Make this process the parent of every orphan below it.
 
-    A daemon that detaches from its session would otherwise become a child of init and could no
-    longer be told from a stranger's process.
+    A daemon that detaches from its session would otherwise become a child of init and could not be
+    distinguished from other processes.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -24,15 +24,15 @@ def adopt_orphans() -> None:
 def stop_on_signals() -> None:
     """Let SIGINT and SIGTERM raise ``KeyboardInterrupt``.
 
-    SIGINT too: it is ignored in a program that a script started in the background, and there as
-    well a run has to be stoppable without losing what it measured.
+    SIGINT is set as well, because a program that a script starts in the background ignores it, and
+    such a run must also stop without losing its measurements.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
 
 
 def descendants() -> list[psutil.Process]:
-    """Everything below this process that still runs."""
+    """The descendants of this process that still run."""
     alive = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -44,7 +44,7 @@ def descendants() -> list[psutil.Process]:
 
 
 def wait_for_none(limit_s: float) -> list[psutil.Process]:
-    """Give the descendants time to end by themselves; return those that did not."""
+    """Give the descendants time to end on their own; return those that did not."""
     until_s = time.monotonic() + limit_s
     while (alive := descendants()) and time.monotonic() < until_s:
         time.sleep(0.05)
@@ -52,7 +52,7 @@ def wait_for_none(limit_s: float) -> list[psutil.Process]:
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """End them and what they started meanwhile, and wait until they are gone."""
+    """Kill the processes and those they started meanwhile, and wait until all have ended."""
     alive = list(processes)
     while alive:
         for process in alive:

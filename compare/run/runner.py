@@ -32,10 +32,10 @@ class BusyError(Exception):
 
 @contextmanager
 def alone_on_this_machine() -> Iterator[None]:
-    """Hold a lock while measuring: two comparisons at once would measure each other.
+    """Hold a lock while measuring: two comparisons at once would disturb each other.
 
     Raises:
-        BusyError: another one runs.
+        BusyError: another comparison runs.
     """
     path = Path(tempfile.gettempdir()) / f"engine-compare-{os.getuid()}.lock"
     with path.open("a+") as lock:
@@ -45,7 +45,7 @@ def alone_on_this_machine() -> Iterator[None]:
             lock.seek(0)
             raise BusyError(
                 f"another comparison runs on this machine (pid {lock.read().strip()}) and both "
-                "would measure each other; wait until it has ended"
+                "would disturb each other; wait until it has ended"
             ) from error
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -70,7 +70,7 @@ def remaining(plan: Plan, folder: RunFolder) -> list[Session]:
 Start: TypeAlias = Callable[
     [Plan, Session, RunFolder, IO[bytes]], tuple[subprocess.Popen[bytes], IO[bytes]]
 ]
-"""Starts a session: its process, whose log goes to the file, and the lines that it writes."""
+"""Starts a session whose log goes to the file; returns the process and its record lines."""
 
 
 class Way(NamedTuple):
@@ -78,21 +78,21 @@ class Way(NamedTuple):
 
     start: Start
     cluster_start_s: float | None = None
-    """Seconds until the cluster that was started for it was up."""
+    """Seconds until the cluster for this session was up."""
 
 
 def run_session(
     plan: Plan, session: Session, folder: RunFolder, image_s: float, way: Way
 ) -> list[Record]:
-    """Run one session to its end and store its records as they come.
+    """Run one session to its end and store its records as they arrive.
 
-    Nothing of it is alive when this returns or raises, also by ``KeyboardInterrupt``.
+    When this returns or raises, even ``KeyboardInterrupt``, none of its processes is alive.
     """
     adopt_orphans()
     logs = folder.path / "logs"
     logs.mkdir(exist_ok=True)
     log_path = logs / f"{session.id}.log"
-    # A hung engine must end as a failure, not hang the run; a slow machine must not be punished.
+    # A hung engine must become a failure and not block the run; a slow machine must not fail.
     limit_s = 120 + 10 * expected_s(plan, session, image_s)
     records: list[Record] = []
     with log_path.open("wb") as log:
@@ -129,7 +129,7 @@ def run_session(
 
 
 def failed(session: Session, folder: RunFolder, reason: str) -> Failure:
-    """Store that a session failed as a whole."""
+    """Record that a session failed as a whole."""
     failure = Failure(**head(session), case=None, reason=reason)
     folder.append(failure)
     return failure
@@ -148,7 +148,7 @@ def start_here(
         stderr=subprocess.STDOUT,
         env=environment(plan, session),
         pass_fds=(write_fd,),
-        # Ctrl-C in the terminal reaches the runner alone, which then stops the session in order.
+        # Ctrl-C in the terminal reaches only the runner, which then stops the session properly.
         start_new_session=True,
     )
     os.close(write_fd)
@@ -163,7 +163,7 @@ def environment(plan: Plan, session: Session) -> dict[str, str]:
 
 
 def _decoded(line: bytes) -> Record | None:
-    """``None`` for the torn last line of a session that was killed while writing it."""
+    """The record; ``None`` for a last line that was cut off when the session was killed."""
     try:
         return decode(line)
     except StoreError:
@@ -173,7 +173,7 @@ def _decoded(line: bytes) -> Record | None:
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    """Let the session close its engine; kill it when it does not."""
+    """Let the session close its engine; kill the session if it does not."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(CLOSE_LIMIT_S - 2)
@@ -183,7 +183,7 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
 
 
 def _end_leftovers() -> tuple[str, ...]:
-    """Kill what is left of the session, and return its command lines."""
+    """Kill the remaining processes of the session and return their command lines."""
     left = wait_for_none(_LINGER_S)
     named = tuple(command_line(process) for process in left)
     kill(left)

@@ -2,8 +2,8 @@
 
     python -m compare.run.session RUN_FOLDER SESSION_ID RECORDS_FD
 
-Started by the runner, in a process of its own, since a framework can be opened only once in one.
-Records go to the file descriptor, one a line (1 in a container, where there is no other way out).
+The runner starts it in a process of its own, because a framework can be opened only once per
+process.  Records go to the file descriptor, one per line (1 in a container, which has no other).
 The runner keeps standard input open; when it closes (the runner died), the session ends as well.
 """
 
@@ -45,24 +45,24 @@ from workload.kernels import noop
 
 _ATTEMPTS = 2
 """Attempts at a calibrated case, if the machine's speed changed in the meantime.  Only the speed
-decides, never what the engine did."""
+decides, never the engine's results."""
 
 Number = TypeVar("Number", int, float)
 
 CLOSE_LIMIT_S = 8
-"""Seconds that a session may take to close its engine when it is told to stop."""
+"""Seconds that a session may take to close its engine when it has to stop."""
 
 
 def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> None:
-    """Open the engine, measure every case, close it; hand over each record as it is made.
+    """Open the engine, measure every case, close it; emit each record when it is complete.
 
-    A case that fails is a record like the others; the next one runs.  Errors of the engine itself
-    are raised.
+    A case that fails becomes a record, and the next case runs.  Errors of the engine itself are
+    raised.
     """
     adapter = adapter_of(session.engine)
     resources = resources_of(plan, session)
     if resources.cluster is not None:
-        refuse_other_versions(resources.cluster, [one.distribution for one in adapter.requirements])
+        refuse_other_versions(resources.cluster, [r.distribution for r in adapter.requirements])
     used_bytes, _, _ = tree_sizes()
     room_bytes = memory_room_bytes(used_bytes)
     counted_before = counters()
@@ -75,7 +75,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         first_result_s = bench.round_trip_s(noop.task(bench.label()))
         if resources.cluster is not None:
             bench.find_hosts(resources.cluster, _files(plan))
-            # CPU time that its nodes used before they were known must not count as foreign load.
+            # CPU time that the nodes used before they were known must not count as outside load.
             busy_before_s, steal_before_s = host_cpu_s()
             own_before_s = tree_cpu_s()
         usage_before = bench.hosts.usage()
@@ -94,7 +94,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         busy_after_s, steal_after_s = host_cpu_s()
         counted_after = counters()
         nodes = bench.hosts.used(usage_before, bench.hosts.usage())
-        if bench.hosts.one_clock:  # on the cores of this machine
+        if bench.hosts.one_clock:  # the nodes run on the cores of this machine
             own_cpu_s += sum(node.cpu_s or 0.0 for node in nodes if node.role != DRIVER)
         wall_s = clock.now() - wall_from_s
         _, close_s = clock.timed(opened.close)
@@ -138,7 +138,7 @@ def _difference(before: Number | None, after: Number | None) -> Number | None:
 
 
 def resources_of(plan: Plan, session: Session) -> Resources:
-    """What the engine of this session gets: equal for all engines in sessions of this kind."""
+    """The resources of this session's engine: equal for all engines in sessions of this kind."""
     return Resources(
         workers=session.workers,
         threads_per_worker=plan.options.threads_per_worker,
@@ -176,7 +176,7 @@ def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterat
         for attempt in range(_ATTEMPTS):
             before_s = bench.iteration_s = bench.calibrate()
             if attempt and drifted(bench.fastest_s, before_s):
-                return  # the machine does not return to its speed: the sweep stays disturbed
+                return  # the machine has not recovered its speed: the sweep stays disturbed
             yield from experiment.measure(bench, case)
             after_s = bench.calibrate()
             yield Calibration(**bench.head(), case=case, before_s=before_s, after_s=after_s)
@@ -196,7 +196,7 @@ def _stop_with_the_runner() -> None:
 
 
 def main() -> None:
-    """See the module's description."""
+    """Run the session; see the module's description."""
     folder, session_id, records_fd = sys.argv[1:]
     stop_on_signals()
     threading.Thread(target=_stop_with_the_runner, daemon=True).start()
@@ -219,7 +219,7 @@ def main() -> None:
 
 
 def _record_stream(records_fd: int) -> IO[bytes]:
-    """The stream for records, and nothing else: output of the frameworks goes to the log."""
+    """The stream for records only; output of the frameworks goes to the log."""
     if records_fd == sys.stdout.fileno():
         records_fd = os.dup(records_fd)
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -227,7 +227,7 @@ def _record_stream(records_fd: int) -> IO[bytes]:
 
 
 def _reason(error: Exception) -> str:
-    """The message of an engine's error; other errors with their type."""
+    """The message of an engine's error; for other errors, type and message."""
     return str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
 
 

@@ -1,4 +1,4 @@
-"""How long the rest of a run will take, from how long its sessions took."""
+"""Estimates how long the rest of a run will take, from the durations of its sessions."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from compare.records.plan import Case, Session
 
 _DOUBT_S = 30.0
-"""Weight of the estimate against the first sessions: a single one may be an exception."""
+"""Weight of the estimate against the first sessions: a single session may be an exception."""
 
 _Kind = tuple[str, str, tuple[Case, ...]]
 
@@ -15,8 +15,8 @@ _Kind = tuple[str, str, tuple[Case, ...]]
 class TimeLeft:
     """Learns from the sessions that have run.
 
-    A session of a kind that has run already takes as long as that one did; others take their
-    estimate times the ratio of measured to estimated time so far.
+    A session of a kind that has already run is expected to take as long as before; others take
+    their estimate, multiplied by the ratio of measured to estimated time so far.
     """
 
     def __init__(self, expected_s: Iterable[tuple[Session, float]]) -> None:
@@ -33,20 +33,20 @@ class TimeLeft:
 
     @contextmanager
     def running(self, session: Session) -> Iterator[None]:
-        """Run the session inside; how long it takes is noted."""
+        """Run the session inside; its duration is recorded."""
         started_s = time.monotonic()
         yield
         self.finished(session, time.monotonic() - started_s)
 
     def finished(self, session: Session, took_s: float) -> None:
-        """Note that the session has run."""
+        """Record that the session has run."""
         _, expected_s = self._left.pop(session.id)
         self._expected_s += expected_s
         self._spent_s += took_s
         self._took.setdefault(session.engine, []).append((_kind(session), took_s))
 
     def _like(self, session: Session) -> float | None:
-        """Mean duration of sessions of the same kind; ``None`` when none has run."""
+        """Mean duration of sessions of the same kind; ``None`` if none has run."""
         alike = [s for kind, s in self._took.get(session.engine, ()) if kind == _kind(session)]
         return sum(alike) / len(alike) if alike else None
 

@@ -6,8 +6,8 @@ from unittest import mock
 
 from typing_extensions import override
 
-from compare.experiments.fractional import slots as fitting
 from compare.experiments.registry import load_experiment
+from compare.experiments.share_rows import slots as fitting
 from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench, Needs, Way
 from compare.records.measurements import (
@@ -51,7 +51,7 @@ class FakeEngine:
     open_s: float = 1.0
     memory_bytes: int = 800_000_000
     slots: Mapping[float, int | str] = field(default_factory=dict)
-    """Sleeping tasks that run at once for a share, if not as many as fit, or the words of refusal."""
+    """Sleeping tasks at once for a share, if not as many as fit; or the words of refusal."""
     slowdown: float = 3.0
     """Of a task of one core beside others that lie."""
     round_trip_s: float = 0.002

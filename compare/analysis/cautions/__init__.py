@@ -1,4 +1,4 @@
-"""Cautions, a module for each subject.  Decided once here, printed everywhere."""
+"""Cautions, one module per subject.  They are decided once here and printed everywhere."""
 
 import importlib
 import pkgutil
@@ -8,8 +8,8 @@ from compare.analysis.cautions.caution import Caution, Evidence
 
 __all__ = ["Caution", "Evidence", "find_cautions"]
 
-_GRAVEST_FIRST = ("completeness", "workload", "machine", "engines", "overhead")
-"""Order of the subjects; others follow.  Within a subject, the order of the classes."""
+_MOST_SERIOUS_FIRST = ("completeness", "workload", "machine", "engines", "overhead")
+"""Order of the subjects; other subjects follow.  Cautions of a subject keep their class order."""
 
 
 def find_cautions(evidence: Evidence) -> tuple[Caution, ...]:
@@ -19,8 +19,8 @@ def find_cautions(evidence: Evidence) -> tuple[Caution, ...]:
 
 def _kinds() -> Iterator[type[Caution]]:
     present = [module.name for module in pkgutil.iter_modules(__path__)]
-    others = [name for name in present if name not in (*_GRAVEST_FIRST, "caution")]
-    for name in (*_GRAVEST_FIRST, *others):
+    others = [name for name in present if name not in (*_MOST_SERIOUS_FIRST, "caution")]
+    for name in (*_MOST_SERIOUS_FIRST, *others):
         module = importlib.import_module(f"{__name__}.{name}")
         for kind in vars(module).values():
             if (

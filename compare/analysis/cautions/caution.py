@@ -1,4 +1,4 @@
-"""What a caution is: evidence in its fields, threshold and advice in one class."""
+"""Defines a caution: a class with the evidence in its fields, the threshold and the advice."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from compare.records.measurements import Lifecycle, Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What cautions are found in."""
+    """The data from which cautions are decided."""
 
     run: Run
     observations: Observations
@@ -20,7 +20,7 @@ class Evidence:
 
     @property
     def lifecycles(self) -> list[Lifecycle]:
-        """Start and stop of every timed session."""
+        """Start and stop of all timed sessions."""
         sessions = {session.id for session in timed(self.run.plan)}
         return [
             record
@@ -30,7 +30,7 @@ class Evidence:
 
     @property
     def cores(self) -> int | None:
-        """Cores of the machine; ``None`` when the environment does not say."""
+        """Cores of the machine; ``None`` if the environment does not contain it."""
         cores = self.run.environment.get("cores")
         return cores if isinstance(cores, int) else None
 
@@ -38,14 +38,14 @@ class Evidence:
 class Caution(ABC):
     """What a reader must know before quoting a number.
 
-    A subclass in a module of this package is found and printed; nothing else has to be changed.
+    A subclass in a module of this package is found and printed; no other change is needed.
     """
 
     @classmethod
     @abstractmethod
     def find(cls, evidence: Evidence) -> Iterator[Self]:
-        """Every instance that applies to the run."""
+        """All cautions of this kind that apply to the run."""
 
     @abstractmethod
     def __str__(self) -> str:
-        """The evidence and the advice, in a sentence or two."""
+        """The evidence and the advice, in one or two sentences."""

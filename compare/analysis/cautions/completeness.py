@@ -1,4 +1,4 @@
-"""Cautions about what was not measured, or not validly."""
+"""Cautions about missing and invalid measurements."""
 
 import statistics
 from collections import defaultdict
@@ -24,7 +24,7 @@ from compare.records.measurements import Failure, TaskRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialRun(Caution):
-    """Sessions of the plan did not run to their end."""
+    """Some sessions of the plan did not run to their end."""
 
     done: int
     planned: int
@@ -41,13 +41,13 @@ class PartialRun(Caution):
     def __str__(self) -> str:
         return (
             f"Only {self.done} of {self.planned} sessions were run. "
-            "Finish the run with --resume before quoting it."
+            "Finish the run with --resume before you quote it."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneBlock(Caution):
-    """Everything was measured once."""
+    """The run has only one block."""
 
     @classmethod
     @override
@@ -58,8 +58,8 @@ class OneBlock(Caution):
     @override
     def __str__(self) -> str:
         return (
-            "One block: no interval can be given and no difference shown. "
-            "Rerun with --blocks 3 or more before quoting a number."
+            "With one block there are no intervals, and no difference can be shown. "
+            "Rerun with --blocks 3 or more before you quote a number."
         )
 
 
@@ -78,17 +78,17 @@ class EngineMissing(Caution):
 
     @override
     def __str__(self) -> str:
-        return f"{self.engine} was asked for and not run: {self.reason}"
+        return f"{self.engine} was asked for but not run: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFailed(Caution):
-    """A case, or a whole session, gave no measurement."""
+    """A case or a whole session gave no measurement."""
 
     engine: str
     block: int
     experiment: str | None
-    """``None`` when the session failed as a whole."""
+    """``None`` if the session failed as a whole."""
     reason: str
 
     @classmethod
@@ -105,13 +105,13 @@ class CaseFailed(Caution):
 
     @override
     def __str__(self) -> str:
-        what = "its session" if self.experiment is None else self.experiment
+        what = "whole session" if self.experiment is None else self.experiment
         return f"{self.engine} failed in block {self.block} ({what}): {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateBroken(Caution):
-    """An engine ran, but not what was asked."""
+    """A batch of an engine did not pass a validity gate."""
 
     engine: str
     experiment: str
@@ -137,7 +137,7 @@ class GateBroken(Caution):
         blocks = enumeration([str(block) for block in self.blocks])
         return (
             f"{self.engine} has no valid {self.experiment} (block {blocks}): {self.reason}. "
-            "Its numbers are left out, including those of its other blocks."
+            "Its numbers are excluded, including those of its other blocks."
         )
 
 
@@ -153,18 +153,18 @@ def _gated(observations: Observations, engine: str) -> Iterator[tuple[str, Obser
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostLost(Caution):
-    """A host of the cluster was gone when a batch of tasks had ended."""
+    """A host of the cluster was lost during a batch of tasks."""
 
     engine: str
     block: int
     host: str
     tasks: int
     again: int
-    """Kernel calls beyond the number of tasks; too few where the workers of that host had no
-    folder to leave their counts in."""
+    """Kernel calls beyond the number of tasks; too low if the workers of that host had no folder
+    for their counts."""
     makespan_s: float
     usual_s: float | None
-    """Makespan of the same batch in blocks without a loss."""
+    """Median makespan of the same batch in blocks without a loss; ``None`` if there is none."""
 
     @classmethod
     @override
@@ -192,11 +192,11 @@ class HostLost(Caution):
     @override
     def __str__(self) -> str:
         against = (
-            "" if self.usual_s is None else f", against {seconds(self.usual_s)} without a loss"
+            "" if self.usual_s is None else f", instead of {seconds(self.usual_s)} without a loss"
         )
         return (
             f"{self.engine} lost the host {self.host} in block {self.block} and finished: of "
-            f"{plural(self.tasks, 'task')}, {self.again} ran twice, and all took "
+            f"{plural(self.tasks, 'task')}, {self.again} ran twice, and the batch took "
             f"{seconds(self.makespan_s)}{against}."
         )
 

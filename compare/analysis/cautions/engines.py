@@ -20,21 +20,21 @@ from engines.interface import Config
 _ALLOCATOR = ("MALLOC_", "LD_PRELOAD")
 _GOOD_EFFICIENCY = 0.9
 _ENOUGH_CHUNKS = 16
-"""With fewer tasks, the last wave alone can cost a tenth."""
+"""With fewer tasks, the last wave alone can cost a tenth of the efficiency."""
 _IMPOSSIBLE_EFFICIENCY = 1.1
-"""As in Task Bench (https://arxiv.org/abs/1908.05790), where it invalidates a measurement."""
+"""Task Bench (https://arxiv.org/abs/1908.05790) rejects measurements above the same limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnequalNiceness(Caution):
-    """As shipped, engines run their workers at different priorities."""
+    """In the shipped configuration, engines run their workers at different priorities."""
 
     niceness: Mapping[str, tuple[int, ...]]
 
     @classmethod
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
-        # Tuned, unequal niceness breaks a gate.
+        # In the tuned configuration, unequal niceness makes a run invalid.
         if evidence.run.plan.options.config is not Config.SHIPPED:
             return
         niceness: dict[str, tuple[int, ...]] = {}
@@ -56,7 +56,7 @@ class UnequalNiceness(Caution):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnequalAllocator(Caution):
-    """As shipped, engines configure malloc differently."""
+    """In the shipped configuration, engines configure malloc differently."""
 
     allocators: Mapping[str, str]
 
@@ -73,7 +73,7 @@ class UnequalAllocator(Caution):
                 if setting.name.startswith(_ALLOCATOR)
             ]
             if life.engine not in (CEILING, SERIAL):
-                known = allocators.get(life.engine, "as it is")
+                known = allocators.get(life.engine, "default")
                 allocators[life.engine] = ", ".join(values) or known
         if len(set(allocators.values())) > 1:
             yield cls(allocators=allocators)
@@ -82,14 +82,14 @@ class UnequalAllocator(Caution):
     def __str__(self) -> str:
         values = [f"{engine}: {value}" for engine, value in self.allocators.items()]
         return (
-            f"Memory was allocated in unequal ways ({'; '.join(values)}), which decides part of "
-            "the speed of a ViT; --config tuned makes it equal."
+            f"The engines configure the memory allocator differently ({'; '.join(values)}), which "
+            "affects the speed of a ViT; --config tuned makes it equal."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpareWorkers(Caution):
-    """More threads or processes ran tasks than there are workers, though never more at once."""
+    """More threads or processes ran tasks than there are workers, but never more at once."""
 
     engine: str
     seen: int
@@ -109,8 +109,8 @@ class SpareWorkers(Caution):
     def __str__(self) -> str:
         return (
             f"{self.engine} ran the image tasks in {self.seen} threads or processes for "
-            f"{plural(self.workers, 'worker')}; a process that came late loaded the model while "
-            "the clock ran."
+            f"{plural(self.workers, 'worker')}; a process that started late loaded the model "
+            "during the measurement."
         )
 
 
@@ -138,20 +138,20 @@ class AboveCeiling(Caution):
     def __str__(self) -> str:
         return (
             f"{self.engine} reached {self.efficiency:.0%} of the engine-free ceiling, which cannot "
-            "be: the machine was not equally fast for both. Do not quote shares of the ceiling; "
-            "rerun on a quiet machine, with more images."
+            "be right: the machine was not equally fast for both. Do not quote shares of the "
+            "ceiling; rerun on a quiet machine, with more images."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BelowCeiling(Caution):
-    """An engine lost more than a tenth, with enough tasks to do better."""
+    """An engine lost more than a tenth of the ceiling's throughput, with enough tasks."""
 
     engine: str
     efficiency: float
     block: int
     longer: Parts | None
-    """Difference to the ceiling in that block, part by part; ``None`` without spans."""
+    """Difference from the ceiling in that block, part by part; ``None`` without spans."""
 
     @classmethod
     @override
@@ -178,14 +178,14 @@ class BelowCeiling(Caution):
             f"{seconds(part_s)} {name}" for name, part_s in self.longer.by_size() if part_s > 0
         ]
         return (
-            f"{fact} In block {self.block} it took {seconds(self.longer.total_s())} longer; each "
-            f"worker lost {enumeration(losses)}."
+            f"{fact} In block {self.block} it took {seconds(self.longer.total_s())} longer than "
+            f"the ceiling; each worker lost {enumeration(losses)}."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftoverProcesses(Caution):
-    """Processes outlived their session and had to be killed."""
+    """Processes outlived their session, and the runner killed them."""
 
     engine: str
     count: int
@@ -205,6 +205,6 @@ class LeftoverProcesses(Caution):
     @override
     def __str__(self) -> str:
         return (
-            f"{self.engine} left processes behind ({self.count}), which the runner ended; "
+            f"{self.engine} left processes behind ({self.count}), which the runner killed; "
             f"the first: {self.first}"
         )

@@ -15,21 +15,21 @@ from compare.records.plan import SERIAL
 
 _DRIFT = 0.05
 _OUTSIDE_LOAD = 0.05
-"""Share of all cores, as are the next two."""
+"""A share of all cores, like the next two limits."""
 _STEAL = 0.01
 _THROTTLED = 0.01
 _SWAPPED_BYTES = 2**20
-"""A host swaps less than this at any time."""
+"""Smaller amounts are normal on any host."""
 _OBJECT_STORE = "object_store_memory"
-"""A setting of engines that keep objects in /dev/shm."""
+"""The setting of engines that keep objects in /dev/shm."""
 _CONTAINER_SHM_BYTES = 64 * 2**20
-"""What Docker gives a container by default."""
+"""Docker's default size of /dev/shm in a container."""
 _MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oversubscribed(Caution):
-    """Workers times threads exceed the cores."""
+    """Workers × threads is more than the number of cores."""
 
     workers: int
     threads: int
@@ -47,8 +47,8 @@ class Oversubscribed(Caution):
     def __str__(self) -> str:
         return (
             f"{self.workers} workers × {plural(self.threads, 'thread')} on "
-            f"{plural(self.cores, 'core')}: they wait for each other. "
-            "Lower --workers or --threads-per-worker for speeds that hold elsewhere."
+            f"{plural(self.cores, 'core')}: they compete for the cores. "
+            "Lower --workers or --threads-per-worker to get speeds that are valid elsewhere."
         )
 
 
@@ -106,13 +106,13 @@ class CpuStolen(Caution):
     def __str__(self) -> str:
         return (
             f"The hypervisor took up to {self.worst_share:.0%} of the cores "
-            f"({self.worst_session}). Rerun on a machine of your own."
+            f"({self.worst_session}). Rerun on a dedicated machine."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuThrottled(Caution):
-    """The control group's CPU quota was used up, and the kernel made its processes wait."""
+    """The control group used up its CPU quota, and the kernel made its processes wait."""
 
     worst_session: str
     worst_share: float
@@ -140,9 +140,9 @@ class CpuThrottled(Caution):
     @override
     def __str__(self) -> str:
         return (
-            f"The kernel held processes back for up to {self.worst_share:.0%} of the cores' time "
-            f"({self.worst_session}, {plural(self.periods, 'period')}), since the container's CPU "
-            "quota was used up. Give it a core for each worker, or lower --workers."
+            f"The kernel throttled processes for up to {self.worst_share:.0%} of the cores' time "
+            f"({self.worst_session}, {plural(self.periods, 'period')}) because the container's CPU "
+            "quota was used up. Give the container a core for each worker, or lower --workers."
         )
 
 
@@ -170,8 +170,8 @@ class Swapped(Caution):
     def __str__(self) -> str:
         return (
             f"The host swapped during {plural(self.sessions, 'session')}, at worst "
-            f"{self.worst_bytes / _MIB:,.0f} MiB ({self.worst_session}): what was measured there "
-            "is partly its disk. Free some memory, or lower --workers."
+            f"{self.worst_bytes / _MIB:,.0f} MiB ({self.worst_session}): the measurements "
+            "there include disk access. Free some memory, or lower --workers."
         )
 
 
@@ -182,7 +182,7 @@ class SmallSharedMemory(Caution):
     shm_bytes: int
     wanted_bytes: int | None
     engine: str | None
-    """The engine that needs more; ``None`` when no engine says how much it needs."""
+    """The engine that needs more; ``None`` if no engine reports how much it needs."""
 
     @classmethod
     @override
@@ -204,9 +204,9 @@ class SmallSharedMemory(Caution):
 
     @override
     def __str__(self) -> str:
-        small = f"/dev/shm holds {self.shm_bytes / _MIB:,.0f} MiB"  # noqa: S108 - not a file of ours
+        small = f"/dev/shm holds {self.shm_bytes / _MIB:,.0f} MiB"  # noqa: S108 - not one of our files
         if self.engine is None or self.wanted_bytes is None:
-            why = "the default of a container, which engines that share memory soon fill"
+            why = "the default of a container; engines that use shared memory fill it quickly"
         else:
             wanted = f"{self.wanted_bytes / _MIB:,.0f} MiB"
             why = f"and {self.engine} means to use {wanted}: it may fall back to files"

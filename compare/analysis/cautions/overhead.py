@@ -1,4 +1,4 @@
-"""Cautions about what is measured with no-ops."""
+"""Cautions about the measurements with no-ops."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ def _blocks(evidence: Evidence) -> Iterator[tuple[str, list[Costs]]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BentLine(Caution):
-    """The makespans of the no-ops do not lie on a line."""
+    """The makespans of the no-ops do not lie on a straight line."""
 
     worst: Mapping[str, float]
-    """The largest deviation as a share of the makespan there, by engine."""
+    """The largest deviation, as a share of the makespan at that point, by engine."""
 
     @classmethod
     @override
@@ -47,19 +47,20 @@ class BentLine(Caution):
     def __str__(self) -> str:
         shares = [f"{engine} {share:.0%}" for engine, share in self.worst.items()]
         return (
-            f"No-ops lie off the line a + b·N, by up to {enumeration(shares)}: take per-task and "
-            "fixed cost of these as rough, and their no-op throughput as measured."
+            f"No-op makespans lie off the line a + b·N, by up to {enumeration(shares)}. The "
+            "per-task and fixed costs of these engines are rough estimates; their no-op throughput "
+            "is measured directly."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FewSamples(Caution):
-    """There are so few round trips that a percentile of them would be a guess."""
+    """There are too few round trips to estimate a percentile."""
 
     percentile: int
     needed: int
     samples: Mapping[str, int]
-    """The fewest of a block, for each engine that had too few."""
+    """The smallest number in a block, for each engine that had too few."""
 
     @classmethod
     @override
@@ -78,15 +79,15 @@ class FewSamples(Caution):
     def __str__(self) -> str:
         counts = [f"{engine} {count}" for engine, count in self.samples.items()]
         return (
-            f"A {self.percentile}th percentile of the round trip needs {self.needed:,} samples a "
-            f"block, and there were fewer: {enumeration(counts)}. It is not given for them; "
-            "--preset full takes more."
+            f"A {self.percentile}th percentile of the round trip needs {self.needed:,} samples per "
+            f"block, and there were fewer: {enumeration(counts)}. The report does not give it for "
+            "these engines; --preset full takes more samples."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HarnessShare(Caution):
-    """The driver's own work on the results is a visible part of the no-ops."""
+    """The driver's own work on the results is a visible share of the no-op makespan."""
 
     shares: Mapping[str, float]
     """Share of the makespan of the largest batch, by engine."""
@@ -111,5 +112,5 @@ class HarnessShare(Caution):
         shares = [f"{share:.0%} of {engine}'s" for engine, share in self.shares.items()]
         return (
             f"Recording the results takes {enumeration(shares)} time for no-ops: their cost per "
-            "task is partly that of the harness. Compare these with longer tasks."
+            "task is partly that of the harness. Compare these engines with longer tasks."
         )

@@ -31,14 +31,14 @@ class RandomWeights(Caution):
     @override
     def __str__(self) -> str:
         return (
-            f"{self.model} has random weights: its speed is that of a trained model, its labels "
-            "and accuracy mean nothing. Choose a trained --model for those."
+            f"{self.model} has random weights: it is as fast as a trained model, but its labels "
+            "and accuracy mean nothing. Choose a trained --model if you need them."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesSkipped(Caution):
-    """Some files are no images."""
+    """Some files are not readable images."""
 
     count: int
     first: str
@@ -58,7 +58,7 @@ class ImagesSkipped(Caution):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FewTasks(Caution):
-    """There are so few tasks that the last wave decides."""
+    """There are so few tasks that the last wave dominates the makespan."""
 
     tasks: int
     workers: int
@@ -77,13 +77,13 @@ class FewTasks(Caution):
     def __str__(self) -> str:
         return (
             f"{plural(self.tasks, 'task')} for {self.workers} workers: one slow task at the end "
-            "shows in the throughput. Use more images or a smaller --chunk."
+            "visibly changes the throughput. Use more images or a smaller --chunk."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortRun(Caution):
-    """The batch inference ended before the machine settled."""
+    """The batch inference was so short that any disturbance affects it."""
 
     engine: str
     makespan_s: float
@@ -104,5 +104,5 @@ class ShortRun(Caution):
     def __str__(self) -> str:
         return (
             f"The batch inference took {self.engine} only {seconds(self.makespan_s)}: any "
-            "disturbance shows in the throughput. Use more --n-images or a larger model."
+            "disturbance visibly changes the throughput. Use a larger --n-images or a larger model."
         )
