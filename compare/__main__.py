@@ -1,12 +1,21 @@
 """The entry point: ``python -m compare``, or ``engine-compare`` once it is installed."""
 
+import os
 import sys
+import tempfile
+import traceback
+from typing import TextIO
 
 import typer
 
+_FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130
+
 
 def main() -> None:
-    """Run the command line; report a user's mistake in one sentence, with exit code 2."""
+    """Run the command line; report what went wrong in one sentence, and exit with its code."""
+    _make_output_safe()
+    # A notebook names a backend that may not be installed here; we draw into files only.
+    os.environ.pop("MPLBACKEND", None)
     from compare.cli import app
     from compare.errors import UsageError
 
@@ -14,15 +23,52 @@ def main() -> None:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
         # pydantic puts this prefix before the message of a type.
-        sys.exit(_report_error(error.format_message().replace("Value error, ", "")))
+        code = _report_error(error.format_message().replace("Value error, ", ""))
     except UsageError as error:
-        sys.exit(_report_error(str(error)))
+        code = _report_error(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(_report_error("interrupted", code=130))
+        code = _report_error("interrupted", code=_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - a user sees no traceback, but where to find it
+        code = _report_error(_unforeseen(error), code=_FAILED)
+    _flush()
     sys.exit(code)
 
 
-def _report_error(sentence: str, code: int = 2) -> int:
+def _make_output_safe() -> None:
+    """Print in any locale, and also where standard output is closed."""
+    sys.stdout, sys.stderr = map(_usable, (sys.stdout, sys.stderr))
+
+
+def _usable(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - until the end
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    return stream
+
+
+def _flush() -> None:
+    """Write what is left; a reader that has gone, such as ``head``, is no error."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python flushes again when it exits, and would report the error then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unforeseen(error: Exception) -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="engine-compare-", suffix=".log", delete=False, encoding="utf-8"
+    ) as log:
+        log.write("".join(traceback.format_exception(error)))
+    return (
+        f"unforeseen: {type(error).__name__}: {error}. Records that were made are kept: go on with "
+        f"--resume RUN_DIR. {log.name} has the details; please report it"
+    )
+
+
+def _report_error(sentence: str, code: int = _BAD_INPUT) -> int:
     print(f"engine-compare: {sentence}", file=sys.stderr)  # noqa: T201 - the console is not up
     return code
 

@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -12,7 +14,7 @@ from compare.analysis.analysis import Analysis
 from compare.experiments import overhead, throughput
 from compare.experiments.fractional import Fractional
 from compare.experiments.registry import load_experiment
-from compare.experiments.section import MIB, MS, Column
+from compare.experiments.section import MIB, Column
 from compare.experiments.share_rows import CPUS, smallest_warm
 from compare.experiments.shared_metrics import THROUGHPUT
 from compare.formatting import duration, plural
@@ -25,12 +27,19 @@ from compare.report.tables import FilledSection, filled_sections, rows_called
 
 # A log has no width limit, and the table is wider than the 80 columns that rich assumes there.
 _WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+_MOST_SKIPPED = 5
 console = Console(highlight=False, width=_WIDTH)
 
 
 def say(sentence: str, style: str | None = None) -> None:
     """Print one line without wrapping, because the output may be a log."""
-    console.print(sentence, style=style, markup=False, soft_wrap=True)
+    show(sentence, style=style, markup=False, soft_wrap=True)
+
+
+def show(*things: object, **options: Any) -> None:  # noqa: ANN401 - those of rich
+    """Print; a reader or a terminal that has gone must not end a run."""
+    with suppress(OSError):
+        console.print(*things, **options)
 
 
 def print_plan(plan: Plan, total_s: float) -> None:
@@ -46,6 +55,12 @@ def print_plan(plan: Plan, total_s: float) -> None:
             f"{plan.workers} workers on {machine.cores()} cores: they will compete for the cores",
             style="yellow",
         )
+    if plan.niceness:
+        say(
+            f"Started at niceness {plan.niceness}, as every engine will run: other programs on "
+            "this machine have priority",
+            style="yellow",
+        )
     say(
         f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
         f"{plan.workers} workers × {options.threads_per_worker} threads, {options.config.value}; "
@@ -57,8 +72,11 @@ def print_plan(plan: Plan, total_s: float) -> None:
             f"{len(workload.images)} images in chunks of {workload.chunk}, {workload.model} in "
             f"{workload.dtype}; {len(workload.images_skipped)} files skipped."
         )
-        for skipped in workload.images_skipped:
+        for skipped in workload.images_skipped[:_MOST_SKIPPED]:
             say(f"  skipped {skipped}")
+        more = len(workload.images_skipped) - _MOST_SKIPPED
+        if more > 0:
+            say(f"  and {more} more; the plan lists all of them")
 
 
 def print_start(plan: Plan, session: Session, left_s: float) -> None:
@@ -106,7 +124,7 @@ def _of_experiment(records: Iterable[Record], name: str) -> Iterator[Record]:
 def print_report(analysis: Analysis, where: object) -> None:
     """Print the final tables, the cautions, and where the report is."""
     for table in console_tables(analysis):
-        console.print(table)
+        show(table)
     for caution in analysis.cautions:
         say(f"• {caution}")
     say(f"Read {where}")
@@ -117,7 +135,7 @@ def console_tables(analysis: Analysis) -> tuple[RichTable, ...]:
     first = _first_table(analysis.rows)
     if first is not None:
         return (first,)
-    return tuple(_rich(filled) for filled in filled_sections(analysis))
+    return tuple(_rich(filled) for filled in filled_sections(analysis, details=False))
 
 
 def _rich(filled: FilledSection) -> RichTable:
@@ -135,7 +153,7 @@ def _first_table(rows: Sequence[Row]) -> RichTable | None:
     wanted = (
         (throughput.NAME, Column(metric=speed, heading="images/s")),
         (throughput.NAME, Column(metric="speedup", heading="× serial")),
-        (overhead.NAME, Column(metric="metg50", heading="METG50, ms", scale=MS)),
+        (overhead.NAME, Column(metric="metg50", heading="METG50")),
         (
             Fractional.name,
             Column(metric="peak_concurrency", heading=f"at once at {share:g} CPU"),

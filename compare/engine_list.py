@@ -10,7 +10,12 @@ from engines.registry import engine_names, installed_version, load_engine, requi
 def engine_list() -> Iterator[str]:
     """A few lines for each engine: what it is, whether it can run here, what it can do."""
     for name in engine_names():
-        adapter = load_engine(name)
+        try:
+            adapter = load_engine(name)
+        except EngineMissingError as error:
+            yield f"{name}: cannot be used"
+            yield f"    missing: {error}"
+            continue
         yield f"{name} {installed_version(adapter) or ''}".rstrip() + f": {adapter.summary}"
         try:
             require(adapter)

@@ -7,6 +7,7 @@ and creates a private folder.
 import ast
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from engines.errors import EngineStartError
 from engines.interface import Config, Resources, Setting
 
 Framework: TypeAlias = Any
@@ -23,6 +25,9 @@ Framework: TypeAlias = Any
 
 FOLDER = "{folder}"
 """Placeholder for the private folder in a setting's value, so that reports can be compared."""
+_COMMON_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a folder is made below
+_LONGEST_FOLDER = 30
+"""Characters.  Ray needs 77 more for the name of a socket, of 107 in all."""
 PYTHON = "{python}"
 """Placeholder for the path of the running interpreter, for the same reason."""
 
@@ -81,13 +86,39 @@ def share_import_path() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
 
 
+def temporary_base() -> Path:
+    """The user's folder for temporary files, or another one where engines could not use it.
+
+    The path must be short, because socket paths below it must fit the 107 characters of
+    ``AF_UNIX``.  It must be plain, because it becomes part of command lines and property files.
+    Spark runs a script in it.
+
+    Raises:
+        EngineStartError: no folder is usable.
+    """
+    for folder in (tempfile.gettempdir(), *_COMMON_FOLDERS):
+        plain = len(folder) <= _LONGEST_FOLDER and re.fullmatch(r"[\w./-]+", folder)
+        if plain and os.access(folder, os.W_OK | os.X_OK) and not _no_programs(folder):
+            return Path(folder)
+    raise EngineStartError(
+        f"no folder for temporary files is usable: tried {tempfile.gettempdir()} and "
+        f"{', '.join(_COMMON_FOLDERS)}; set TMPDIR to a writable folder that allows programs, with "
+        f"a path of at most {_LONGEST_FOLDER} letters, digits, dots, slashes, dashes or underscores"
+    )
+
+
+def _no_programs(folder: str) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_NOEXEC)
+
+
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """A temporary folder for everything that an engine writes; it is removed on exit.
 
-    Its path is short, because socket paths below it must fit the 107 characters of ``AF_UNIX``.
+    Raises:
+        EngineStartError: no folder for temporary files is usable.
     """
-    folder = Path(tempfile.mkdtemp(prefix="ec-"))
+    folder = Path(tempfile.mkdtemp(prefix="ec-", dir=temporary_base()))
     try:
         yield folder
     finally:

@@ -1,5 +1,6 @@
 """Lists the engines and checks whether they can run here.  Imports no framework."""
 
+import contextlib
 import difflib
 import functools
 import importlib
@@ -43,6 +44,7 @@ def load_engine(name: str) -> type[Engine]:
 
     Raises:
         UnknownEngineError: no engine has that name.
+        EngineMissingError: its package registers it, but it cannot be imported.
     """
     path = _paths().get(name)
     if path is None:
@@ -50,13 +52,24 @@ def load_engine(name: str) -> type[Engine]:
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(engine_names())}"
         raise UnknownEngineError(f"no engine called {name!r}; {hint}")
     module, _, attribute = path.partition(":")
-    adapter: type[Engine] = getattr(importlib.import_module(module), attribute)
+    try:
+        adapter: type[Engine] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        if name in _BUILT_IN:
+            raise
+        raise EngineMissingError(
+            f"engine {name!r} cannot be imported from {path}: {error}; install or remove the "
+            "package that registers it"
+        ) from error
     return adapter
 
 
 def clusters() -> dict[str, Cluster]:
     """The ``Cluster`` of every engine that spans hosts, by engine name."""
-    adapters = {name: load_engine(name) for name in engine_names()}
+    adapters = {}
+    for name in engine_names():
+        with contextlib.suppress(EngineMissingError):  # a row of the list of engines says why
+            adapters[name] = load_engine(name)
     return {
         name: adapter.cluster for name, adapter in adapters.items() if adapter.cluster is not None
     }

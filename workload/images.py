@@ -6,11 +6,12 @@ Workers get only paths from this module and decode the files themselves.
 import functools
 import importlib.util
 import io
+import itertools
 import os
 import random
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,17 @@ _PHOTOGRAPHS = (
     "rocket.jpg",
 )
 """The colour photographs inside scikit-image's wheel; all others would be downloaded."""
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes an image upright, by its orientation (EXIF 2.3, section 4.6.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +75,11 @@ def decode(file: str | bytes) -> Image.Image:
         raise BrokenImageError(name, _reason(error)) from error
 
 
-def scan(folder: Path) -> ScannedImages:
-    """Find all images in ``folder`` and its subfolders; skip hidden files.
+def scan(folder: Path, wanted: int | None = None) -> ScannedImages:
+    """Find the images in ``folder`` and its subfolders; skip hidden files.
+
+    With ``wanted``, stop when there are that many, taken in turn from all folders: folders are
+    often classes, and decoding every file of a large collection would take an hour.
 
     Raises:
         ImagesError: the folder does not exist or has no image.
@@ -74,7 +89,10 @@ def scan(folder: Path) -> ScannedImages:
     good: list[str] = []
     skipped: list[str] = []
     unreadable: list[OSError] = []
-    for path in sorted(_files(folder.absolute(), unreadable)):
+    paths = sorted(_files(folder.absolute(), unreadable))
+    for path in paths if wanted is None else _in_turn(paths):
+        if len(good) == wanted:
+            break
         try:
             _check(path)
         except BrokenImageError as error:
@@ -89,7 +107,16 @@ def scan(folder: Path) -> ScannedImages:
             f"folder {folder} holds {unusable if skipped else 'no files'}; "
             "put some JPEG or PNG images there, or give another folder"
         )
-    return ScannedImages(good=tuple(good), skipped=tuple(skipped))
+    return ScannedImages(good=tuple(sorted(good)), skipped=tuple(skipped))
+
+
+def _in_turn(paths: Sequence[Path]) -> Iterator[Path]:
+    """The first file of each folder, then the second of each, and so on."""
+    of_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        of_folder.setdefault(path.parent, []).append(path)
+    for row in itertools.zip_longest(*of_folder.values()):
+        yield from (path for path in row if path is not None)
 
 
 def true_labels(paths: tuple[str, ...], labels: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -137,7 +164,8 @@ def held_out_digits(count: int, folder: Path) -> tuple[Path, ...]:
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
-    upright = ImageOps.exif_transpose(image)
+    turn = _TURNS.get(_orientation(image))
+    upright = image if turn is None else image.transpose(turn)
     if upright.mode.startswith("I"):
         # 16-bit grey: Pillow would clip its values to 255 instead of scaling them.
         return Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8)).convert("RGB")
@@ -146,6 +174,18 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
         rgba = upright.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return upright.convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    """The orientation in the metadata; 1 (upright) where the metadata cannot be read.
+
+    ``ImageOps.exif_transpose`` writes the metadata back, and fails if any tag is odd, although the
+    pixels are whole.
+    """
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # noqa: BLE001 - whatever the metadata holds, the pixels can be used
+        return 1
 
 
 def _reason(error: Exception) -> str:

@@ -43,6 +43,20 @@ def counters(root: Path = ROOT) -> Counters:
     )
 
 
+def quota_cores(root: Path = ROOT) -> float | None:
+    """Cores that the CPU quota allows, the smallest of all levels; ``None`` without a quota."""
+    allowed = []
+    for path in _groups(root, "cpu"):
+        quota, _, period = _text(path / "cpu.max").strip().partition(" ")
+        if not quota:  # version 1
+            quota, period = (
+                _text(path / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")
+            )
+        if quota.isdigit() and period.isdigit() and int(period):
+            allowed.append(int(quota) / int(period))
+    return min(allowed, default=None)
+
+
 def oom_kills(root: Path = ROOT) -> int | None:
     """Number of processes that the kernel killed for lack of memory: in the control group, or on
     the whole host if the group does not count them.

@@ -12,12 +12,17 @@ from pathlib import Path
 import psutil
 import pyperf
 
+from compare.measure.cgroup import quota_cores
 from compare.records.plan import original_of
 from engines.registry import java_text, load_engine
 
 _PACKAGES = ("engine-compare", "torch", "transformers", "pillow", "numpy", "scipy")
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """Instructions that decide how fast a ViT is in float32 and in bfloat16."""
+
+
+PASSING = frozenset({"load_average", "started_at"})
+"""Facts that change while a run goes on; all others must be the same when it is resumed."""
 
 
 def collect(engines: Iterable[str]) -> dict[str, object]:
@@ -43,6 +48,12 @@ def collect(engines: Iterable[str]) -> dict[str, object]:
         "versions": _versions(engines),
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def usable_cores() -> int:
+    """Whole cores that this process may keep busy: ``cores`` within the CPU quota."""
+    quota = quota_cores()
+    return cores() if quota is None else max(1, min(cores(), int(quota)))
 
 
 def cores() -> int:

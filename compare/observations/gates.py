@@ -121,9 +121,9 @@ def _same_workers(run: TaskRun, workers: int) -> Iterator[str]:
 
 def _not_nice(run: TaskRun, plan: Plan) -> Iterator[str]:
     # In the shipped configuration, niceness is part of the comparison; a caution reports it.
-    if plan.options.config is Config.TUNED and set(run.niceness) - {0}:
+    if plan.options.config is Config.TUNED and set(run.niceness) - {plan.niceness}:
         seen = ", ".join(map(str, run.niceness))
-        yield f"niceness read in the tasks: {seen}; tuned means 0 for every engine"
+        yield f"niceness read in the tasks: {seen}; tuned means {plan.niceness} for every engine"
 
 
 def _room(run: TaskRun) -> Iterator[str]:

@@ -57,7 +57,7 @@ def image_s(workload: Workload | None) -> float:
     if workload is None:
         return 0.0
     folder = Path(workload.model_folder)
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_bytes())
     tokens = (config.get("image_size", 224) // config.get("patch_size", 16)) ** 2 + 1
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 4
     native = {"avx512_bf16", "amx_bf16"} & cpu_flags()

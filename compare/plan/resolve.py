@@ -5,6 +5,7 @@ Raises ``UsageError`` with one sentence that names the thing, the cause and the 
 
 import os
 import re
+import secrets
 import tempfile
 import time
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from compare.errors import UsageError
 from compare.experiments.registry import default_names, experiment_names, load_experiment
-from compare.measure.machine import cores
+from compare.measure.machine import usable_cores
 from compare.options import COMPOSE, Options
 from compare.plan.schedule import BASELINES, Request, make_plan
 from compare.presets import CHUNK, N_IMAGES
@@ -27,8 +28,15 @@ from workload.model import VIT_DIGITS, resolve
 
 def cache_folder() -> Path:
     """The folder for generated models and images, which are kept between runs."""
-    default = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("ENGINE_COMPARE_CACHE") or Path(default) / "engine-compare")
+    chosen = os.environ.get("ENGINE_COMPARE_CACHE")
+    if chosen:
+        return Path(chosen).absolute()
+    try:
+        default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        # A user without an entry in /etc/passwd and without HOME has no home folder.
+        default = Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
+    return default.absolute() / "engine-compare"
 
 
 def canonical(options: Options) -> Options:
@@ -45,7 +53,7 @@ def canonical(options: Options) -> Options:
         options,
         engines=",".join(sorted(_engines(options.engines), key=engine_names().index)),
         experiments=",".join(_experiments(options.experiments)),
-        workers=options.workers or cores(),
+        workers=options.workers or usable_cores(),
         chunk=options.chunk or CHUNK.of(options.preset),
         n_images=options.n_images
         or (N_IMAGES.of(options.preset) if images_folder is None else None),
@@ -60,6 +68,9 @@ def prepare(asked: Options) -> Plan:
         UsageError: the user has to change something first.
     """
     options = canonical(asked)
+    if options.seed is None:
+        # Always the same order would give everybody the same advantage of position.
+        options = replace(options, seed=secrets.randbelow(2**32))
     engines = _engines(asked.engines)
     missing = _missing(engines)
     if options.control is not None:
@@ -77,10 +88,12 @@ def prepare(asked: Options) -> Plan:
             options=options,
             engines=engines,
             experiments=experiments,
-            workers=options.workers or cores(),
+            workers=options.workers or usable_cores(),
             workload=_workload(options) if needed else None,
             missing=missing,
             clusters=addresses,
+            # On clusters the priority of the driver is not that of the workers.
+            niceness=0 if addresses else os.getpriority(os.PRIO_PROCESS, 0),
         )
     )
 
@@ -113,7 +126,7 @@ def _engines(text: str) -> tuple[str, ...]:
     for name in asked:
         try:
             load_engine(name)
-        except UnknownEngineError as error:
+        except (UnknownEngineError, EngineMissingError) as error:
             raise UsageError(str(error)) from error
     return tuple(dict.fromkeys([*BASELINES, *asked]))
 
@@ -204,7 +217,7 @@ def _workload(options: Options) -> Workload:
     try:
         model = resolve(options.model, cache)
         if options.images is not None:
-            scanned = images.scan(options.images)
+            scanned = images.scan(options.images, options.n_images)
             good: tuple[str, ...] = scanned.good[: options.n_images]
             skipped: Iterable[str] = scanned.skipped
         else:

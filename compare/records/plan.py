@@ -111,6 +111,8 @@ class Plan:
     """Engines asked for that cannot run here, with the reason; they still get rows."""
     clusters: Mapping[str, str] = field(default_factory=dict)
     """Addresses of clusters by engine; the other engines run on this host."""
+    niceness: int = 0
+    """Priority of the program when it planned the run; all engines on this host inherit it."""
     schema: int = SCHEMA
 
     def effective_options(self) -> Options:

@@ -70,7 +70,7 @@ class Composed:
         roles = [(cluster.head_role, cluster.worker_role) for cluster in clusters().values()]
         services = [_ALONE, "compare", *chain.from_iterable(roles)]
         override = {"services": {name: {"volumes": mounts} for name in services}}
-        self._override.write_text(json.dumps(override, indent=1))
+        self._override.write_text(json.dumps(override, indent=1), encoding="utf-8")
 
     def build(self) -> None:
         """Build the image if something in it has changed; the nodes run the code of this folder.

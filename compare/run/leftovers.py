@@ -22,13 +22,16 @@ def adopt_orphans() -> None:
 
 
 def stop_on_signals() -> None:
-    """Let SIGINT and SIGTERM raise ``KeyboardInterrupt``.
+    """Let SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt``.
 
     SIGINT is set as well, because a program that a script starts in the background ignores it, and
-    such a run must also stop without losing its measurements.
+    such a run must also stop without losing its measurements.  SIGHUP comes when the terminal is
+    lost, unless ``nohup`` has the run ignore it.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def descendants() -> list[psutil.Process]:

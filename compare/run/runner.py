@@ -4,6 +4,7 @@ import dataclasses
 import fcntl
 import os
 import signal
+import site
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,12 @@ def alone_on_this_machine() -> Iterator[None]:
     Raises:
         BusyError: another comparison runs.
     """
-    path = Path(tempfile.gettempdir()) / f"engine-compare-{os.getuid()}.lock"
+    # Not in TMPDIR: two runs with different ones must see each other's lock.
+    path = next(
+        Path(folder) / f"engine-compare-{os.getuid()}.lock"
+        for folder in ("/tmp", "/var/tmp", tempfile.gettempdir())  # noqa: S108 - a lock of this user
+        if os.access(folder, os.W_OK | os.X_OK)
+    )
     with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,10 +162,19 @@ def start_here(
 
 
 def environment(plan: Plan, session: Session) -> dict[str, str]:
-    """The user's environment, with thread and allocator variables replaced by the plan's budget."""
+    """The user's environment, with thread and allocator variables replaced by the plan's budget.
+
+    The working directory is no part of the import path of a session and of all that it starts: a
+    file called ``random.py`` there must not take the place of a module.
+    """
     foreign = ("OMP_", "KMP_", "MKL_", "GOMP_", "MALLOC_", "OPENBLAS_NUM_THREADS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return kept | thread_environment(resources_of(plan, session))
+    # Installed packages are found without help, and must not come before the standard library.
+    root = str(Path(__file__).parents[2])
+    own = [] if root in site.getsitepackages() else [root]
+    folders = [*own, *filter(None, [kept.get("PYTHONPATH")])]
+    imports = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(folders)}
+    return kept | imports | thread_environment(resources_of(plan, session))
 
 
 def _decoded(line: bytes) -> Record | None:

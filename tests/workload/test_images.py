@@ -263,3 +263,57 @@ def test_the_error_for_a_broken_image_names_the_file(tmp_path: Path) -> None:
         BrokenImageError, match=r"cannot read the image .*cut\.jpg: .*(?i:truncated)"
     ):
         images.decode(str(path))
+
+
+def _odd_exif() -> Image.Exif:
+    """A photograph on its side, with a tag that Pillow cannot write back."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x9C9B] = b"odd"
+    return exif
+
+
+def test_a_photograph_with_an_orientation_is_turned_whatever_else_its_metadata_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "side.jpg"
+    Image.new("RGB", (40, 20), "red").save(path, exif=_odd_exif())
+
+    def fail(*_: object, **__: object) -> bytes:
+        raise TypeError("cannot write this tag")
+
+    monkeypatch.setattr(Image.Exif, "tobytes", fail)
+    assert images.decode(str(path)).size == (20, 40)
+
+
+def test_a_photograph_whose_metadata_cannot_be_read_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "odd.jpg"
+    Image.new("RGB", (40, 20), "red").save(path)
+
+    def fail(_: Image.Image) -> Image.Exif:
+        raise SyntaxError("not a TIFF file")
+
+    monkeypatch.setattr(Image.Image, "getexif", fail)
+    assert images.decode(str(path)).size == (40, 20)
+
+
+def test_no_more_images_are_decoded_than_are_wanted_and_they_come_from_all_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("cat", "dog"):
+        (tmp_path / folder).mkdir()
+        for number in range(50):
+            Image.new("RGB", (8, 8)).save(tmp_path / folder / f"{number:02}.png")
+    decoded: list[str] = []
+    real = images.decode
+
+    def counting(file: str | bytes) -> Image.Image:
+        decoded.append(str(file))
+        return real(file)
+
+    monkeypatch.setattr(images, "decode", counting)
+    scanned = images.scan(tmp_path, 6)
+    assert len(decoded) == len(scanned.good) == 6
+    assert {Path(path).parent.name for path in scanned.good} == {"cat", "dog"}

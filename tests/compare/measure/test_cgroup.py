@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.measure.cgroup import Counters, counters, memory_room_bytes, oom_kills
+from compare.measure.cgroup import Counters, counters, memory_room_bytes, oom_kills, quota_cores
 
 GIB = 2**30
 VMSTAT = "pgfault 17\npswpin 3\npswpout 4\noom_kill 9\n"
@@ -106,3 +106,41 @@ def test_this_machine_tells_how_much_room_there_is() -> None:
     room = memory_room_bytes(0)
     assert room is not None
     assert room > 0
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"proc/self/cgroup": "0::/box\n", "sys/fs/cgroup/box/cpu.max": "max 100000\n"}, None),
+        ({"proc/self/cgroup": "0::/box\n", "sys/fs/cgroup/box/cpu.max": "150000 100000\n"}, 1.5),
+        (
+            {
+                "proc/self/cgroup": "0::/box/leaf\n",
+                "sys/fs/cgroup/box/leaf/cpu.max": "max 100000\n",
+                "sys/fs/cgroup/box/cpu.max": "50000 100000\n",
+            },
+            0.5,
+        ),
+        (
+            {
+                "proc/self/cgroup": "2:cpu,cpuacct:/docker/1a\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "200000\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+            2.0,
+        ),
+        (
+            {
+                "proc/self/cgroup": "2:cpu,cpuacct:/docker/1a\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+            None,
+        ),
+    ],
+    ids=["no quota", "one and a half", "of the group above", "version 1", "version 1, none"],
+)
+def test_the_smallest_cpu_quota_of_all_levels_counts(
+    tmp_path: Path, files: dict[str, str], cores: float | None
+) -> None:
+    assert quota_cores(host(tmp_path, files)) == cores

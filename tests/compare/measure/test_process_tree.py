@@ -10,6 +10,8 @@ import pytest
 
 from compare.measure.process_tree import tree_cpu_s
 
+pytestmark = pytest.mark.alone
+
 BURNT_S = 0.5
 _SEEN_S = 0.9 * BURNT_S
 """The kernel counts a process's time in whole hundredths of a second, user and system apart."""
@@ -21,8 +23,6 @@ sys.stdin.read()
 """
 PARENT = """
 import signal, subprocess, sys
-
-pytestmark = pytest.mark.alone
 how, program = sys.argv[1:]
 if how == "ignores":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel keeps nothing of a child then
