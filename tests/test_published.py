@@ -10,7 +10,11 @@ from tools.publish import ALL, BFLOAT16, MAIN, README, RECORDS, RESULTS, ROOT, r
 
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "docs/results.md", "docs/reading-a-report.md"),
-    *("docs/example/summary.md", "docs/example/all/summary.md", "docs/example/bfloat16/summary.md"),
+    *(
+        f"docs/example{run}/{page}.md"
+        for run in ("", "/all", "/bfloat16")
+        for page in ("summary", "details")
+    ),
 )
 
 

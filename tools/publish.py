@@ -20,7 +20,7 @@ from typing import NamedTuple
 from compare.analysis.analysis import Analysis, analyse
 from compare.commands import write_report
 from compare.experiments.registry import experiment_names
-from compare.formatting import bare, enumeration, interval, seconds, value_of
+from compare.formatting import enumeration, estimate, seconds, value_of
 from compare.observations.series import Row
 from compare.options import Dtype
 from compare.plan.resolve import cache_folder
@@ -34,7 +34,7 @@ MAIN = ROOT / "docs" / "example"
 ALL = MAIN / "all"
 BFLOAT16 = MAIN / "bfloat16"
 RECORDS = ("plan.json", "environment.json", "measurements.jsonl")
-_MS, _MIB = 1e3, 2.0**-20
+_MIB = 2.0**-20
 
 
 class Asked(NamedTuple):
@@ -52,23 +52,23 @@ _LARGE = {"bytes": 64_000_000}
 
 _SHORT = (
     Asked("images per second", "throughput/throughput"),
-    Asked("an empty task costs (ms)", "overhead/per_task_cost", _MS),
+    Asked("an empty task costs", "overhead/per_task_cost"),
     Asked("memory (MiB)", "memory/peak_memory", _MIB),
-    Asked("starts in (s)", "startup/open"),
+    Asked("starts in", "startup/open"),
 )
 _COLUMNS = (
     Asked("images/s", "throughput/throughput"),
     Asked("of the ceiling (%)", "throughput/engine_efficiency", 100),
-    Asked("METG(50%) (ms)", "overhead/metg50", _MS),
-    Asked("per task (ms)", "overhead/per_task_cost", _MS),
+    Asked("METG(50%)", "overhead/metg50"),
+    Asked("per task", "overhead/per_task_cost"),
     Asked(
         "0.1 of a core: at once, warm",
         "fractional/peak_concurrency",
         1,
         {**_TENTH, "phase": "warm"},
     ),
-    Asked("cold (s)", "fractional/makespan", 1, {**_TENTH, "phase": "cold"}),
-    Asked("warm (s)", "fractional/makespan", 1, {**_TENTH, "phase": "warm"}),
+    Asked("cold", "fractional/makespan", 1, {**_TENTH, "phase": "cold"}),
+    Asked("warm", "fractional/makespan", 1, {**_TENTH, "phase": "warm"}),
 )
 _QUESTIONS = (
     Asked(
@@ -83,10 +83,10 @@ _QUESTIONS = (
     Asked(
         "the model loaded once a worker, over once an image: gain (×)", "residency/residency_gain"
     ),
-    Asked("METG(50%) of independent tasks (ms)", "overhead/metg50", _MS),
-    Asked("METG(50%) with a call for each task (ms)", "submission/metg50", _MS),
-    Asked("METG(50%) of a tree (ms)", "dependencies/metg50", _MS, {"pattern": "tree"}),
-    Asked("METG(50%) of a stencil (ms)", "dependencies/metg50", _MS, {"pattern": "stencil"}),
+    Asked("METG(50%) of independent tasks", "overhead/metg50"),
+    Asked("METG(50%) with a call for each task", "submission/metg50"),
+    Asked("METG(50%) of a tree", "dependencies/metg50", 1, {"pattern": "tree"}),
+    Asked("METG(50%) of a stencil", "dependencies/metg50", 1, {"pattern": "stencil"}),
     Asked("64 MB into a task (MB/s)", "payload/payload_rate", 1, {**_LARGE, "direction": "in"}),
     Asked("64 MB out of a task (MB/s)", "payload/payload_rate", 1, {**_LARGE, "direction": "out"}),
     Asked("lognormal tasks, over the best possible makespan (×)", "imbalance/imbalance"),
@@ -150,7 +150,7 @@ def _machine(analysis: Analysis) -> str:
     count = len(plan.workload.images) if plan.workload else 0
     chunk = plan.workload.chunk if plan.workload else 0
     return (
-        f"{facts['cores']} cores of a {facts['cpu_model']}, "
+        f"{facts['cores']} cores ({facts['cpu_model']}), "
         f"Python {str(facts['python']).split()[0]}, "
         f"{names}; {plan.workers} workers of {plan.options.threads_per_worker} thread, "
         f"{plan.blocks} blocks, {count} images in tasks of {chunk}.\n"
@@ -187,11 +187,7 @@ def _cell(rows: Sequence[Row], engine: str, asked: Asked) -> str:
     (row,) = fitting
     if not isinstance(row.value, float):
         return (row.verdict or "").partition(":")[0]
-    value = bare(row, asked.scale)
-    if row.low is None or row.high is None:
-        return value
-    bounds = (bound * asked.scale for bound in (row.value, row.low, row.high))
-    return f"{value} ({interval(*bounds)})"
+    return estimate(row, asked.scale, usual_n=row.n)
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
