@@ -9,7 +9,7 @@ from pathlib import Path
 
 from compare.analysis import diff
 from compare.analysis.analysis import Analysis, analyse
-from compare.console import console, print_outcome, print_plan, print_report, print_start, say
+from compare.console import print_outcome, print_plan, print_report, print_start, say, show
 from compare.errors import UsageError
 from compare.measure import machine
 from compare.options import Options, differing, planned_fields, spelled
@@ -20,9 +20,9 @@ from compare.records.measurements import Record, Run
 from compare.records.plan import Plan, Session
 from compare.records.store import RunFolder, StoreError
 from compare.report.diff_table import diff_table
+from compare.report.markdown import details_markdown, summary_markdown
 from compare.report.plots import write_plots
 from compare.report.summary_json import summary_json
-from compare.report.summary_markdown import summary_markdown
 from compare.report.trace import trace_json
 from compare.run.compose import Composed, ComposeError, check_docker
 from compare.run.leftovers import stop_on_signals
@@ -97,7 +97,7 @@ def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
         differences = diff.compare_runs(a, b, anyway=anyway)
     except diff.DifferentPlansError as error:
         raise UsageError(str(error)) from error
-    console.print(diff_table(differences))
+    show(diff_table(differences))
     return _SOMETHING_FAILED if differences.slower else _OK
 
 
@@ -110,6 +110,7 @@ def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:
     try:
         _replace(run_dir / "summary.json", summary_json(analysis))
         _replace(run_dir / "summary.md", summary_markdown(analysis))
+        _replace(run_dir / "details.md", details_markdown(analysis))
         write_plots(analysis, run_dir / "plots")
         _replace(run_dir / "trace.json", trace_json(run))
     except OSError as error:
@@ -134,6 +135,7 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     # Writing the report takes seconds and must not be interrupted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run = folder.read()
     analysis = analyse(run)
     write_report(folder.path, run, analysis)
@@ -192,8 +194,8 @@ def _in_containers(
 def _publish(run_dir: Path) -> None:
     """Copy the run's summary to the results folder; its links point into the run's folder."""
     out = run_dir.parent
-    text = (run_dir / "summary.md").read_text()
-    for linked in ("plots/", "trace.json)"):
+    text = (run_dir / "summary.md").read_text(encoding="utf-8")
+    for linked in ("plots/", "trace.json)", "details.md)"):
         text = text.replace(f"]({linked}", f"]({run_dir.name}/{linked}")
     _replace(out / "summary.md", text)
     shutil.copyfile(run_dir / "summary.json", out / "summary.json")
@@ -201,7 +203,7 @@ def _publish(run_dir: Path) -> None:
 
 def _replace(path: Path, text: str) -> None:
     new = path.with_name(path.name + ".new")
-    new.write_text(text)
+    new.write_text(text, encoding="utf-8")
     new.replace(path)
 
 
@@ -231,8 +233,8 @@ def _check_same_machine(run: Run, run_dir: Path) -> None:
         UsageError: the machine or a version has changed, or an image is missing.
     """
     now = machine.collect(run.plan.engines)
-    for fact in ("cpu_model", "cores", "versions"):
-        if now.get(fact) != run.environment.get(fact):
+    for fact in dict.fromkeys((*run.environment, *now)):
+        if fact not in machine.PASSING and now.get(fact) != run.environment.get(fact):
             raise UsageError(
                 f"{run_dir} was started with different {fact.replace('_', ' ')} "
                 f"({run.environment.get(fact)}, now {now.get(fact)}); start a new run"

@@ -1,9 +1,11 @@
 """Numbers, units and plurals as text."""
 
+import math
 import re
+from collections.abc import Callable
 from typing import Protocol
 
-_DIGITS = 3
+_DIGITS, _BOUND_DIGITS = 3, 2
 _COUNTED = ("tasks", "processes", "threads")
 """Units whose values are whole numbers."""
 _LONGEST = 110
@@ -25,9 +27,10 @@ class Estimated(Protocol):
     def n(self) -> int: ...  # noqa: D102
 
 
-def number(value: float, *, like: float | None = None) -> str:
-    """Three significant digits without exponent; ``like`` can determine the decimals."""
-    decimals = _decimals(value if like is None else like)
+def number(value: float, *, digits: int = _DIGITS) -> str:
+    """Three significant digits, or as many as asked for, without exponent."""
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])
+    decimals = digits - 1 - exponent
     return f"{round(value, decimals) + 0.0:,.{max(0, decimals)}f}"
 
 
@@ -35,12 +38,6 @@ def seconds(value: float) -> str:
     """A duration with the unit that suits its size."""
     unit, scale = _unit(value)
     return f"{number(value * scale)} {unit}"
-
-
-def seconds_with_interval(row: Estimated) -> str:
-    """Like ``seconds``, with the interval and n; the row must have a number."""
-    unit, scale = _unit(value_of(row))
-    return f"{estimate(row, scale).replace(' (', f' {unit} (', 1)}"
 
 
 def value_of(row: Estimated) -> float:
@@ -54,29 +51,44 @@ def value_of(row: Estimated) -> float:
     return row.value
 
 
-def estimate(row: Estimated, scale: float = 1.0) -> str:
-    """``4.90 (4.71-5.10, n=3)`` with an en dash; without an interval ``4.90 (n=1)``.
+def estimate(row: Estimated, scale: float = 1.0, *, usual_n: int | None = None) -> str:
+    """``4.90 (4.7-5.1)`` with an en dash, and n where it is not the usual one.
 
-    The row must have a value.  A count is printed as a whole number.
+    A duration has the unit that suits its size.  The row must have a value.
     """
+    of_n = [] if row.n == usual_n else [f"n={row.n}"]
     if isinstance(row.value, str):
-        return f"{row.value} (n={row.n})"
-    if row.low is None or row.high is None:
-        return f"{bare(row, scale)} (n={row.n})"
-    value = value_of(row) * scale
-    return f"{bare(row, scale)} ({interval(value, row.low * scale, row.high * scale)}, n={row.n})"
+        return " ".join([row.value, *(f"({n})" for n in of_n)])
+    bounds = []
+    if row.low is not None and row.high is not None:
+        _, factor = _unit_of(row, scale)
+        bounds = [interval(row.low * factor, row.high * factor)]
+    inside = ", ".join([*bounds, *of_n])
+    return f"{bare(row, scale)} ({inside})" if inside else bare(row, scale)
 
 
 def bare(row: Estimated, scale: float = 1.0) -> str:
-    """The number without its interval; the row must have a number."""
-    value = value_of(row) * scale
-    return f"{value:.0f}" if row.unit in _COUNTED and value.is_integer() else number(value)
+    """The value without its interval; the row must have a number, and a count stays whole."""
+    unit, factor = _unit_of(row, scale)
+    value = value_of(row) * factor
+    if row.unit in _COUNTED and value.is_integer():
+        return f"{value:.0f}"
+    return f"{number(value)} {unit}".rstrip()
 
 
-def interval(value: float, low: float, high: float) -> str:
-    """The bounds, with as many decimals as the value."""
+def interval(low: float, high: float) -> str:
+    """The bounds with two significant digits, rounded outwards: never narrower than they are."""
     dash = " to " if low < 0 else "–"
-    return f"{number(low, like=value)}{dash}{number(high, like=value)}"
+    return dash.join((_rounded(low, math.floor), _rounded(high, math.ceil)))
+
+
+def _rounded(value: float, to_whole: Callable[[float], int]) -> str:
+    # All digits: 9.97 has the exponent of 9, not of the 10 that it would be rounded to.
+    exponent = int(f"{value:.15e}".split("e")[1])
+    decimals = _BOUND_DIGITS - 1 - exponent
+    # A bound that has two digits already must not move because of its binary neighbour.
+    scaled = round(value * 10.0**decimals, 6)
+    return f"{to_whole(scaled) / 10.0**decimals + 0.0:,.{max(0, decimals)}f}"
 
 
 def short(text: str) -> str:
@@ -101,10 +113,14 @@ def duration(value_s: float) -> str:
     return f"about {value_s:.0f} s" if in_seconds else f"about {value_s / 60:.0f} min"
 
 
-def _decimals(value: float) -> int:
-    """Decimals that give three significant digits; negative for digits left of the point."""
-    exponent = int(f"{value:.{_DIGITS - 1}e}".split("e")[1])
-    return _DIGITS - 1 - exponent
+def _unit_of(row: Estimated, scale: float) -> tuple[str, float]:
+    """The unit to print, and the factor to it; a scale has its unit in the heading of its column,
+    except for durations.
+    """
+    if row.unit != "s":
+        return "", scale
+    unit, factor = _unit(value_of(row) * scale)
+    return unit, factor * scale
 
 
 def _unit(value_s: float) -> tuple[str, float]:

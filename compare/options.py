@@ -152,18 +152,17 @@ class Options:
     ] = None
     chunk: Annotated[
         int | None,
-        Flag(
-            group=Group.HOW_MUCH, minimum=1, help="Images per task.", default="from the preset"
-        ),
+        Flag(group=Group.HOW_MUCH, minimum=1, help="Images per task.", default="from the preset"),
     ] = None
     seed: Annotated[
-        int,
+        int | None,
         Flag(
             group=Group.HOW_MUCH,
             help="Random seed; it determines the order of the sessions.",
+            default="drawn, and stored in the plan",
             compared=False,
         ),
-    ] = 0
+    ] = None
     workers: Annotated[
         int | None,
         Flag(

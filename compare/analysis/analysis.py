@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from compare.analysis.cautions import Caution, Evidence, find_cautions
 from compare.analysis.cluster import ClusterFacts, cluster_facts
 from compare.analysis.comparisons import (
+    Comparisons,
     Control,
-    Pair,
-    all_pairs,
+    all_comparisons,
     controls,
-    throughput_ratios,
+    ratios,
+    values_of,
     versus,
 )
 from compare.analysis.curves import (
@@ -22,12 +23,13 @@ from compare.analysis.curves import (
     efficiency_curves,
     no_op_batches,
 )
-from compare.analysis.intervals import Estimate, geometric_mean
+from compare.analysis.intervals import Estimate
 from compare.analysis.rows import estimable, row_of
 from compare.analysis.settings import SettingLine, settings_of
+from compare.experiments import throughput
 from compare.experiments.experiment import Facts
 from compare.experiments.registry import load_experiment
-from compare.experiments.throughput import fastest
+from compare.experiments.shared_metrics import THROUGHPUT
 from compare.observations.lanes import Group, groups
 from compare.observations.reader import Observations, Why, engines
 from compare.observations.series import Row, Series
@@ -54,8 +56,8 @@ class Analysis:
     """The engine with the highest throughput."""
     ratios: Mapping[tuple[str, str], Estimate]
     """Ratio of the throughputs of two engines, paired within blocks."""
-    pairs: tuple[Pair, ...]
-    """All pairs of engines with at least two common blocks."""
+    comparisons: Mapping[tuple[str, str], Comparisons]
+    """By experiment and metric: engines with at least two common blocks, compared in pairs."""
     controls: tuple[Control, ...]
     efficiency: Mapping[str, EfficiencyCurve]
     no_ops: Mapping[str, tuple[NoOpBatch, ...]]
@@ -82,14 +84,18 @@ def analyse(run: Run) -> Analysis:
     items = estimable(observations)
     rows = tuple(map(row_of, items))
     series = tuple(item for item in items if isinstance(item, Series))
-    block_ratios = throughput_ratios(observations)
-    ratios = {pair: geometric_mean(values) for pair, values in block_ratios.items()}
-    pairs = all_pairs(engines(plan), block_ratios)
+    sections = [
+        (name, section) for name in plan.experiments for section in load_experiment(name).sections
+    ]
+    comparisons = all_comparisons(sections, series)
+    speed = (throughput.NAME, THROUGHPUT.quantity.name)
+    speeds = ratios(values_of(series, *speed))
     cores = run.environment.get("cores")
     facts = Facts(
         observations=observations,
         rows=rows,
-        versus=versus(pairs, ratios),
+        versus=versus(comparisons.get(speed), speeds),
+        within={key: one.within for key, one in comparisons.items() if one.within is not None},
         cores=cores if isinstance(cores, int) else None,
     )
     timelines = {name: groups(observations, name) for name in plan.experiments}
@@ -101,9 +107,9 @@ def analyse(run: Run) -> Analysis:
         rows=rows,
         series=series,
         headline=_headline(facts),
-        fastest=fastest(rows),
-        ratios=ratios,
-        pairs=pairs,
+        fastest=throughput.fastest(rows),
+        ratios=speeds,
+        comparisons=comparisons,
         controls=controls(plan.engines, series),
         efficiency=efficiency_curves(observations),
         no_ops=no_op_batches(observations),

@@ -1,34 +1,53 @@
 """Compares the engines with each other within the blocks of one run."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
-from compare.analysis.intervals import CONFIDENCE, Estimate, geometric_mean, holm, paired_p
+from compare.analysis.blocks import Difference, Residual, Values, difference, residual
+from compare.analysis.intervals import CONFIDENCE, Estimate, geometric_mean, holm
 from compare.experiments.experiment import Versus
-from compare.experiments.throughput import speed
+from compare.experiments.section import Pairs, Section
 from compare.observations.metric import Mean
-from compare.observations.reader import Observations, engines
 from compare.observations.series import Series
-from compare.records.plan import CEILING, original_of
+from compare.records.plan import SERIAL, is_contender, original_of
+
+_FEWEST_FOR_A_RESIDUAL = 3
+"""Engines: with two, the residual of the run is that of the pair itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """The throughputs of two engines, compared as one of all pairs of a run."""
+    """One quantity of two engines, tested as one of the pairs of a family."""
 
     engine: str
     other: str
     ratio: Estimate
-    """``engine`` over ``other``, paired within blocks."""
+    """``engine`` over ``other``, paired within blocks; the interval is that of the single pair."""
     p: float
-    """P value, adjusted for the number of pairs (Holm)."""
+    """P value, adjusted for the number of pairs of the family (Holm)."""
 
     @property
     def difference_shown(self) -> bool:
-        """With a probability of at most 5% of any false difference among all pairs."""
+        """Whether the difference is shown: at most 5% of runs show any false one in the family."""
         return self.p <= 1 - CONFIDENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparisons:
+    """One quantity, compared between the engines of a run.
+
+    Neither the serial engine nor a control enlarges the family of pairs.
+    """
+
+    pairs: tuple[Pair, ...]
+    """Every pair of the engines that a reader may choose."""
+    against_serial: tuple[Pair, ...]
+    """Each of these engines against the serial engine: a family of its own."""
+    within: float | None
+    """With 95% confidence for all ``pairs`` together, no ratio exceeds this factor; ``None``
+    without pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,47 +62,93 @@ class Control:
     """Names of the quantities whose interval of the ratio, paired within blocks, excludes 1."""
 
 
-def throughput_ratios(observations: Observations) -> dict[tuple[str, str], tuple[float, ...]]:
-    """Ratios of the throughputs of each ordered pair of engines, one value per block.
-
-    Pairs without a common block, or with an invalid engine, are left out.
-    """
-    speeds = {engine: speed(observations, engine) for engine in engines(observations.plan)}
-    ratios = {
-        (engine, other): _ratios(speeds[engine], speeds[other])
-        for engine, other in permutations(speeds, 2)
+def compare_engines(values: Values) -> Comparisons:
+    """Test all pairs of engines in one quantity; ``values`` are positive, by engine and block."""
+    names = [name for name in values if is_contender(name) and name != SERIAL]
+    shared = _shared_residual({name: values[name] for name in names})
+    pairs = list(combinations(names, 2))
+    tested = {
+        (one, other): difference(values[one], values[other], shared, comparisons=len(pairs))
+        for one, other in pairs
     }
-    return {pair: values for pair, values in ratios.items() if values}
-
-
-def _ratios(ours: Series, theirs: Series) -> tuple[float, ...]:
-    if not (ours.usable and theirs.usable):
-        return ()
-    return tuple(
-        value / theirs.values[block]
-        for block, value in ours.values.items()
-        if block in theirs.values
+    known = {pair: result for pair, result in tested.items() if result is not None}
+    serial = values.get(SERIAL, {})
+    baseline = {
+        (name, SERIAL): result
+        for name in names
+        if (result := difference(values[name], serial, shared)) is not None
+    }
+    return Comparisons(
+        pairs=_family(known),
+        against_serial=_family(baseline),
+        within=max((result.most for result in known.values()), default=None),
     )
 
 
-def all_pairs(
-    names: Iterable[str], ratios: Mapping[tuple[str, str], Sequence[float]]
-) -> tuple[Pair, ...]:
-    """Every pair of engines with at least two common blocks, without the ceiling."""
-    compared = [
-        (engine, other, ratios[engine, other])
-        for engine, other in combinations([name for name in names if name != CEILING], 2)
-        if len(ratios.get((engine, other), ())) > 1
+def _shared_residual(values: Values) -> Residual | None:
+    return residual(values) if len(values) >= _FEWEST_FOR_A_RESIDUAL else None
+
+
+def _family(results: Mapping[tuple[str, str], Difference]) -> tuple[Pair, ...]:
+    adjusted = holm([result.p for result in results.values()])
+    return tuple(
+        Pair(engine=engine, other=other, ratio=result.ratio, p=p)
+        for ((engine, other), result), p in zip(results.items(), adjusted, strict=True)
+    )
+
+
+def all_comparisons(
+    sections: Iterable[tuple[str, Section]], series: Sequence[Series]
+) -> dict[tuple[str, str], Comparisons]:
+    """Comparisons for every table of pairs, by experiment and metric."""
+    wanted = [
+        (experiment, column.metric)
+        for experiment, section in sections
+        if isinstance(section.table, Pairs)
+        for column in section.table.columns
     ]
-    adjusted = holm([paired_p(values) or 0.0 for *_, values in compared])
-    return tuple(
-        Pair(engine=engine, other=other, ratio=geometric_mean(values), p=p)
-        for (engine, other, values), p in zip(compared, adjusted, strict=True)
-    )
+    return {key: compare_engines(values_of(series, *key)) for key in wanted}
+
+
+def values_of(series: Iterable[Series], experiment: str, metric: str) -> Values:
+    """The values of a metric by engine and block, of engines without an invalid block.
+
+    Of a metric with several cases the first one counts.  An engine with a value that is not
+    positive, as a cost per task lost in noise, has no logarithm and is left out.
+    """
+    values: dict[str, Mapping[int, float]] = {}
+    for item in series:
+        if (item.experiment, item.quantity.name) != (experiment, metric) or not item.usable:
+            continue
+        if min(item.values.values()) > 0:
+            values.setdefault(item.engine, item.values)
+    return values
+
+
+def ratios(values: Values) -> dict[tuple[str, str], Estimate]:
+    """The ratio of each ordered pair of engines that share a block, also of baselines."""
+    names = [name for name in values if is_contender(name) and name != SERIAL]
+    shared = _shared_residual({name: values[name] for name in names})
+    return dict(_ratios(values, shared))
+
+
+def _ratios(values: Values, shared: Residual | None) -> Iterator[tuple[tuple[str, str], Estimate]]:
+    for one, other in permutations(values, 2):
+        result = difference(values[one], values[other], shared)
+        if result is not None:
+            yield (one, other), result.ratio
+            continue
+        single = [
+            values[one][block] / values[other][block]
+            for block in values[one]
+            if block in values[other]
+        ]
+        if single:
+            yield (one, other), geometric_mean(single)
 
 
 def versus(
-    pairs: Sequence[Pair], ratios: Mapping[tuple[str, str], Estimate]
+    comparisons: Comparisons | None, known: Mapping[tuple[str, str], Estimate]
 ) -> dict[tuple[str, str], Versus]:
     """The comparisons for the headline, which compares the fastest engine with each other one.
 
@@ -91,10 +156,11 @@ def versus(
     another one in a quarter of the runs.  A difference is therefore shown only if it is shown
     among all pairs.
     """
-    apart = {frozenset((pair.engine, pair.other)) for pair in pairs if pair.difference_shown}
+    tested = () if comparisons is None else (*comparisons.pairs, *comparisons.against_serial)
+    apart = {frozenset((pair.engine, pair.other)) for pair in tested if pair.difference_shown}
     return {
         pair: Versus(value=ratio.value, shown=frozenset(pair) in apart)
-        for pair, ratio in ratios.items()
+        for pair, ratio in known.items()
     }
 
 

@@ -12,6 +12,7 @@ from compare.analysis.intervals import CONFIDENCE, Estimate, unpaired_ratio
 from compare.experiments.registry import identity
 from compare.formatting import short
 from compare.observations.metric import Better
+from compare.observations.reader import Why
 from compare.observations.series import Row, Series
 from compare.options import compared_fields, differing, spelled
 from compare.records.plan import Scalar
@@ -29,6 +30,8 @@ class Outcome(enum.StrEnum):
     FASTER = "faster"
     LOST = "no number any more"
     GAINED = "a number now"
+    NOT_GIVEN = "not given this time"
+    """The data did not suffice for a number, which is no slow-down."""
     NO_DIFFERENCE = "no difference shown"
     NO_INTERVAL = "no interval from one block"
     CHANGED_WORD = "another answer"
@@ -117,13 +120,20 @@ def _numbers(old: Sequence[Series], new: Sequence[Series]) -> Iterator[Change]:
 def _outcome(
     before: Series, after: Series, ratio: Estimate | None, *, significant: bool
 ) -> Outcome:
-    if before.usable != after.usable:
-        return Outcome.LOST if before.usable else Outcome.GAINED
+    if before.usable and not after.usable:
+        return Outcome.NOT_GIVEN if _merely_not_given(after) else Outcome.LOST
+    if after.usable and not before.usable:
+        return Outcome.GAINED
     if ratio is None or not significant:
         alone = ratio is not None and ratio.low is None
         return Outcome.NO_INTERVAL if alone else Outcome.NO_DIFFERENCE
     rose = ratio.value > 1
     return Outcome.FASTER if rose == (before.quantity.better is Better.HIGHER) else Outcome.SLOWER
+
+
+def _merely_not_given(item: Series) -> bool:
+    harmless = {Why.NOT_GIVEN, Why.DISTURBED}
+    return bool(item.absences) and all(one.why in harmless for one in item.absences.values())
 
 
 def _words(old: Sequence[Row], new: Sequence[Row]) -> Iterator[Change]:

@@ -19,10 +19,10 @@ loaded the model.  *Close* lasts until the engine reports that it has stopped.  
 is part of the throughput.  Lower is better.""",
     table=Columns(
         columns=(
-            Column(metric="open", heading="open (s)"),
-            Column(metric="first_result", heading="first result (s)"),
-            Column(metric="warm_up", heading="warm-up (s)"),
-            Column(metric="close", heading="close (s)"),
+            Column(metric="open", heading="open"),
+            Column(metric="first_result", heading="first result"),
+            Column(metric="warm_up", heading="warm-up"),
+            Column(metric="close", heading="close"),
         )
     ),
     rows_of=NAME,

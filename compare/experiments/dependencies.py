@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.experiments.experiment import Estimable, Experiment, Pace, Scope
-from compare.experiments.section import MS, Column, Columns, Section
+from compare.experiments.section import Column, Columns, Section
 from compare.experiments.shared_metrics import metg_rows
 from compare.measure.bench import Bench
 from compare.measure.sweep import Sweep, expected_sweep_s
@@ -37,8 +37,8 @@ shuffle between two stages.  Lower is better.""",
     table=Columns(
         axes=(("pattern", "pattern"),),
         columns=(
-            Column(metric="metg50", heading="METG(50%) (ms)", scale=MS),
-            Column(metric="metg90", heading="METG(90%) (ms)", scale=MS),
+            Column(metric="metg50", heading="METG(50%)"),
+            Column(metric="metg90", heading="METG(90%)"),
         ),
     ),
 )

@@ -80,6 +80,8 @@ class Facts:
     rows: Sequence[Row]
     versus: Mapping[tuple[str, str], Versus]
     """By pair of engines, if both have a valid throughput in the same blocks."""
+    within: Mapping[tuple[str, str], float]
+    """By experiment and metric: with 95% confidence, no ratio of two engines exceeds this."""
     cores: int | None
     """Cores of the machine."""
 

@@ -43,9 +43,9 @@ time as naps.  On two cores, the naps hold a part of one core and images use the
 largest possible gain is (1 + 1.5) / 1.75 = 1.43.  Every process has loaded the model before.""",
     table=Columns(
         columns=(
-            Column(metric="images_alone", heading="images alone (s)"),
-            Column(metric="naps_alone", heading="naps alone (s)"),
-            Column(metric="together", heading="together (s)"),
+            Column(metric="images_alone", heading="images alone"),
+            Column(metric="naps_alone", heading="naps alone"),
+            Column(metric="together", heading="together"),
             Column(metric="hybrid_gain", heading="gain (×)"),
         )
     ),

@@ -31,7 +31,7 @@ max(sum / workers, longest task); *over the best* is the makespan as a multiple 
 Lower is better.""",
     table=Columns(
         columns=(
-            Column(metric="makespan", heading="makespan (s)"),
+            Column(metric="makespan", heading="makespan"),
             Column(metric="imbalance", heading="over the best (×)"),
         )
     ),
@@ -77,7 +77,7 @@ class Imbalance(Experiment):
         )
 
 
-def durations_s(case: Case, seed: int, block: int) -> tuple[float, ...]:
+def durations_s(case: Case, seed: int | None, block: int) -> tuple[float, ...]:
     """Lognormal durations, equal for all engines in a block and different in each block."""
     rng = random.Random(f"{seed}/{block}/imbalance")  # noqa: S311 - not a secret
     # The mean of a lognormal is exp(mu + sigma²/2).

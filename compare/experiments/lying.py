@@ -38,7 +38,7 @@ kept the core free for the task.  More than 1 means that shares are only counted
 placed, and not enforced.""",
     table=Columns(
         columns=(
-            Column(metric="neighbour_alone", heading="alone (s)"),
+            Column(metric="neighbour_alone", heading="alone"),
             Column(metric="slowdown_honest", heading="beside honest tasks (×)"),
             Column(metric="slowdown_lying", heading="beside lying tasks (×)"),
         )

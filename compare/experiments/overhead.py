@@ -7,10 +7,16 @@ from functools import partial
 from typing_extensions import override
 
 from compare.experiments.experiment import Estimable, Experiment, Facts, Pace, Scope
-from compare.experiments.section import MS, Column, Columns, Efficiency, NoOps, Section
-from compare.experiments.shared_metrics import HOSTS, METG, NO_SUCH_HOST, host_total
+from compare.experiments.section import Column, Columns, Efficiency, NoOps, Pairs, Section
+from compare.experiments.shared_metrics import (
+    HOSTS,
+    METG,
+    NO_SUCH_HOST,
+    PAIRS_EXPLAINED,
+    host_total,
+)
 from compare.experiments.throughput import batches
-from compare.formatting import enumeration, seconds, seconds_with_interval
+from compare.formatting import enumeration, estimate, seconds
 from compare.measure.bench import Bench
 from compare.measure.hosts import HEAD
 from compare.measure.sweep import expected_sweep_s, spin_sweep
@@ -67,14 +73,14 @@ no-ops/s, which are taken from the largest N.""",
     table=Columns(
         columns=(
             Column(metric="noop_throughput", heading="no-ops/s"),
-            Column(metric="metg50", heading="METG(50%) (ms)", scale=MS),
-            Column(metric="metg90", heading="METG(90%) (ms)", scale=MS),
-            Column(metric="per_task_cost", heading="b, per task (ms)", scale=MS),
-            Column(metric="fixed_cost", heading="a, fixed (ms)", scale=MS),
-            Column(metric="fit_residual", heading="residual (ms)", scale=MS),
-            Column(metric="round_trip_p50", heading="round trip p50 (ms)", scale=MS),
-            Column(metric="round_trip_p95", heading="p95 (ms)", scale=MS),
-            Column(metric="round_trip_p99", heading="p99 (ms)", scale=MS),
+            Column(metric="metg50", heading="METG(50%)"),
+            Column(metric="metg90", heading="METG(90%)"),
+            Column(metric="per_task_cost", heading="b, per task"),
+            Column(metric="fixed_cost", heading="a, fixed", details=True),
+            Column(metric="fit_residual", heading="residual", details=True),
+            Column(metric="round_trip_p50", heading="round trip p50"),
+            Column(metric="round_trip_p95", heading="p95", details=True),
+            Column(metric="round_trip_p99", heading="p99", details=True),
         )
     ),
     pictures=(
@@ -87,11 +93,26 @@ no-ops/s, which are taken from the largest N.""",
 )
 
 
+_PAIRS = Section(
+    title="",
+    explanation=PAIRS_EXPLAINED,
+    table=Pairs(
+        columns=(
+            Column(metric="metg50", heading="METG(50%) (×)"),
+            Column(metric="metg90", heading="METG(90%) (×)"),
+            Column(metric="per_task_cost", heading="per task (×)"),
+            Column(metric="round_trip_p50", heading="round trip p50 (×)"),
+        )
+    ),
+    details=True,
+)
+
+
 class Overhead(Experiment):
     """No-ops, as many as fit into a time budget, and fixed work in tasks of many sizes."""
 
     name = NAME
-    sections = (_SECTION,)
+    sections = (_SECTION, _PAIRS)
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:
@@ -270,7 +291,7 @@ _HEAD_CPU = metric(
 def _answer(facts: Facts) -> str:
     cost, size = (
         [
-            f"{seconds_with_interval(row)} on `{row.engine}`"
+            f"{estimate(row, usual_n=facts.observations.plan.blocks)} on `{row.engine}`"
             for row in facts.rows
             if row.experiment == NAME
             and row.metric == metric

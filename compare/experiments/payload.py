@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from compare.experiments.experiment import Experiment, Pace, Scope
-from compare.experiments.section import MS, Column, Columns, Curve, Section
+from compare.experiments.section import Column, Columns, Curve, Section
 from compare.measure.bench import Bench
 from compare.observations.metric import Better, Metric, metric
 from compare.observations.reader import Runs
@@ -41,7 +41,7 @@ object store.  In all other experiments, arguments are paths and results are lab
     table=Columns(
         axes=(("direction", "direction"), ("bytes", "bytes")),
         columns=(
-            Column(metric="payload_per_task", heading="a task (ms)", scale=MS),
+            Column(metric="payload_per_task", heading="a task"),
             Column(metric="payload_rate", heading="MB/s"),
         ),
     ),

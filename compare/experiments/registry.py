@@ -85,6 +85,11 @@ def experiment_names() -> tuple[str, ...]:
     return tuple(_paths())
 
 
+def built_in_names() -> tuple[str, ...]:
+    """The experiments of this project, which can always be imported."""
+    return tuple(_BUILT_IN)
+
+
 def default_names() -> tuple[str, ...]:
     """Experiments that are measured if the user does not choose."""
     return tuple(name for name, entry in _BUILT_IN.items() if entry.default)

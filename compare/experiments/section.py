@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from compare.records.plan import Scalar
 
-MS, PERCENT, KIB, MIB = 1e3, 1e2, 2.0**-10, 2.0**-20
+PERCENT, KIB, MIB = 1e2, 2.0**-10, 2.0**-20
 """Factors by which columns scale their values."""
 
 
@@ -23,6 +23,8 @@ class Column:
     """A parameter of the case and its value: the column shows the rows that have it."""
     caveat: bool = True
     """The cell shows the row's caveat, or the reason why there is no number."""
+    details: bool = False
+    """The column is shown in ``details.md`` only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,12 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """A table that compares every engine with every other."""
+    """A table that compares every engine with every other, with a column for each metric.
+
+    The pairs of a metric are tested together; see ``compare.analysis.comparisons``.
+    """
+
+    columns: tuple[Column, ...]
 
 
 Table: TypeAlias = Columns | Pairs
@@ -124,3 +131,5 @@ class Section:
     rows_of: str | None = None
     """The ``experiment`` of the rows shown, if it is not the name of the experiment."""
     pictures: tuple[Picture, ...] = ()
+    details: bool = False
+    """The section is in ``details.md`` only."""

@@ -24,6 +24,12 @@ THROUGHPUT = metric("throughput", "images/s", Better.HIGHER, images_per_s)
 PEAK_MEMORY = metric(
     "peak_memory", "bytes", Better.LOWER, _peak_memory_bytes, lacking="memory was not sampled"
 )
+PAIRS_EXPLAINED = """Every engine against every other, and each against the serial engine: the
+ratio, paired within blocks, with its 95% interval.  *Shown*: the difference is shown by a moderated
+t test on logarithms (the variance of the pair, shrunk towards the residual of all engines of the
+run), adjusted for the number of pairs (Holm 1979): among equal engines some difference is shown in
+at most 5% of the runs.  The last line says within how much any two of the engines lie, with 95%
+confidence for all pairs together; a smaller difference could not have been shown."""
 UNREADABLE_HOST = "a host of the cluster does not tell"
 NO_SUCH_HOST = "the cluster has no such host, or one that does not tell"
 

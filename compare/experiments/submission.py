@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from compare.experiments.experiment import Estimable, Experiment, Pace, Scope
 from compare.experiments.overhead import POINT_S
-from compare.experiments.section import MS, Column, Columns, Section
+from compare.experiments.section import Column, Columns, Section
 from compare.experiments.shared_metrics import metg_rows
 from compare.measure.bench import Bench, Way
 from compare.measure.sweep import expected_sweep_s, spin_sweep
@@ -23,8 +23,8 @@ threads).  If an engine has only one way to submit tasks, its METG is the one un
 is better.""",
     table=Columns(
         columns=(
-            Column(metric="metg50", heading="METG(50%) one by one (ms)", scale=MS),
-            Column(metric="metg90", heading="METG(90%) one by one (ms)", scale=MS),
+            Column(metric="metg50", heading="METG(50%) one by one"),
+            Column(metric="metg90", heading="METG(90%) one by one"),
         )
     ),
 )

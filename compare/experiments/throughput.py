@@ -11,7 +11,6 @@ from typing_extensions import override
 from compare.experiments.experiment import Estimable, Experiment, Facts, Pace, Scope
 from compare.experiments.section import (
     MIB,
-    MS,
     PERCENT,
     Column,
     Columns,
@@ -21,6 +20,7 @@ from compare.experiments.section import (
     Section,
 )
 from compare.experiments.shared_metrics import (
+    PAIRS_EXPLAINED,
     PEAK_MEMORY,
     THROUGHPUT,
     UNREADABLE_HOST,
@@ -77,7 +77,7 @@ daemons.  Higher is better, except for CPU time.""",
             Column(metric="throughput", heading="images/s"),
             Column(metric="speedup", heading="× serial"),
             Column(metric="engine_efficiency", heading="of the ceiling (%)", scale=PERCENT),
-            Column(metric="cpu_time", heading="CPU time (s)"),
+            Column(metric="cpu_time", heading="CPU time"),
             Column(metric="accuracy", heading="accuracy (%)", scale=PERCENT),
         ),
         against_fastest=True,
@@ -96,11 +96,9 @@ daemons.  Higher is better, except for CPU time.""",
 )
 _PAIRS = Section(
     title="",
-    explanation="""Every engine is compared with every other.  *p* is the result of a paired t test
-on the logarithms, adjusted for the number of pairs (Holm 1979).  A difference is shown if p is at
-most 0.05: if no engines differ, at most 5% of the runs show a difference in any pair.  The interval
-belongs to the single pair, without the adjustment.""",
-    table=Pairs(),
+    explanation=PAIRS_EXPLAINED,
+    table=Pairs(columns=(Column(metric="throughput", heading="images/s (×)"),)),
+    details=True,
 )
 _PARTS = Section(
     title="",
@@ -110,15 +108,16 @@ the last result was in the driver.  The last two columns are medians over the ta
 until the task started, and from its end until its result was in the driver.""",
     table=Columns(
         columns=(
-            Column(metric="submit", heading="before the first task (s)"),
-            Column(metric="run", heading="in tasks (s)"),
-            Column(metric="between", heading="between tasks (s)"),
-            Column(metric="tail", heading="at the end (s)"),
-            Column(metric="return", heading="last result (s)"),
-            Column(metric="task_wait_p50", heading="median task waits (s)"),
-            Column(metric="task_return_p50", heading="its result (ms)", scale=MS),
+            Column(metric="submit", heading="before the first task"),
+            Column(metric="run", heading="in tasks"),
+            Column(metric="between", heading="between tasks"),
+            Column(metric="tail", heading="at the end"),
+            Column(metric="return", heading="last result"),
+            Column(metric="task_wait_p50", heading="median task waits"),
+            Column(metric="task_return_p50", heading="its result"),
         )
     ),
+    details=True,
 )
 _MEMORY = Section(
     title="Memory",
@@ -127,6 +126,7 @@ driver, daemons, JVM and workers (a page that k processes share counts 1/k in ea
 better.""",
     table=Columns(columns=(Column(metric="peak_memory", heading="peak memory (MiB)", scale=MIB),)),
     rows_of=MEMORY,
+    details=True,
 )
 
 
@@ -274,7 +274,8 @@ def _answer(facts: Facts) -> str:
     )
     first = (
         f"On {machine}, `{best}` had the highest throughput with {plural(plan.workers, 'worker')} "
-        f"and {plural(len(plan.workload.images), 'image')}, {estimate(row)} images/s"
+        f"and {plural(len(plan.workload.images), 'image')}, "
+        f"{estimate(row, usual_n=plan.blocks)} images/s"
     )
     clauses = [first]
     shown: list[str] = []
@@ -293,6 +294,12 @@ def _answer(facts: Facts) -> str:
     if tied:
         prefix = "with one block there is " if plan.blocks == 1 else ""
         clauses.append(f"{prefix}no difference shown to {enumeration(tied)}")
+        most = facts.within.get((NAME, THROUGHPUT.quantity.name))
+        if most is not None:
+            clauses.append(
+                f"any two of the parallel engines lie within {most - 1:.0%} of each other (95%, "
+                "all pairs together)"
+            )
     if without:
         clauses.append(f"there is no valid number for {enumeration(without)} in the same blocks")
     return "; ".join(clauses) + "."

@@ -30,7 +30,7 @@ better, except for *at once*.""",
     table=Columns(
         axes=(("how", "how a task waits"),),
         columns=(
-            Column(metric="makespan", heading="makespan (s)"),
+            Column(metric="makespan", heading="makespan"),
             Column(metric="waits_at_once", heading="at once"),
             Column(metric="over_one_wait", heading="over one wait (×)"),
         ),

@@ -8,7 +8,7 @@ from compare.records.plan import Scalar
 NOTHING = "–"
 
 
-def cell(row: Row | None, scale: float = 1.0) -> str:
+def cell(row: Row | None, scale: float = 1.0, *, usual_n: int | None = None) -> str:
     """The value, any caveat, or the reason it is missing."""
     if row is None:
         return NOTHING
@@ -16,17 +16,19 @@ def cell(row: Row | None, scale: float = 1.0) -> str:
         return short(row.verdict or "not measured")
     if row.verdict == BY_DEFINITION:
         return f"{value_of(row) * scale:.0f} ({BY_DEFINITION})"
-    value = estimate(row, scale)
+    value = estimate(row, scale, usual_n=usual_n)
     return value if row.verdict is None else f"{value}; {short(row.verdict)}"
 
 
-def brief(row: Row | None, scale: float) -> str:
+def brief(row: Row | None, scale: float, *, usual_n: int | None = None) -> str:
     """The value, or the kind of its absence, without the reason."""
     if row is None:
         return NOTHING
     if row.value is None:
         return (row.verdict or "").split(":")[0]
-    return cell(row, scale) if row.verdict == BY_DEFINITION else estimate(row, scale)
+    if row.verdict == BY_DEFINITION:
+        return cell(row, scale)
+    return estimate(row, scale, usual_n=usual_n)
 
 
 def briefest(row: Row | None, scale: float) -> str:
@@ -34,9 +36,11 @@ def briefest(row: Row | None, scale: float) -> str:
     return brief(row, scale) if row is None or row.value is None else bare(row, scale)
 
 
-def value_alone(row: Row | None, scale: float) -> str:
+def value_alone(row: Row | None, scale: float, *, usual_n: int | None = None) -> str:
     """The value without its caveat, or a dash."""
-    return NOTHING if row is None or row.value is None else estimate(row, scale)
+    if row is None or row.value is None:
+        return NOTHING
+    return estimate(row, scale, usual_n=usual_n)
 
 
 def ratio_cell(ratio: Estimate | None) -> str:
@@ -45,7 +49,7 @@ def ratio_cell(ratio: Estimate | None) -> str:
         return NOTHING
     if ratio.low is None or ratio.high is None:
         return number(ratio.value)
-    return f"{number(ratio.value)} ({interval(ratio.value, ratio.low, ratio.high)})"
+    return f"{number(ratio.value)} ({interval(ratio.low, ratio.high)})"
 
 
 def parameter(value: Scalar) -> str:

@@ -37,7 +37,9 @@ def write_plots(analysis: Analysis, folder: Path) -> tuple[Path, ...]:
         for section in load_experiment(name).sections:
             for picture in drawable(section, name, analysis):
                 path = folder / f"{picture.name}.svg"
-                with mpl.rc_context(STYLE):
+                with mpl.rc_context():
+                    mpl.rcdefaults()  # whatever the user's own style is
+                    mpl.rcParams.update(STYLE)
                     figure = _DRAW[type(picture)](picture, name, analysis)
                     FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
                 written.append(path)

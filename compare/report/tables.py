@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from compare.analysis.analysis import Analysis
+from compare.analysis.comparisons import Pair
 from compare.experiments.registry import load_experiment
-from compare.experiments.section import Column, Columns, Pairs, Section
+from compare.experiments.section import Column, Pairs, Section
 from compare.formatting import short
 from compare.observations.series import BY_DEFINITION, Row
 from compare.report.cells import NOTHING, brief, cell, parameter, ratio_cell, value_alone
@@ -28,20 +29,23 @@ class FilledSection:
     table: Table
 
 
-def filled_sections(analysis: Analysis) -> tuple[FilledSection, ...]:
-    """The sections of all experiments of the plan that have rows."""
+def filled_sections(analysis: Analysis, *, details: bool) -> tuple[FilledSection, ...]:
+    """The sections of all experiments of the plan that have rows; all of them with ``details``."""
     return tuple(
         FilledSection(experiment=name, section=section, table=table)
         for name in analysis.plan.experiments
         for section in load_experiment(name).sections
-        if (table := table_of(analysis, section, name)) is not None
+        if details or not section.details
+        if (table := table_of(analysis, section, name, details=details)) is not None
     )
 
 
-def table_of(analysis: Analysis, section: Section, experiment: str) -> Table | None:
-    """The table of a section; ``None`` if it would be empty."""
+def table_of(
+    analysis: Analysis, section: Section, experiment: str, *, details: bool
+) -> Table | None:
+    """The table of a section, with all columns or without details; ``None`` if it is empty."""
     if isinstance(section.table, Pairs):
-        return _pairs(analysis)
+        return _pairs(analysis, section.table, experiment)
     spec = section.table
     rows = [
         row
@@ -49,7 +53,8 @@ def table_of(analysis: Analysis, section: Section, experiment: str) -> Table | N
         if row.experiment == (section.rows_of or experiment)
         and all(axis in row.case for axis, _ in spec.axes)
     ]
-    table = columns_table(rows, spec)
+    columns = [column for column in spec.columns if details or not column.details]
+    table = columns_table(rows, spec.axes, columns, usual_n=analysis.plan.blocks)
     if table is None or not spec.against_fastest or analysis.fastest is None:
         return table
     best = analysis.fastest
@@ -62,21 +67,30 @@ def table_of(analysis: Analysis, section: Section, experiment: str) -> Table | N
     )
 
 
-def columns_table(rows: Sequence[Row], spec: Columns) -> Table | None:
-    """One line per engine and case, one column per metric; ``None`` without rows."""
-    shown = [column for column in spec.columns if any(_fits(row, column) for row in rows)]
+def columns_table(
+    rows: Sequence[Row],
+    axes: Sequence[tuple[str, str]],
+    columns: Sequence[Column],
+    *,
+    usual_n: int,
+) -> Table | None:
+    """One line per engine and case, one column per metric; ``None`` without rows.
+
+    A cell says its n where that is not the usual one.
+    """
+    shown = [column for column in columns if any(_fits(row, column) for row in rows)]
     if not shown:
         return None
     lines: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        place = (row.engine, *(parameter(row.case[axis]) for axis, _ in spec.axes))
+        place = (row.engine, *(parameter(row.case[axis]) for axis, _ in axes))
         lines.setdefault(place, []).append(row)
-    headings = ("engine", *(heading for _, heading in spec.axes), *(c.heading for c in shown))
-    return Table(headings=headings, lines=tuple(_lines(lines, shown)))
+    headings = ("engine", *(heading for _, heading in axes), *(c.heading for c in shown))
+    return Table(headings=headings, lines=tuple(_lines(lines, shown, usual_n)))
 
 
 def _lines(
-    lines: Mapping[tuple[str, ...], Sequence[Row]], columns: Sequence[Column]
+    lines: Mapping[tuple[str, ...], Sequence[Row]], columns: Sequence[Column], usual_n: int
 ) -> Iterator[tuple[str, ...]]:
     """One line per case, or one for all cases if an engine gives the same reason for each."""
     for engine in dict.fromkeys(place[0] for place in lines):
@@ -90,19 +104,20 @@ def _lines(
             yield engine, "all", *[NOTHING] * (axes - 1), reason, *rest
             continue
         for place, case_rows in cases.items():
-            yield *place, *_cells(case_rows, columns)
+            yield *place, *_cells(case_rows, columns, usual_n)
 
 
-def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:
+def _cells(rows: Sequence[Row], columns: Sequence[Column], usual_n: int) -> Iterator[str]:
     """One cell per column; only the first of several cells with the same reason prints it."""
     printed: set[str | None] = {None}
     for column in columns:
         row = next((row for row in rows if _fits(row, column)), None)
         if not column.caveat:
-            yield value_alone(row, column.scale)
+            yield value_alone(row, column.scale, usual_n=usual_n)
             continue
         known = row is not None and row.verdict in printed
-        yield brief(row, column.scale) if known else cell(row, column.scale)
+        printer = brief if known else cell
+        yield printer(row, column.scale, usual_n=usual_n)
         if row is not None and row.verdict != BY_DEFINITION:
             printed.add(row.verdict)
 
@@ -113,22 +128,27 @@ def _fits(row: Row, column: Column) -> bool:
     return column.where is None or row.case.get(column.where[0]) == column.where[1]
 
 
-def _pairs(analysis: Analysis) -> Table | None:
-    """Every engine against every other; ``None`` with one block."""
-    if not analysis.pairs:
+def _pairs(analysis: Analysis, spec: Pairs, experiment: str) -> Table | None:
+    """One line per pair of engines, one column per metric; ``None`` with one block."""
+    compared = [analysis.comparisons[experiment, column.metric] for column in spec.columns]
+    found = [
+        {(pair.engine, pair.other): pair for pair in (*one.pairs, *one.against_serial)}
+        for one in compared
+    ]
+    places = dict.fromkeys(place for pairs in found for place in pairs)
+    if not places:
         return None
-    lines = tuple(
-        (
-            pair.engine,
-            pair.other,
-            ratio_cell(pair.ratio),
-            f"{pair.p:.2g}",
-            "shown" if pair.difference_shown else "not shown",
-        )
-        for pair in analysis.pairs
-    )
-    headings = ("engine", "against", "ratio of images/s (×)", "p, adjusted", "difference")
-    return Table(headings=headings, lines=lines)
+    lines = [(*place, *(_pair_cell(pairs.get(place)) for pairs in found)) for place in places]
+    within = [NOTHING if one.within is None else f"within {one.within - 1:.1%}" for one in compared]
+    lines.append(("any two", "95%, all pairs together", *within))
+    headings = ("engine", "against", *(column.heading for column in spec.columns))
+    return Table(headings=headings, lines=tuple(lines))
+
+
+def _pair_cell(pair: Pair | None) -> str:
+    if pair is None:
+        return NOTHING
+    return ratio_cell(pair.ratio) + (", shown" if pair.difference_shown else "")
 
 
 def rows_called(rows: Iterable[Row], experiment: str) -> list[Row]:

@@ -7,18 +7,21 @@ from rich.table import Table
 from compare import console
 from compare.analysis import comparisons, diff
 from compare.analysis.analysis import analyse
+from compare.analysis.blocks import Values
 from compare.analysis.cautions import Caution
-from compare.analysis.comparisons import Control, Pair, throughput_ratios
+from compare.analysis.comparisons import Control, Pair
 from compare.analysis.curves import EfficiencyCurve
-from compare.analysis.intervals import Estimate, geometric_mean
+from compare.analysis.intervals import Estimate
 from compare.experiments.experiment import Experiment, Scope
 from compare.experiments.registry import experiment_names, load_experiment
+from compare.experiments.throughput import NAME, speed
 from compare.observations.lanes import Group
 from compare.observations.reader import Observations, engines
 from compare.observations.series import Row, Series
 from compare.records.measurements import Run
 from compare.records.plan import Plan
-from compare.report import cluster, plots, summary_json, summary_markdown
+from compare.report import cluster, plots, summary_json
+from compare.report import markdown as pages
 from compare.report.headline import headline
 
 EXPERIMENTS: dict[str, Experiment] = {name: load_experiment(name) for name in experiment_names()}
@@ -45,12 +48,17 @@ def controls(run: Run) -> tuple[Control, ...]:
 
 
 def all_pairs(run: Run) -> tuple[Pair, ...]:
-    return comparisons.all_pairs(engines(run.plan), throughput_ratios(Observations(run)))
+    return comparisons.compare_engines(_speeds(run)).pairs
 
 
 def throughput_ratio(run: Run, engine: str, other: str) -> Estimate | None:
-    ratios = throughput_ratios(Observations(run)).get((engine, other))
-    return None if ratios is None else geometric_mean(ratios)
+    return comparisons.ratios(_speeds(run)).get((engine, other))
+
+
+def _speeds(run: Run) -> Values:
+    observations = Observations(run)
+    series = [speed(observations, engine) for engine in engines(run.plan)]
+    return comparisons.values_of(series, NAME, "throughput")
 
 
 def efficiency_curve(run: Run, engine: str) -> EfficiencyCurve | None:
@@ -66,7 +74,13 @@ def headlines(run: Run) -> tuple[str, ...]:
 
 
 def markdown(run: Run) -> str:
-    return summary_markdown.summary_markdown(analyse(run))
+    """The page with everything."""
+    return pages.details_markdown(analyse(run))
+
+
+def summary(run: Run) -> str:
+    """The page that is read first."""
+    return pages.summary_markdown(analyse(run))
 
 
 def json_text(run: Run) -> str:

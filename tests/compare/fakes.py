@@ -53,7 +53,7 @@ def plan(**changes: Any) -> Plan:
     options = {name: changes.pop(name) for name in _OPTIONS & changes.keys()}
     base = Plan(
         run_id="2026-01-02T03-04-05",
-        options=Options(**options),
+        options=Options(**{"seed": 0, **options}),
         engines=(SERIAL, "multiprocessing", "ray", "dask", "spark"),
         experiments=("throughput", "overhead", "fractional"),
         blocks=3,

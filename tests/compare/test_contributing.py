@@ -140,6 +140,8 @@ def test_an_experiment_that_cannot_be_imported_is_listed_with_the_reason(tmp_pat
     assert asked.returncode == 2
     assert "nothing_of_this_name" in asked.stderr
     assert "Traceback" not in asked.stderr
+    others = compare("--native-trace", "--dry-run", environment=environment)
+    assert others.returncode == 0, others.stderr
 
 
 def test_a_caution_is_one_class_in_one_file(

@@ -3,7 +3,7 @@
 import dataclasses
 from enum import Enum
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.compare.command_line import compare
 pytestmark = pytest.mark.alone
 
 NAMES = tuple(field.name for field in dataclasses.fields(Options))
-OTHER: dict[str, object] = {
+OTHER: dict[str, Any] = {
     "engines": "dask",
     "experiments": "payload",
     "model": "vit-digits",
@@ -34,7 +34,7 @@ OTHER: dict[str, object] = {
 """Another value of the flags whose type does not tell one."""
 
 
-def other(name: str, value: object) -> object:
+def other(name: str, value: object) -> Any:  # noqa: ANN401 - a value of any option
     if name in OTHER:
         return OTHER[name]
     if isinstance(value, Enum):
@@ -102,7 +102,7 @@ def test_a_plan_keeps_every_option(tmp_path: Path) -> None:
     types = get_type_hints(Options)
     for name, value in changed.items():
         assert isinstance(value, (*get_args(types[name]), types[name])[0]), name
-    plan = dataclasses.replace(fakes.plan(), options=Options(**changed))  # type: ignore[arg-type]
+    plan = dataclasses.replace(fakes.plan(), options=Options(**changed))
     folder = RunFolder(tmp_path / "run")
     folder.create(plan, fakes.environment())
     assert folder.read_plan().options == plan.options

@@ -33,7 +33,7 @@ def test_a_slower_engine_is_found_and_the_others_are_not_blamed() -> None:
 
 
 def test_lower_is_better_for_times() -> None:
-    found = compare_runs(run(1), run(2, open_s=1.0))
+    found = compare_runs(run(3), run(4, open_s=1.0))
     assert change(found, "ray", "open").outcome is Outcome.FASTER
     assert found.slower == ()
 

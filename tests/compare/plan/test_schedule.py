@@ -125,6 +125,20 @@ def test_the_position_of_an_engine_differs_between_blocks() -> None:
     assert len(places) > 1
 
 
+@pytest.mark.parametrize("blocks", [2, 3, 5])
+def test_the_mean_position_of_every_session_is_nearly_equal(blocks: int) -> None:
+    for seed in range(10):
+        plan = planned(seed, blocks)
+        per_block = len(plan.sessions) // blocks
+        places: dict[str, float] = {}
+        for session in plan.sessions:
+            kind = f"{session.engine} {session.label}"
+            place = session.position % per_block / (per_block - 1)
+            places[kind] = places.get(kind, 0.0) + place / blocks
+        # In plain random orders of three blocks means lie up to 0.4 from the middle.
+        assert max(abs(place - 0.5) for place in places.values()) <= 0.2
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_missing_engine_has_no_session_but_stays_in_the_plan(engine: str) -> None:
     plan = planned(missing={engine: "not installed"})

@@ -4,18 +4,20 @@ import io
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from compare.formatting import interval
 from compare.records.measurements import Run
 from engines.interface import Setting
 from tests.compare import fakes
-from tests.compare.analysed import EXPERIMENTS, console_tables, json_text, markdown, rows
+from tests.compare.analysed import EXPERIMENTS, console_tables, json_text, markdown, rows, summary
 
-GOLDEN = Path(__file__).parent / "golden" / "summary.md"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def fake_run() -> Run:
@@ -38,11 +40,51 @@ def tables(markdown: str) -> list[list[str]]:
     return [table for table in found if table]
 
 
-def test_the_report_of_a_fake_run_is_as_it_was() -> None:
-    text = markdown(fake_run())
+@pytest.mark.parametrize(("name", "page"), [("summary.md", summary), ("details.md", markdown)])
+def test_the_report_of_a_fake_run_is_as_it_was(name: str, page: Callable[[Run], str]) -> None:
+    text = page(fake_run())
     if os.environ.get("UPDATE_GOLDEN"):
-        GOLDEN.write_text(text)
-    assert text == GOLDEN.read_text()
+        (GOLDEN / name).write_text(text)
+    assert text == (GOLDEN / name).read_text()
+
+
+def test_the_summary_of_a_default_run_is_short_and_its_first_table_narrow() -> None:
+    text = summary(fakes.run())
+    assert len(text.splitlines()) <= 150
+    (first, *_) = tables(text)
+    assert first[0].count("|") - 1 <= 7
+    assert "[details.md](details.md)" in text
+
+
+def test_no_figure_has_zeros_that_a_reader_must_count() -> None:
+    for page in (summary, markdown):
+        assert not re.search(r"(?<![\d.])0\.00\d*[1-9]", page(fakes.run()))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (5.53, 6.21, "5.5–6.3"),
+        (298.0, 303.0, "290–310"),
+        (0.0123, 0.0177, "0.012–0.018"),
+        (1.0, 2.0, "1.0–2.0"),
+        (0.99, 1.01, "0.99–1.1"),
+        (-0.0123, 0.5, "-0.013 to 0.50"),
+        (0.0, 0.05, "0.0–0.050"),
+        (9.97, 99.6, "9.9–100"),
+    ],
+)
+def test_bounds_have_two_digits_and_are_never_narrower_than_they_are(
+    low: float, high: float, text: str
+) -> None:
+    assert interval(low, high) == text
+
+
+def test_a_cell_says_its_n_only_where_it_differs_from_the_blocks() -> None:
+    run = fakes.failed(fakes.run(), "2-spark", "killed")
+    lines = {line.split(" | ")[0].strip("| "): line for line in tables(summary(run))[0]}
+    assert "n=" not in lines["ray"]
+    assert "n=2" in lines["spark"]
 
 
 def test_the_same_records_give_the_same_bytes() -> None:
@@ -89,8 +131,7 @@ def test_a_run_that_measured_nothing_has_a_report() -> None:
 
 def test_one_block_prints_no_interval() -> None:
     text = markdown(fakes.run(fakes.plan(blocks=1)))
-    assert "(n=1)" in text
-    assert "n=2" not in text
+    assert "n=" not in "".join(map("".join, tables(text)))
     assert not re.search(r"[0-9]–[0-9]|[0-9] to -?[0-9]", text)
 
 

@@ -1,0 +1,111 @@
+"""Compares engines within blocks, with the residual that all engines of a run share.
+
+The engines of a block form a randomised complete block design: what a block has in common cancels
+in the ratio of two engines.  With three blocks the variance of one pair alone has two degrees of
+freedom, and a difference of 65% can hide in 5% of noise.  So the variance of each pair is shrunk
+towards the residual of the run, as in the moderated t test (Smyth 2004,
+https://doi.org/10.2202/1544-6115.1027).  All values are logarithms.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from compare.analysis.intervals import CONFIDENCE, Estimate, holm, quantile
+
+Values = Mapping[str, Mapping[int, float]]
+"""Positive values by engine and block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """What is left of the logarithms without the effects of engines and blocks."""
+
+    variance: float
+    """Of one value."""
+    prior_degrees: float
+    """Degrees of freedom that the residual adds to those of a pair.  Half of its own, since engines
+    are not equally noisy: (k - 1)(n - 1) / 2 for k engines in n complete blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The ratio of two engines, tested against 1."""
+
+    ratio: Estimate
+    """Paired within blocks, with the interval of this pair alone."""
+    p: float
+    """Two-sided, of this pair alone."""
+    most: float
+    """With the confidence of all pairs together the ratio lies between 1/most and most."""
+
+
+def residual(values: Values) -> Residual | None:
+    """The residual of a run; ``None`` where two blocks or two engines are not there.
+
+    Least squares of engine and block effects, so that blocks may lack an engine.
+    """
+    engines = list(values)
+    blocks = sorted({block for of_engine in values.values() for block in of_engine})
+    cells = [
+        (engines.index(engine), blocks.index(block), math.log(value))
+        for engine, of_engine in values.items()
+        for block, value in of_engine.items()
+    ]
+    design = np.zeros((len(cells), len(engines) + len(blocks)))
+    for line, (engine, block, _) in enumerate(cells):
+        design[line, engine] = design[line, len(engines) + block] = 1.0
+    logs = np.array([log for *_, log in cells])
+    degrees = len(cells) - (int(np.linalg.matrix_rank(design)) if cells else 0)
+    if degrees < 1:
+        return None
+    fitted, *_ = np.linalg.lstsq(design, logs, rcond=None)
+    squares = float(np.sum((logs - design @ fitted) ** 2))
+    return Residual(variance=squares / degrees, prior_degrees=degrees / 2)
+
+
+def difference(
+    ours: Mapping[int, float],
+    theirs: Mapping[int, float],
+    shared: Residual | None,
+    *,
+    comparisons: int = 1,
+) -> Difference | None:
+    """``ours`` over ``theirs``; ``None`` with fewer than two common blocks.
+
+    ``comparisons`` is the number of pairs that ``Difference.most`` has to hold for together.
+    """
+    logs = [math.log(ours[block] / theirs[block]) for block in ours if block in theirs]
+    n = len(logs)
+    if n < 2:  # noqa: PLR2004 - one difference has no variance
+        return None
+    center, own_degrees = float(np.mean(logs)), n - 1
+    variance, degrees = float(np.var(logs, ddof=1)), float(own_degrees)
+    if shared is not None:
+        degrees = own_degrees + shared.prior_degrees
+        # The variance of the difference of two values is twice that of one.
+        prior = 2 * shared.variance * shared.prior_degrees
+        variance = (prior + variance * own_degrees) / degrees
+    error = math.sqrt(variance / n)
+    if error == 0:  # no noise at all
+        p = 1.0 if center == 0 else 0.0
+    else:
+        p = float(2 * stats.t.sf(abs(center) / error, degrees))
+    half = error * quantile(degrees)
+    # Bonferroni, since an interval for all pairs must hold for each of them.
+    together = error * quantile(degrees, 1 - (1 - CONFIDENCE) / comparisons)
+    return Difference(
+        ratio=Estimate(
+            value=math.exp(center), low=math.exp(center - half), high=math.exp(center + half), n=n
+        ),
+        p=p,
+        most=math.exp(abs(center) + together),
+    )
+
+
+def adjusted(differences: Sequence[Difference]) -> tuple[float, ...]:
+    """The p values of a family of pairs, adjusted by Holm."""
+    return holm([one.p for one in differences])

@@ -1,0 +1,158 @@
+"""Writes ``summary.md`` and ``details.md``.  The same records give the same bytes."""
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from compare.analysis.analysis import Analysis
+from compare.analysis.session_rows import NAME as STARTUP
+from compare.analysis.session_rows import SECTION as STARTUP_SECTION
+from compare.experiments.registry import question_of
+from compare.experiments.section import Picture
+from compare.experiments.shared_metrics import HOSTS
+from compare.options import Options, planned_fields, spelled
+from compare.report.cluster import SECTION as HOSTS_SECTION
+from compare.report.cluster import cluster_sentences
+from compare.report.drawable import drawable
+from compare.report.headline import headline
+from compare.report.tables import FilledSection, filled_sections, table_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A section of the report, as the templates print it."""
+
+    filled: FilledSection
+    question: str
+    pictures: tuple[Picture, ...]
+
+
+def summary_markdown(analysis: Analysis) -> str:
+    """``summary.md``: answers, the tables that most readers want, cautions, how to reproduce."""
+    return (
+        _environment()
+        .get_template("summary.md.jinja")
+        .render(
+            **_common(analysis, details=False),
+            command=_command(analysis.plan.options),
+            machine=_machine(analysis.environment),
+        )
+    )
+
+
+def details_markdown(analysis: Analysis) -> str:
+    """``details.md``: all tables and definitions, machine, settings and plan."""
+    return (
+        _environment()
+        .get_template("details.md.jinja")
+        .render(
+            **_common(analysis, details=True),
+            options=analysis.plan.options,
+            controls=analysis.controls,
+            hosts_section=HOSTS_SECTION,
+            hosts=table_of(analysis, HOSTS_SECTION, HOSTS, details=True),
+            startup_section=STARTUP_SECTION,
+            startup=table_of(analysis, STARTUP_SECTION, STARTUP, details=True),
+            machine=_flat(analysis.environment),
+            settings=analysis.settings,
+            watched=analysis.watched,
+            untraced=_untraced(analysis),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("compare.report"),
+        autoescape=False,  # noqa: S701 - the output is Markdown; cells are escaped by `cell`
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["cell"] = _escaped
+    environment.filters["reflowed"] = _reflowed
+    return environment
+
+
+def _common(analysis: Analysis, *, details: bool) -> dict[str, Any]:
+    plan = analysis.plan
+    return {
+        "plan": plan,
+        "done": analysis.sessions_done,
+        "planned": len(plan.sessions),
+        "headline": headline(analysis),
+        "sections": [
+            _Part(
+                filled=filled,
+                question=_sentence(question_of(filled.experiment)),
+                pictures=drawable(filled.section, filled.experiment, analysis),
+            )
+            for filled in filled_sections(analysis, details=details)
+        ],
+        "cluster": cluster_sentences(analysis),
+        "cautions": [str(caution) for caution in analysis.cautions],
+    }
+
+
+def _sentence(question: str) -> str:
+    return f"{question[:1].upper()}{question[1:]}." if question else ""
+
+
+def _command(options: Options) -> str:
+    """The command line that asks for the same."""
+    default = Options()
+    parts = ["python -m compare"]
+    for name in (*planned_fields(),):
+        value = getattr(options, name)
+        if value != getattr(default, name) and value is not None:
+            parts.append(f"{spelled(name)}" if value is True else f"{spelled(name)} {value}")
+    return " ".join(parts)
+
+
+def _machine(environment: Mapping[str, object]) -> str:
+    """The machine and the versions in one line."""
+    versions = environment.get("versions")
+    packages = versions.items() if isinstance(versions, Mapping) else ()
+    facts = [f"{environment[name]}" for name in ("started_at", "cpu_model") if name in environment]
+    if "cores" in environment:
+        facts.append(f"{environment['cores']} cores")
+    if "commit" in environment:
+        facts.append(f"commit {environment['commit']}")
+    return ", ".join([*facts, *(f"{name} {version}" for name, version in packages)]) + "."
+
+
+def _untraced(analysis: Analysis) -> list[str]:
+    """Engines that were asked for their own trace and record none."""
+    plan = analysis.plan
+    traced = {session.engine for session in plan.sessions if session.traced}
+    present = [engine for engine in plan.engines if engine not in plan.missing]
+    return [name for name in present if name not in traced] if plan.options.native_trace else []
+
+
+def _flat(environment: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
+    """Names and values as text; nested names are joined by dots."""
+    lines: list[tuple[str, str]] = []
+    for name, value in environment.items():
+        if isinstance(value, Mapping):
+            lines += _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple):
+            lines.append((f"{prefix}{name}", ", ".join(map(str, value))))
+        else:
+            lines.append((f"{prefix}{name}", str(value)))
+    return lines
+
+
+def _reflowed(text: str) -> str:
+    """Paragraphs with lines of equal length."""
+    paragraphs = (textwrap.fill(" ".join(part.split()), 100) for part in text.split("\n\n"))
+    return "\n\n".join(paragraphs)
+
+
+def _escaped(text: object) -> str:
+    """Text for a Markdown table: a pipe ends a cell, a newline ends the table, ``<`` is HTML."""
+    line = " ".join(str(text).split())
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
