@@ -78,15 +78,15 @@ def _versions(engines: Iterable[str]) -> dict[str, str]:
 
 def _commit() -> str | None:
     """The checkout's commit, with ``-dirty`` if files differ from it; ``None`` if installed."""
-    here = Path(__file__).parent
+    root = Path(__file__).parents[2]
     described = (
         subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
             capture_output=True,
             text=True,
             check=False,
         )
-        if shutil.which("git") and (here.parent / ".git").exists()
+        if shutil.which("git") and (root / ".git").exists()
         else None
     )
     return described.stdout.strip() if described is not None and described.returncode == 0 else None

@@ -1,7 +1,8 @@
 """The tables of the report as text: one line per engine, or per engine and case."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compare.analysis.analysis import Analysis
 from compare.analysis.comparisons import Pair
@@ -18,6 +19,8 @@ class Table:
 
     headings: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
+    usual_n: int | None = None
+    """Blocks of most numbers; a cell with another n says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +57,12 @@ def table_of(
         and all(axis in row.case for axis, _ in spec.axes)
     ]
     columns = [column for column in spec.columns if details or not column.details]
-    table = columns_table(rows, spec.axes, columns, usual_n=analysis.plan.blocks)
+    table = columns_table(rows, spec.axes, columns)
     if table is None or not spec.against_fastest or analysis.fastest is None:
         return table
     best = analysis.fastest
-    return Table(
+    return replace(
+        table,
         headings=(*table.headings, f"against {best} (×)"),
         lines=tuple(
             (*line, ratio_cell(None if line[0] == best else analysis.versus(line[0], best)))
@@ -71,12 +75,10 @@ def columns_table(
     rows: Sequence[Row],
     axes: Sequence[tuple[str, str]],
     columns: Sequence[Column],
-    *,
-    usual_n: int,
 ) -> Table | None:
     """One line per engine and case, one column per metric; ``None`` without rows.
 
-    A cell says its n where that is not the usual one.
+    A cell says its n where that is not the usual one of the table.
     """
     shown = [column for column in columns if any(_fits(row, column) for row in rows)]
     if not shown:
@@ -86,7 +88,11 @@ def columns_table(
         place = (row.engine, *(parameter(row.case[axis]) for axis, _ in axes))
         lines.setdefault(place, []).append(row)
     headings = ("engine", *(heading for _, heading in axes), *(c.heading for c in shown))
-    return Table(headings=headings, lines=tuple(_lines(lines, shown, usual_n)))
+    counts = Counter(row.n for row in rows if row.n)
+    usual_n = max(counts, key=lambda n: counts[n], default=0)
+    return Table(
+        headings=headings, lines=tuple(_lines(lines, shown, usual_n)), usual_n=usual_n or None
+    )
 
 
 def _lines(
