@@ -25,7 +25,7 @@ _BATCH = 64
 _PEAK_LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 0.05
 _LARGEST_SHIFT = 4
-"""In pixels of the resized image: half a pixel of the scan."""
+"""In pixels of the resized image: one pixel of the 8 by 8 scan."""
 _SEED = 0
 
 

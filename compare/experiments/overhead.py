@@ -289,9 +289,27 @@ _HEAD_CPU = metric(
 
 
 def _answer(facts: Facts) -> str:
-    cost, size = (
+    cost = _on_engines(facts, "per_task_cost")
+    if not cost:
+        return "No engine gave a valid cost per task."
+    clauses = [f"An empty task costs {cost}"]
+    # Half of the granularity METG(50%) is the task's own work; the other half is overhead.
+    work = _on_engines(facts, "metg50", scale=0.5)
+    if work:
+        clauses.append(
+            f"tasks whose own work is shorter than {work} lose at least half of the workers' time"
+        )
+    task_s = _image_task_s(facts.observations)
+    if task_s is not None:
+        clauses.append(f"the image tasks here took {seconds(task_s)}")
+    return "; ".join(clauses) + "."
+
+
+def _on_engines(facts: Facts, metric: str, *, scale: float = 1.0) -> str:
+    """The numbers of a metric times ``scale``, each with its engine; empty if there is none."""
+    return enumeration(
         [
-            f"{estimate(row, usual_n=facts.observations.plan.blocks)} on `{row.engine}`"
+            f"{estimate(row, scale, usual_n=facts.observations.plan.blocks)} on `{row.engine}`"
             for row in facts.rows
             if row.experiment == NAME
             and row.metric == metric
@@ -299,17 +317,7 @@ def _answer(facts: Facts) -> str:
             and is_contender(row.engine)
             and row.engine != SERIAL
         ]
-        for metric in ("per_task_cost", "metg50")
     )
-    if not cost:
-        return "No engine gave a valid cost per task."
-    clauses = [f"An empty task costs {enumeration(cost)}"]
-    if size:
-        clauses.append(f"half of the workers' time is useful when a task lasts {enumeration(size)}")
-    task_s = _image_task_s(facts.observations)
-    if task_s is not None:
-        clauses.append(f"the image tasks here took {seconds(task_s)}")
-    return "; ".join(clauses) + "."
 
 
 def _image_task_s(observations: Observations) -> float | None:

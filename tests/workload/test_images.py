@@ -77,8 +77,14 @@ def test_held_out_digits_are_not_training_digits() -> None:
     train, held_out = split()
     assert len(train.images) + len(held_out.images) == 1797
     assert len(held_out.images) == HELD_OUT
-    again, _ = split()
-    assert np.array_equal(train.images, again.images)
+    trained_on = {image.tobytes() for image in train.images}
+    assert [image for image in held_out.images if image.tobytes() in trained_on] == []
+
+
+def test_the_split_of_the_digits_is_always_the_same() -> None:
+    (train, held_out), again = split(), split()
+    assert np.array_equal(train.images, again[0].images)
+    assert np.array_equal(held_out.images, again[1].images)
 
 
 def test_a_request_for_too_many_digits_is_an_error(tmp_path: Path) -> None:
