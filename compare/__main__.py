@@ -1,14 +1,20 @@
 """The entry point: ``python -m compare``, or ``engine-compare`` once it is installed."""
 
+import errno
+import io
 import os
 import sys
 import tempfile
 import traceback
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 _FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130
+_GONE = (errno.EPIPE, errno.EIO)
 
 
 def main() -> None:
@@ -30,31 +36,42 @@ def main() -> None:
         code = _report_error("interrupted", code=_INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - a user sees no traceback, but where to find it
         code = _report_error(_unforeseen(error), code=_FAILED)
-    _flush()
+    sys.stdout.flush()
     sys.exit(code)
 
 
+class _Unbreakable(io.FileIO):
+    """A file that goes on without what it cannot write.
+
+    The reader may have gone, such as ``head``, or the terminal; neither rich nor click may end a
+    run because of that.
+    """
+
+    def write(self, data: "ReadableBuffer") -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if error.errno not in _GONE and self.fileno() != sys.stderr.fileno():
+                _report_error(f"cannot print any more: {error.strerror}")
+            return memoryview(data).nbytes
+
+
 def _make_output_safe() -> None:
-    """Print in any locale, and also where standard output is closed."""
+    """Print in any locale, and also where the output is closed or its reader has gone."""
     sys.stdout, sys.stderr = map(_usable, (sys.stdout, sys.stderr))
 
 
 def _usable(stream: TextIO | None) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - until the end
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="replace")
-    return stream
-
-
-def _flush() -> None:
-    """Write what is left; a reader that has gone, such as ``head``, is no error."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # Python flushes again when it exits, and would report the error then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raw = _Unbreakable(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        errors="replace",
+        line_buffering=True,
+    )
 
 
 def _unforeseen(error: Exception) -> str:

@@ -99,12 +99,19 @@ app.callback(invoke_without_command=True)(compare)
 
 
 @app.command()
-def engines() -> int:
-    """List the engines: version or how to install it, and what each can do."""
-    from compare.engine_list import engine_list
+def engines(
+    as_json: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--json", help="Print JSON, for scripts.")
+    ] = False,
+) -> int:
+    """List the engines: what each can do, and how to install what is missing."""
+    from compare import engine_list
 
-    for line in engine_list():
-        typer.echo(line)
+    listed = engine_list.engine_list()
+    if as_json:
+        typer.echo(engine_list.as_json(listed))
+    else:
+        engine_list.print_engines(listed)
     return 0
 
 

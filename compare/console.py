@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 from rich.box import SIMPLE
@@ -37,9 +36,8 @@ def say(sentence: str, style: str | None = None) -> None:
 
 
 def show(*things: object, **options: Any) -> None:  # noqa: ANN401 - those of rich
-    """Print; a reader or a terminal that has gone must not end a run."""
-    with suppress(OSError):
-        console.print(*things, **options)
+    """Print on the one console."""
+    console.print(*things, **options)
 
 
 def print_plan(plan: Plan, total_s: float) -> None:

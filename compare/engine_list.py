@@ -1,34 +1,91 @@
 """The output of ``python -m compare engines``.  Imports no framework."""
 
-from collections.abc import Iterator
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from rich.box import SIMPLE
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from engines.errors import EngineMissingError
-from engines.interface import Capability, Engine
+from engines.interface import Capability
 from engines.registry import engine_names, installed_version, load_engine, require
 
-
-def engine_list() -> Iterator[str]:
-    """A few lines for each engine: what it is, whether it can run here, what it can do."""
-    for name in engine_names():
-        try:
-            adapter = load_engine(name)
-        except EngineMissingError as error:
-            yield f"{name}: cannot be used"
-            yield f"    missing: {error}"
-            continue
-        yield f"{name} {installed_version(adapter) or ''}".rstrip() + f": {adapter.summary}"
-        try:
-            require(adapter)
-        except EngineMissingError as error:
-            yield f"    missing: {error}"
-        yield f"    can: {_sentences(adapter, claimed=True)}"
-        if cannot := _sentences(adapter, claimed=False):
-            yield f"    cannot: {cannot}"
+_WIDTH = 100
+"""Columns where no terminal says how many there are."""
 
 
-def _sentences(adapter: type[Engine], *, claimed: bool) -> str:
-    return "; ".join(
-        capability.value
-        for capability in Capability
-        if (capability in adapter.capabilities) == claimed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What is known about an engine without starting it."""
+
+    name: str
+    summary: str
+    version: str | None
+    """``None`` if it is not installed, or part of Python."""
+    missing: str | None
+    """Why it cannot run here and what to do; ``None`` if it can."""
+    capabilities: tuple[str, ...]
+    """Names of ``Capability`` in lower case."""
+
+
+def engine_list() -> tuple[Listed, ...]:
+    """All registered engines, also those that cannot run here."""
+    return tuple(_listed(name) for name in engine_names())
+
+
+def _listed(name: str) -> Listed:
+    try:
+        adapter = load_engine(name)
+    except EngineMissingError as error:
+        return Listed(name=name, summary="", version=None, missing=str(error), capabilities=())
+    missing = None
+    try:
+        require(adapter)
+    except EngineMissingError as error:
+        missing = str(error)
+    return Listed(
+        name=name,
+        summary=adapter.summary,
+        version=installed_version(adapter),
+        missing=missing,
+        capabilities=tuple(_key(one) for one in Capability if one in adapter.capabilities),
     )
+
+
+def as_json(engines: Sequence[Listed]) -> str:
+    """The list for scripts: ``{"engines": [{"name": …}]}`` with the fields of ``Listed``."""
+    return json.dumps({"engines": [asdict(engine) for engine in engines]}, indent=1)
+
+
+def print_engines(engines: Sequence[Listed]) -> None:
+    """Print which engines can run here, what each can do, and how to get what is missing."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(highlight=False, width=None if known else _WIDTH)
+    for part in _parts(engines):
+        # A command to copy must stay on one line.
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def _parts(engines: Sequence[Listed]) -> Iterator[RenderableType]:
+    about = Table("engine", "version", "runs here", "how it runs tasks", box=SIMPLE)
+    for engine in engines:
+        runs = "no" if engine.missing else "yes"
+        about.add_row(engine.name, engine.version or "–", runs, engine.summary or "–")
+    yield about
+    able = Table("an engine that …", *(engine.name for engine in engines), box=SIMPLE)
+    for capability in Capability:
+        marks = ("yes" if _key(capability) in one.capabilities else "–" for one in engines)
+        able.add_row(capability.value, *marks)
+    yield able
+    for engine in engines:
+        if engine.missing:
+            yield Text(f"{engine.name} cannot run here: {engine.missing}")
+
+
+def _key(capability: Capability) -> str:
+    return capability.name.lower()
