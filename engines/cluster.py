@@ -11,7 +11,8 @@ from engines.errors import EngineStartError
 from engines.interface import Config, Engine, Resources, Setting
 
 LOOPBACK = "127.0.0.1"
-_JOIN_TIMEOUT_S = 10
+_JOIN_TIMEOUT_S = 60
+"""Spark starts a JVM for each program on every worker, which takes its time on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +118,19 @@ def wait_for_workers(engine: Engine, resources: Resources) -> None:
     Raises:
         EngineStartError: the number of workers still differs after the time limit.
     """
-    for _ in range(_JOIN_TIMEOUT_S * 10):
-        if (joined := engine.workers()) == resources.workers:
-            return
+    until_s = time.monotonic() + _JOIN_TIMEOUT_S
+    while (joined := engine.workers()) != resources.workers and time.monotonic() < until_s:
         time.sleep(0.1)
+    if joined == resources.workers:
+        return
     if not joined:
         raise EngineStartError(
             f"{engine.name}: the cluster at {resources.cluster} has no workers for this program: "
             "start some, or check whether other programs use them"
         )
+    workers = "worker" if joined == 1 else "workers"
     raise EngineStartError(
-        f"{engine.name}: the cluster at {resources.cluster} has {joined} workers, but the "
+        f"{engine.name}: the cluster at {resources.cluster} has {joined} {workers}, but the "
         f"comparison is planned for {resources.workers}: use --workers {joined}, or change "
         "the cluster"
     )
