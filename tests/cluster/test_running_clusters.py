@@ -49,7 +49,9 @@ def test_the_error_for_a_wrong_number_of_workers_says_how_many_there_are(tmp_pat
         where = ("--on", f"{engine}={cluster.address}")
         completed = small_run(tmp_path, *asked, *where, environment=cluster.environment)
     assert completed.returncode == 1
-    assert f"FAILED: {engine}: the cluster at {cluster.address} has 1 workers" in completed.stdout
+    assert (
+        f"FAILED: {engine}: the cluster at {cluster.address} has 1 worker, but" in completed.stdout
+    )
 
 
 OTHER = {"ray": "2.1.0", "dask": "2024.1.0", "spark": "3.1.0"}

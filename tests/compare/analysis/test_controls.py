@@ -8,7 +8,7 @@ import pytest
 from compare.records.plan import SERIAL
 from tests.compare import fakes
 from tests.compare.analysed import controls, markdown, rows
-from tests.compare.command_line import compare, small_run
+from tests.compare.command_line import compare, run_folder, small_run
 
 ENGINES = (SERIAL, "multiprocessing", "ray", "ray-control")
 
@@ -49,7 +49,8 @@ def test_a_real_engine_is_measured_as_two(tmp_path: Path) -> None:
     }
     assert found["multiprocessing"] is not None
     assert found["multiprocessing-control"] is not None
-    assert "`multiprocessing` was measured as two engines" in (tmp_path / "summary.md").read_text()
+    details = (run_folder(tmp_path) / "details.md").read_text()
+    assert "`multiprocessing` was measured as two engines" in details
 
 
 @pytest.mark.alone

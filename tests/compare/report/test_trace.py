@@ -264,15 +264,19 @@ def test_no_row_of_a_real_run_is_of_a_traced_session(real: Path) -> None:
     assert rows(run) == rows(without_traced(run))
 
 
-def test_the_copied_report_links_to_the_trace(real: Path) -> None:
-    text = (real.parent / "summary.md").read_text()
-    links = re.findall(r"\]\(([^)]*(?:trace\.json|timeline\.svg))\)", text)
+def test_the_copied_report_links_to_the_details_and_these_to_the_trace(real: Path) -> None:
+    copied = (real.parent / "summary.md").read_text()
+    links = re.findall(r"\]\(([^)]*(?:details\.md|timeline\.svg))\)", copied)
     assert len(links) == 2
     assert all((real.parent / link).is_file() for link in links)
-    assert "None is recorded by serial, multiprocessing." in text
+    details = (real / "details.md").read_text()
+    links = re.findall(r"\]\(([^)]*(?:trace\.json|timeline\.svg))\)", details)
+    assert len(links) == 2
+    assert all((real / link).is_file() for link in links)
+    assert "None is recorded by serial, multiprocessing." in details
 
 
 def test_the_console_says_that_it_is_not_timed(real: Path) -> None:
     said = (real.parent / "said").read_text()
     assert said.count("traced and not timed") == len(TRACED)
-    assert len(re.findall(r"\d+ spans of its own", said)) == len(TRACED)
+    assert len(re.findall(r"\d+ spans in the engine's own trace", said)) == len(TRACED)

@@ -203,4 +203,4 @@ def test_too_little_memory_leaves_no_number(
         assert row.value is None
         assert row.verdict is not None
         assert row.verdict.startswith("INVALID: it used ")
-        assert row.verdict.endswith(" of the 20 MiB of memory that there were")
+        assert row.verdict.endswith(" of 20 MiB of available memory")
