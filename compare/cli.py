@@ -58,8 +58,9 @@ def _option(name: str, kind: Any, filled: dict[str, str]) -> Any:  # noqa: ANN40
 def compare(context: typer.Context, **values: Any) -> int:  # noqa: ANN401 - fields of Options
     """Compare distributed Python engines on one machine.
 
-    Runs the same ViT batch inference, the same no-ops and the same sleeping tasks on each engine,
-    and writes RESULTS/summary.md: throughput, scheduling overhead, what a share of a core means.
+    Runs the same ViT batch inference, the same no-ops and the same sleeping
+    tasks on each engine, and writes RESULTS/summary.md: throughput, scheduling
+    overhead, what a share of a core means.
 
     \b
     Examples:

@@ -34,10 +34,10 @@ def number(value: float, *, digits: int = _DIGITS) -> str:
     return f"{round(value, decimals) + 0.0:,.{max(0, decimals)}f}"
 
 
-def seconds(value: float) -> str:
+def seconds(value: float, *, digits: int = _DIGITS) -> str:
     """A duration with the unit that suits its size."""
     unit, scale = _unit(value)
-    return f"{number(value * scale)} {unit}"
+    return f"{number(value * scale, digits=digits)} {unit}"
 
 
 def value_of(row: Estimated) -> float:

@@ -13,6 +13,7 @@ from compare.report.plot_style import GREY, GRID, WIDTH, look
 _FEWEST_FOR_A_BAND = 3
 _WIDE = 100
 """A logarithmic axis over a larger ratio has labels at powers of ten only."""
+_DURATIONS = FuncFormatter(lambda value, _: seconds(value, digits=1))
 
 
 def draw_no_ops(_: NoOps, experiment: str, analysis: Analysis) -> Figure:
@@ -38,10 +39,11 @@ def draw_no_ops(_: NoOps, experiment: str, analysis: Analysis) -> Figure:
     for axis in (axes.xaxis, axes.yaxis):
         low, high = axis.get_view_interval()
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _WIDE * low else (1,)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.yaxis.set_major_formatter(_DURATIONS)
     axes.set_xlabel("N, number of no-ops (log)")
-    axes.set_ylabel("makespan, s (log), lower is better")
+    axes.set_ylabel("makespan (log), lower is better")
     axes.grid(visible=True, color=GRID, linewidth=0.6)
     figure.legend(loc="outside right upper")
     return figure
@@ -70,7 +72,7 @@ def draw_efficiency(_: Efficiency, experiment: str, analysis: Analysis) -> Figur
     for threshold in THRESHOLDS:
         axes.axhline(threshold, color=GREY, linestyle="--", linewidth=1)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
+    axes.xaxis.set_major_formatter(_DURATIONS)
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(0, 1.1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))

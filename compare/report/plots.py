@@ -107,8 +107,9 @@ def _curve(picture: Curve, experiment: str, analysis: Analysis) -> Figure:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
-    axes.set_xlabel(picture.x_label)
-    axes.set_ylabel(picture.y_label + bars_label(rows))
+    # Beside the axis the label would be longer than the figure is high.
+    axes.set_xlabel(picture.x_label + bars_label(rows))
+    axes.set_ylabel(picture.y_label)
     axes.grid(visible=True, color=GRID, linewidth=0.6)
     figure.legend(loc="outside right upper")
     return figure

@@ -3,8 +3,12 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from compare.records.measurements import Run
+from compare.records.store import RunFolder
+from compare.report import plots
 from tests.compare import fakes
 from tests.compare.analysed import markdown, write_plots
 
@@ -21,6 +25,33 @@ def test_every_plot_is_an_svg(tmp_path: Path) -> None:
     assert [path.name for path in paths] == ALL
     for path in paths:
         assert ET.parse(path).getroot().tag.endswith("svg")  # noqa: S314 - our own file
+
+
+def test_no_label_of_a_published_picture_is_longer_than_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+
+    class Drawn:
+        def __init__(self, figure: Figure) -> None:
+            figures.append(figure)
+
+        def print_svg(self, *_: object, **__: object) -> None:
+            FigureCanvasAgg(figures[-1]).draw()
+
+    monkeypatch.setattr(plots, "FigureCanvasSVG", Drawn)
+    write_plots(RunFolder(Path("docs/example/all")).read(), tmp_path)
+    assert len(figures) == 8
+    for figure in figures:
+        for axes in figure.axes:
+            for label in (axes.xaxis.label, axes.yaxis.label):
+                if not label.get_text():
+                    continue
+                drawn = label.get_window_extent()
+                assert drawn.x0 >= 0, label.get_text()
+                assert drawn.y0 >= 0, label.get_text()
+                assert drawn.x1 <= figure.bbox.x1, label.get_text()
+                assert drawn.y1 <= figure.bbox.y1, label.get_text()
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
