@@ -30,8 +30,9 @@ from compare.experiments import throughput
 from compare.experiments.experiment import Facts
 from compare.experiments.registry import load_experiment
 from compare.experiments.shared_metrics import THROUGHPUT
+from compare.observations.absence import Why
 from compare.observations.lanes import Group, groups
-from compare.observations.reader import Observations, Why, engines
+from compare.observations.reader import Observations, engines
 from compare.observations.series import Row, Series
 from compare.records.measurements import Failure, Run, TaskRun
 from compare.records.plan import Plan

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from compare.analysis.intervals import Estimate, mean
 from compare.experiments.overhead import costs, sweep_cases
-from compare.observations.metg import Point, efficiency_at
+from compare.observations.metg import Point, efficiency_at, fitted
 from compare.observations.reader import Observations, engines, valid
 
 _STEPS = 40
@@ -19,7 +19,7 @@ class EfficiencyCurve:
     """The measured points of each valid sweep."""
     mean: tuple[tuple[float, Estimate], ...]
     """Granularities in seconds, evenly spaced on a logarithmic axis over the range that all sweeps
-    cover, with the mean efficiency at each."""
+    cover, with the mean of the fitted efficiencies at each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,9 @@ def efficiency_curves(observations: Observations) -> dict[str, EfficiencyCurve]:
     plan = observations.plan
     sweeps = {
         engine: tuple(
-            points
+            swept.busy
             for case in sweep_cases(plan, engine)
-            for points in valid(observations.sweep(engine, case)).values()
+            for swept in valid(observations.sweep(engine, case)).values()
         )
         for engine in engines(plan)
     }
@@ -49,8 +49,9 @@ def efficiency_curves(observations: Observations) -> dict[str, EfficiencyCurve]:
 
 
 def _mean_curve(sweeps: Sequence[Sequence[Point]]) -> tuple[tuple[float, Estimate], ...]:
-    low = max(min(point.granularity_s for point in points) for points in sweeps)
-    high = min(max(point.granularity_s for point in points) for points in sweeps)
+    fits = list(map(fitted, sweeps))
+    low = max(min(point.granularity_s for point in points) for points in fits)
+    high = min(max(point.granularity_s for point in points) for points in fits)
     curve = []
     for step in range(_STEPS + 1):
         granularity_s = min(max(low * (high / low) ** (step / _STEPS), low), high)

@@ -11,8 +11,8 @@ from compare.analysis.analysis import Analysis
 from compare.analysis.intervals import CONFIDENCE, Estimate, unpaired_ratio
 from compare.experiments.registry import identity
 from compare.formatting import short
+from compare.observations.absence import Why
 from compare.observations.metric import Better
-from compare.observations.reader import Why
 from compare.observations.series import Row, Series
 from compare.options import compared_fields, differing, spelled
 from compare.records.plan import Scalar

@@ -34,7 +34,8 @@ from compare.experiments.share_rows import (
 )
 from compare.formatting import enumeration, short
 from compare.measure.bench import Bench
-from compare.observations.reader import Observations, Why, cases_of
+from compare.observations.absence import Why
+from compare.observations.reader import Observations, cases_of
 from compare.observations.series import Row
 from compare.options import PresetName
 from compare.presets import BLOCKS, Sizes

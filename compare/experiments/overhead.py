@@ -1,16 +1,24 @@
 """The overhead of an engine: no-op throughput, a + b·N, round-trip latency, METG."""
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from typing_extensions import override
 
 from compare.experiments.experiment import Estimable, Experiment, Facts, Pace, Scope
-from compare.experiments.section import Column, Columns, Efficiency, NoOps, Pairs, Section
+from compare.experiments.section import (
+    PERCENT,
+    Column,
+    Columns,
+    Efficiency,
+    NoOps,
+    Pairs,
+    Section,
+)
 from compare.experiments.shared_metrics import (
     HOSTS,
     METG,
+    METG_IDLE,
     NO_SUCH_HOST,
     PAIRS_EXPLAINED,
     host_total,
@@ -19,13 +27,14 @@ from compare.experiments.throughput import batches
 from compare.formatting import enumeration, estimate, seconds
 from compare.measure.bench import Bench
 from compare.measure.hosts import HEAD
+from compare.measure.no_ops import expected_costs_s, measured_costs
 from compare.measure.sweep import expected_sweep_s, spin_sweep
-from compare.observations.fits import Line, fit_line, percentile, samples_needed
+from compare.observations.fits import STRAIGHT, Line, fit_line, percentile, samples_needed
 from compare.observations.metric import Better, Mean, Metric, metric
 from compare.observations.reader import Costs, Observations, Observed, cases_of, valid
 from compare.observations.series import budget_case, series_of
 from compare.presets import Sizes
-from compare.records.measurements import Measurement, Record, RoundTrips, TaskRun
+from compare.records.measurements import Measurement, Record, TaskRun
 from compare.records.plan import (
     CEILING,
     SERIAL,
@@ -33,51 +42,44 @@ from compare.records.plan import (
     Plan,
     is_contender,
     original_of,
-    refine,
 )
-from workload.kernels import noop
 
 NAME = "overhead"
-BUDGET_S = Sizes(quick=0.3, standard=1.0, full=4.0)
+BUDGET_S = Sizes(quick=0.3, standard=0.6, full=4.0)
 """Seconds for the largest batch of no-ops."""
-POINT_S = Sizes(quick=0.06, standard=0.3, full=2.0)
+POINT_S = Sizes(quick=0.06, standard=0.2, full=2.0)
 """Seconds for each task size of a sweep; longer if an engine's fixed cost is high."""
 PERCENTILES = (0.50, 0.95, 0.99)
 """Percentiles of the round trips."""
-_PILOT_TASKS = 50
-_FEWEST, _MOST = 80, 10_000
-_DECADES = (1, 10, 100, 1000)
-_REPEATED = {1: 9, 10: 5}
-"""Repetitions by size: a single interruption, or wait for a thread, dominates a small batch."""
-_FRACTIONS = (1 / 4, 1 / 2, 1)
-"""Shares of the largest N: a + b·N needs several N, and b is determined by the large ones."""
-_FEWEST_ROUND_TRIPS, _MOST_ROUND_TRIPS = 20, 1000
-"""Enough for a median, and for a 99th percentile: 10 / (1 - p)."""
-_FEW_SIZES = "a line and its residual need three sizes of N"
+_FEW_SIZES = f"a line and its residual need three sizes of N from {STRAIGHT} up"
 
 _SECTION = Section(
     title="Overhead",
-    explanation="""Costs are measured with no-ops.  In each block, the line makespan(N) = a + b·N is
-fitted to several N, by least squares of the relative deviations.  *b* is the cost of one more task,
-*a* is the cost of any batch, and *residual* is the distance of the measurements from the line (root
-mean square).  A *round trip* is one task, submitted and awaited; a percentile p needs 10/(1 − p)
-samples per block.
+    explanation="""Costs are measured with no-ops, after a warm-up that is the same for every
+engine: batches of twice as many tasks each, until two agree on the cost of a task within 10%.  *b*
+is the cost of one more task: in each block, the slope of makespan(N) over batches of at least 100
+tasks, by least squares of the relative deviations.  *a* is the cost of any batch: the makespan of a
+single task, less b.  *residual* is the distance of the batches from the line (root mean square).  A
+*cold task* is one of the first 50 on a fresh engine.  A *round trip* is one task, submitted and
+awaited; a percentile p needs 10/(1 − p) samples per block.
 
 *METG(x%)*, the minimum effective task granularity (Task Bench, SC20), is the average task
-granularity (makespan × workers / tasks, overhead included) at which x% of the workers' time is
-useful.  Useful time is the duration of a fixed amount of work on one core while the other cores are
-idle; it is calibrated before the sweep over task sizes and checked after it.  If busy cores slow
-each other down (hardware threads of one core, shared caches), no engine's efficiency comes near
-100%, and 90% may be out of reach: the ceiling's curve shows this.  Lower is better, except for
-no-ops/s, which are taken from the largest N.""",
+granularity (makespan × workers / tasks, overhead included, a taken off) at which x% of the workers'
+time is useful.  100% is what the cores do when all of them are busy with the same work in plain
+processes; *of idle cores* takes one core, while the others are idle, as the measure: where busy
+cores slow each other down (hardware threads of one core, shared caches) it asks for more than the
+machine has.  The efficiency is an isotonic regression on the size of the tasks, over all batches of
+a block.  Lower is better, except for no-ops/s, which are taken from the largest N.""",
     table=Columns(
         columns=(
             Column(metric="noop_throughput", heading="no-ops/s"),
             Column(metric="metg50", heading="METG(50%)"),
             Column(metric="metg90", heading="METG(90%)"),
+            Column(metric="metg50_idle", heading="METG(50%) of idle cores", details=True),
             Column(metric="per_task_cost", heading="b, per task"),
+            Column(metric="cold_task", heading="cold task", details=True),
             Column(metric="fixed_cost", heading="a, fixed", details=True),
-            Column(metric="fit_residual", heading="residual", details=True),
+            Column(metric="fit_residual", heading="residual (%)", scale=PERCENT, details=True),
             Column(metric="round_trip_p50", heading="round trip p50"),
             Column(metric="round_trip_p95", heading="p95", details=True),
             Column(metric="round_trip_p99", heading="p99", details=True),
@@ -132,12 +134,12 @@ class Overhead(Experiment):
         """
         if self.sweeps(case):
             return expected_sweep_s(case, pace.fixed_s)
-        return float(case.parameters["budget_s"]) * (sum(_FRACTIONS) + 0.5)
+        return expected_costs_s(plan.options.preset, case)
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[Measurement]:
         """Measure no-ops in batches of several sizes in random order and singly, or a sweep."""
-        return spin_sweep(bench, case).run() if self.sweeps(case) else _measure_costs(bench, case)
+        return spin_sweep(bench, case).run() if self.sweeps(case) else measured_costs(bench, case)
 
     @override
     def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
@@ -148,7 +150,7 @@ class Overhead(Experiment):
             yield series_of(NAME, engine, case, cost, observed)
         for planned in sweep_cases(plan, engine):
             swept = observations.sweep(engine, planned)
-            for size in METG:
+            for size in (*METG, METG_IDLE):
                 yield series_of(NAME, engine, case, size, swept)
         if original_of(engine) in plan.clusters:
             yield series_of(HOSTS, engine, {**case, "role": HEAD}, _HEAD_CPU, observed)
@@ -181,40 +183,15 @@ def line(block: Costs) -> Line | None:
     return fit_line([run.tasks for run in block.no_ops], [run.makespan_s for run in block.no_ops])
 
 
-def _measure_costs(bench: Bench, case: Case) -> Iterator[Measurement]:
-    budget_s = float(case.parameters["budget_s"])
-    # In the first pilot, processes start and code paths warm up; the second gives the rate.
-    _no_ops(bench, case, _PILOT_TASKS)
-    pilot = _no_ops(bench, case, _PILOT_TASKS)
-    most = round(min(max(budget_s / pilot.makespan_s * _PILOT_TASKS, _FEWEST), _MOST))
-    sizes = {*(n for n in _DECADES if n < most), *(round(most * f) for f in _FRACTIONS)}
-    shuffled = sorted(size for size in sizes for _ in range(_REPEATED.get(size, 1)))
-    # Seeded and shuffled: a drift must not look like a dependence on N.
-    random.Random(f"{bench.plan.options.seed}/{bench.session.id}").shuffle(shuffled)  # noqa: S311
-    for size in shuffled:
-        yield _no_ops(bench, case, size)
-    yield _round_trips(bench, case, budget_s / 2)
-
-
-def _no_ops(bench: Bench, case: Case, count: int) -> TaskRun:
-    label = bench.label()
-    return bench.run(refine(case, tasks=count), [noop.task(label)] * count, spans=False)
-
-
-def _round_trips(bench: Bench, case: Case, budget_s: float) -> RoundTrips:
-    task = noop.task(bench.label())
-    samples: list[float] = []
-    left_s = budget_s
-    while len(samples) < _FEWEST_ROUND_TRIPS or (len(samples) < _MOST_ROUND_TRIPS and left_s > 0):
-        samples.append(bench.round_trip_s(task))
-        left_s -= samples[-1]
-    return RoundTrips(**bench.head(), case=case, samples_s=tuple(samples))
-
-
 def _most_no_ops_per_s(block: Costs) -> float | None:
     """Rate of the largest batch, because the fixed cost matters in small batches."""
     largest = block.largest
     return None if largest is None else largest.tasks / largest.makespan_s
+
+
+def _cold_task_s(block: Costs) -> float | None:
+    """Cost of a task in the first batch on a fresh engine."""
+    return block.pilots[0].makespan_s / block.pilots[0].tasks if block.pilots else None
 
 
 def _of_line(part: Callable[[Line], float]) -> Callable[[Costs], float | None]:
@@ -250,6 +227,13 @@ _METRICS: tuple[Metric[Costs], ...] = (
         lacking=_FEW_SIZES,
     ),
     metric(
+        "cold_task",
+        "s",
+        Better.LOWER,
+        _cold_task_s,
+        lacking="no batch was run before the engine was warm",
+    ),
+    metric(
         "fixed_cost",
         "s",
         Better.NEITHER,
@@ -259,9 +243,9 @@ _METRICS: tuple[Metric[Costs], ...] = (
     ),
     metric(
         "fit_residual",
-        "s",
+        "share of the makespan",
         Better.NEITHER,
-        _of_line(lambda fitted: fitted.residual_s),
+        _of_line(lambda fitted: fitted.residual),
         mean=Mean.MEDIAN,
         lacking=_FEW_SIZES,
     ),

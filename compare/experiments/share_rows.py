@@ -8,8 +8,9 @@ from fractions import Fraction
 from compare.experiments.experiment import Estimable
 from compare.experiments.section import MIB, PERCENT, Column, Columns
 from compare.experiments.shared_metrics import UNREADABLE_HOST
+from compare.observations.absence import Why
 from compare.observations.metric import Better, Mean, Metric, metric
-from compare.observations.reader import Observations, Observed, Why, absent, valid
+from compare.observations.reader import Observations, Observed, absent, valid
 from compare.observations.series import Answers, Row, Series, budget_case, series_of
 from compare.observations.spans import peak_concurrency, ramp_s
 from compare.records.measurements import TaskRun

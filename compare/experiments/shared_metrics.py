@@ -1,9 +1,11 @@
 """Metrics that several experiments use."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
+from compare.formatting import seconds
 from compare.measure.hosts import ROLES, sum_or_none
-from compare.observations.metg import THRESHOLDS, Point, metg
+from compare.observations.absence import Absence, Beyond, Why
+from compare.observations.metg import THRESHOLDS, Limit, Swept, metg
 from compare.observations.metric import Better, Mean, Metric, metric
 from compare.observations.reader import Observations, Observed, Runs, cases_of
 from compare.observations.series import Series, planned_case, series_of
@@ -43,17 +45,26 @@ def of_part(of_run: Metric[TaskRun], part: str = "") -> Metric[Runs]:
     )
 
 
-def _metg_metric(threshold: float) -> Metric[Sequence[Point]]:
-    return metric(
-        f"metg{threshold * 100:.0f}",
-        "s",
-        Better.LOWER,
-        lambda points: metg(points, threshold),
-        lacking=f"no task size of the sweep lies on the other side of {threshold:.0%} efficiency",
-    )
+def _metg_metric(threshold: float, *, idle: bool = False) -> Metric[Swept]:
+    def value(swept: Swept) -> float | Absence | None:
+        found = metg(swept.idle if idle else swept.busy, threshold)
+        if not isinstance(found, Limit):
+            return found
+        words = "more than" if found.more else "less than"
+        return Beyond(
+            why=Why.BEYOND,
+            reason=f"{words} {seconds(found.seconds)}",
+            limit=found.seconds,
+            more=found.more,
+        )
+
+    name = f"metg{threshold * 100:.0f}"
+    return metric(f"{name}_idle" if idle else name, "s", Better.LOWER, value)
 
 
-METG: tuple[Metric[Sequence[Point]], ...] = tuple(map(_metg_metric, THRESHOLDS))
+METG: tuple[Metric[Swept], ...] = tuple(map(_metg_metric, THRESHOLDS))
+METG_IDLE: Metric[Swept] = _metg_metric(THRESHOLDS[0], idle=True)
+"""METG(50%) with one idle core as the measure of what a core can do."""
 
 
 def metg_rows(observations: Observations, engine: str, experiment: str) -> Iterator[Series]:

@@ -16,6 +16,7 @@ from compare.measure import clock
 from compare.measure.cgroup import oom_kills
 from compare.measure.hosts import ALONE, DRIVER, hosts_of, sum_or_none
 from compare.measure.process_tree import TreeSampler, tree_cpu_s, wait_until_idle
+from compare.measure.speed import BusyCores
 from compare.records.measurements import (
     EngineSpan,
     Head,
@@ -66,6 +67,8 @@ class Bench:
         self.iteration_s: float | None = None
         """Seconds of an iteration of the fixed-work kernel on an idle core, for the current case;
         ``None`` if the case needs no calibration."""
+        self.busy_s: list[float] = []
+        """The same while all cores are busy, as often as it was measured for the current case."""
         self.workers = workers_of(session.engine, session.workers)
         """Number of one-core tasks that may run at once."""
         self.fastest_s = math.inf
@@ -88,8 +91,24 @@ class Bench:
         self.fastest_s = min(iteration_s, self.fastest_s)
         return iteration_s
 
+    @contextlib.contextmanager
+    def calibrated(self) -> Iterator[None]:
+        """Calibrate the kernel for one case, and keep the processes for ``calibrate_busy``."""
+        self.iteration_s = self.calibrate()
+        self.busy_s = []
+        with BusyCores(self.workers) as self._busy_cores:
+            yield
+
+    def calibrate_busy(self) -> float:
+        """Measure the kernel while all cores are busy; returns the mean for this case so far.
+
+        The engine is open and has nothing to do meanwhile.
+        """
+        self.busy_s.append(self._busy_cores.iteration_s())
+        return statistics.fmean(self.busy_s)
+
     def calibrated_s(self) -> float:
-        """Seconds of an iteration of the fixed-work kernel, calibrated for this case.
+        """Seconds of an iteration of the fixed-work kernel on an idle core, for this case.
 
         Raises:
             ValueError: the experiment does not declare that it needs a calibration.

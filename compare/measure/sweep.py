@@ -6,20 +6,27 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from compare.measure.bench import Bench, Way
-from compare.observations.metg import THRESHOLDS, Point, bracket, point
+from compare.measure.warm_up import warm_up
+from compare.observations.metg import THRESHOLDS, Limit, Point, fixed_cost_s, metg, point
 from compare.records.measurements import TaskRun
 from compare.records.plan import Case, refine
 from workload.kernels import spin
 
-_LADDER = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16)
+_LADDER = (1 / 2, 1, 2, 4, 8)
 """Work of a task, relative to the overhead that the pilots measured."""
 _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 3
-_REFINEMENTS = 2
-_PILOT_TASKS = 50
-_FEWEST_WAVES, _MOST_TASKS = 10, 20_000
-_POINTS = 14
-"""Approximate number of points, including repeated ones and the pilots."""
-_FIXED_SHARE = 0.05
+_AROUND = (4 / 5, 5 / 4)
+"""Sizes relative to that of a crossing, one after the other: METG depends on these."""
+_ROUNDS = {0.5: 4, 0.9: 6}
+"""Sizes measured around the crossing of each threshold.  More at 90%, where the curve is flat: 1%
+of noise in the efficiency moves the crossing by 11%."""
+_PILOTS, _PILOT_TASKS = 3, 50
+_WARM_UP_S = 2.0
+_FEWEST_WAVES, _MOST_TASKS = 8, 20_000
+_POINTS = 22
+"""Approximate number of points, if all lasted equally long: the largest tasks last longer."""
+_PILOTS_S, _CALIBRATION_S = 1.5, 0.1
+_FIXED_SHARE = 0.1
 """A point lasts long enough that the engine's fixed cost is at most this share of it."""
 _LONGEST_POINT_S = 2.0
 """Upper limit of that duration; steps to larger tasks that would take longer are left out."""
@@ -31,7 +38,7 @@ Batch: TypeAlias = Callable[[int, int], TaskRun]
 
 class Sweep:
     """Measures the ladder in random order, then more steps if it does not cross a threshold, then
-    the first size below each threshold again, then points between those that bracket a threshold.
+    sizes around both crossings.  Between the points, the kernel is calibrated on busy cores.
     """
 
     def __init__(self, bench: Bench, case: Case, batch: Batch) -> None:
@@ -39,95 +46,92 @@ class Sweep:
         self._case = case
         self._batch = batch
         self._workers = bench.workers
-        self._iteration_s = bench.calibrated_s()
-        self._points: dict[float, Point] = {}
-        self._confirmed_s: set[float] = set()
+        self._runs: list[TaskRun] = []
+        self._fixed_s = self._added_s = self._point_s = 0.0
 
     def run(self) -> Iterator[TaskRun]:
-        """Measure and yield each point."""
-        added_s, fixed_s = self._added_and_fixed_s()
-        wanted_s = float(self._case.parameters["point_s"])
-        self._point_s = _point_s(wanted_s, fixed_s)
-        self._added_s = added_s
-        rungs = [added_s * factor for factor in _LADDER]
+        """Measure and yield the pilots, which have no work, and each point."""
+        self._iteration_s = self._bench.calibrate_busy()
+        yield from self._pilots()
+        rungs = [self._added_s * factor for factor in _LADDER]
         # Seeded and shuffled: a drift must not look like a dependence on the size.
         random.Random(f"{self._bench.plan.options.seed}/{self._bench.session.id}").shuffle(rungs)  # noqa: S311
         for work_s in rungs:
             yield self._measured(work_s)
         yield from self._widened()
-        yield from self._confirmed()
-        for _ in range(_REFINEMENTS):
-            yield from self._refined()
+        for number in range(max(_ROUNDS.values())):
+            for threshold in THRESHOLDS:
+                if number < _ROUNDS[threshold]:
+                    work_s = self._crossing_s(threshold) * _AROUND[number % len(_AROUND)]
+                    yield self._measured(work_s)
 
-    def _added_and_fixed_s(self) -> tuple[float, float]:
-        """Overhead of a task for its worker, and fixed cost of a batch, from two pilots."""
+    def _pilots(self) -> Iterator[TaskRun]:
+        """Measure the fixed cost of a batch, and what a task adds for its worker."""
+        for _ in warm_up(lambda count: self._batch(0, count), _WARM_UP_S):
+            pass
         pilots = [
-            min((self._batch(0, count) for _ in range(2)), key=lambda run: run.makespan_s)
+            self._batch(0, count)
+            for _ in range(_PILOTS)
             for count in (self._workers, _PILOT_TASKS * self._workers)
         ]
-        (few, few_s), (many, many_s) = ((run.tasks, run.makespan_s) for run in pilots)
-        slope_s = (many_s - few_s) / (many - few) if many > few else 0.0
-        per_task_s = max(slope_s, many_s / many / 10)
-        return per_task_s * self._workers, max(few_s - per_task_s * few, 0.0)
+        yield from pilots
+        self._fixed_s, per_task_s = fixed_cost_s((run.tasks, run.makespan_s) for run in pilots)
+        self._added_s = per_task_s * self._workers
+        self._point_s = _point_s(float(self._case.parameters["point_s"]), self._fixed_s)
 
     def _measured(self, work_s: float) -> TaskRun:
         iterations = max(1, round(work_s / self._iteration_s))
         waves = max(_FEWEST_WAVES, math.ceil(self._point_s / (work_s + self._added_s)))
         run = self._batch(iterations, min(waves * self._workers, _MOST_TASKS))
-        measured = point(
-            makespan_s=run.makespan_s,
-            workers=self._workers,
-            tasks=run.tasks,
-            work_s=iterations * self._iteration_s,
-        )
-        before = self._points.get(work_s, measured)
-        self._points[work_s] = max(before, measured, key=lambda point: point.efficiency)
+        self._runs.append(run)
+        self._iteration_s = self._bench.calibrate_busy()
         return run
+
+    def _points(self) -> list[Point]:
+        return [
+            point(
+                makespan_s=run.makespan_s,
+                workers=self._workers,
+                tasks=run.tasks,
+                work_s=int(run.case.parameters["iterations"]) * self._iteration_s,
+                fixed_s=self._fixed_s,
+            )
+            for run in self._runs
+        ]
 
     def _widened(self) -> Iterator[TaskRun]:
         for _ in range(_MOST_STEPS_UP):
-            largest = max(self._points)
-            too_long = 2 * largest * _FEWEST_WAVES > max(_LONGEST_POINT_S, self._point_s)
-            if self._points[largest].efficiency >= max(THRESHOLDS) or too_long:
+            largest_s = max(one.work_s for one in self._points())
+            too_long = 2 * largest_s * _FEWEST_WAVES > max(_LONGEST_POINT_S, self._point_s)
+            if not self._is_beyond(max(THRESHOLDS), more=True) or too_long:
                 break
-            yield self._measured(2 * largest)
+            yield self._measured(2 * largest_s)
         for _ in range(_MOST_STEPS_DOWN):
-            smallest = min(self._points)
-            can_be_smaller = smallest / 2 >= self._iteration_s
-            if self._points[smallest].efficiency < min(THRESHOLDS) or not can_be_smaller:
+            smallest_s = min(one.work_s for one in self._points())
+            can_be_smaller = smallest_s / 2 >= self._iteration_s
+            if not self._is_beyond(min(THRESHOLDS), more=False) or not can_be_smaller:
                 break
-            yield self._measured(smallest / 2)
+            yield self._measured(smallest_s / 2)
 
-    def _confirmed(self) -> Iterator[TaskRun]:
-        """Repeat the size below each threshold: METG depends on it, and a machine that is slow for
-        a moment makes any size look too small.
-        """
-        for threshold in THRESHOLDS:
-            while (below := self._bracket(threshold)) and below[0] not in self._confirmed_s:
-                self._confirmed_s.add(below[0])
-                yield self._measured(below[0])
+    def _is_beyond(self, threshold: float, *, more: bool) -> bool:
+        found = metg(self._points(), threshold)
+        return isinstance(found, Limit) and found.more == more
 
-    def _refined(self) -> Iterator[TaskRun]:
-        """Add a point between the two that bracket each threshold."""
-        for threshold in THRESHOLDS:
-            if sizes := self._bracket(threshold):
-                yield self._measured(math.sqrt(math.prod(sizes)))
-
-    def _bracket(self, threshold: float) -> tuple[float, float] | None:
-        """Work of the tasks on either side of the threshold."""
-        ends = bracket(list(self._points.values()), threshold)
-        if ends is None:
-            return None
-        below, above = (
-            next(work_s for work_s, point in self._points.items() if point is end) for end in ends
-        )
-        return below, above
+    def _crossing_s(self, threshold: float) -> float:
+        """Work at which the efficiency reaches the threshold; if none does, the nearest size."""
+        points = self._points()
+        found = metg(points, threshold)
+        if isinstance(found, float):
+            return found * threshold
+        sizes = [one.work_s for one in points]
+        return max(sizes) if isinstance(found, Limit) and found.more else min(sizes)
 
 
 def expected_sweep_s(case: Case, fixed_s: float) -> float:
     """Approximate seconds of a sweep on an engine with this fixed cost per batch."""
-    calibrations_s = 1.0
-    return calibrations_s + _POINTS * _point_s(float(case.parameters["point_s"]), fixed_s)
+    calibrations_s = 1.0 + _POINTS * _CALIBRATION_S
+    points_s = _POINTS * _point_s(float(case.parameters["point_s"]), fixed_s)
+    return _PILOTS_S + calibrations_s + points_s
 
 
 def _point_s(wanted_s: float, fixed_s: float) -> float:

@@ -6,43 +6,51 @@ from dataclasses import dataclass
 
 import numpy as np
 
+STRAIGHT = 100
+"""Tasks: smaller batches do not lie on the line."""
 _TAIL_SAMPLES = 10
 """A percentile needs about this many samples beyond it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """makespan(N) = a + b·N."""
+    """makespan(N) = a + b·N, for batches of empty tasks."""
 
     fixed_s: float
+    """a: the makespan of a single task, less ``per_task_s``."""
     per_task_s: float
-    residual_s: float
-    """Root mean square of makespan - (a + b·N)."""
+    """b: the slope where the line is straight."""
+    residual: float
+    """Root mean square of the deviations from the straight part, as a share of the makespan."""
     worst: float
-    """Largest deviation from the line, as a share of the makespan at that point."""
+    """Largest of these deviations."""
 
 
 def fit_line(tasks: Sequence[int], makespans_s: Sequence[float]) -> Line | None:
-    """Weighted least squares; ``None`` with fewer than three sizes, which leave no residual.
+    """The slope over batches of at least ``STRAIGHT`` tasks, and the fixed cost from single tasks.
 
-    A size that was measured several times counts once, with its median.
+    ``None`` without a single task, or with fewer than three sizes of the larger batches, which
+    leave no residual.  A size that was measured several times counts once, with its median.
 
-    The weights are 1/makespan: the noise of a run grows with its length, so the relative
-    deviations are minimised.  Without weights the largest N alone would decide, and its noise
-    would hide ``a``, which the smallest N determines.
+    The slope is a weighted least-squares fit with its own intercept, because small batches do not
+    lie on the line: an engine hands their tasks to workers that wait.  The weights are 1/makespan,
+    so that relative deviations count: the noise of a run grows with its length.
     """
-    every = sorted(set(tasks))
-    if len(every) < 3:  # noqa: PLR2004 - a line has two unknowns
+    of_size: dict[int, list[float]] = {}
+    for size, makespan_s in zip(tasks, makespans_s, strict=True):
+        of_size.setdefault(size, []).append(makespan_s)
+    medians = {size: float(np.median(of_size[size])) for size in sorted(of_size)}
+    straight = [size for size in medians if size >= STRAIGHT]
+    if 1 not in medians or len(straight) < 3:  # noqa: PLR2004 - a line has two unknowns
         return None
-    of_size = [[s for n, s in zip(tasks, makespans_s, strict=True) if n == size] for size in every]
-    sizes, seconds = np.asarray(every, dtype=float), np.asarray([np.median(s) for s in of_size])
-    per_task_s, fixed_s = np.polyfit(sizes, seconds, deg=1, w=1 / seconds)
-    deviations = seconds - (fixed_s + per_task_s * sizes)
+    sizes, seconds = np.array(straight, dtype=float), np.array([medians[n] for n in straight])
+    per_task_s, intercept_s = np.polyfit(sizes, seconds, deg=1, w=1 / seconds)
+    deviations = (seconds - (intercept_s + per_task_s * sizes)) / seconds
     return Line(
-        fixed_s=float(fixed_s),
+        fixed_s=medians[1] - float(per_task_s),
         per_task_s=float(per_task_s),
-        residual_s=float(np.sqrt(np.mean(deviations**2))),
-        worst=float(np.max(np.abs(deviations) / seconds)),
+        residual=float(np.sqrt(np.mean(deviations**2))),
+        worst=float(np.max(np.abs(deviations))),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from compare.observations.metg import MOST_EFFICIENCY, Point, drifted
+from compare.observations.metg import MOST_EFFICIENCY, Point, drifted, fitted
 from compare.observations.spans import most_at_once
 from compare.records.measurements import Calibration, TaskRun
 from compare.records.plan import SERIAL, Plan
@@ -42,7 +42,7 @@ def disturbed(points: Sequence[Point], calibration: Calibration) -> str | None:
     if drifted(calibration.before_s, calibration.after_s):
         share = calibration.after_s / calibration.before_s
         return f"the kernel took {share:.0%} of its time before the sweep when it had ended"
-    most = max((point.efficiency for point in points), default=0.0)
+    most = max((point.efficiency for point in fitted(points)), default=0.0)
     if most > MOST_EFFICIENCY:
         return f"an efficiency of {most:.0%} shows that the calibration was disturbed"
     return None

@@ -4,14 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from compare.observations.reader import (
-    Absence,
-    Observations,
-    absent,
-    cases_of,
-    engines,
-    valid,
-)
+from compare.observations.absence import Absence
+from compare.observations.reader import Observations, absent, cases_of, engines, valid
 from compare.records.measurements import Span, TaskRun
 from compare.records.plan import Case
 

@@ -5,15 +5,21 @@ average task granularity, makespan × workers / tasks, at which the efficiency i
 given share of what the machine can do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
+
+import numpy as np
 
 THRESHOLDS = (0.5, 0.9)
-MOST_EFFICIENCY = 1.1
-"""A point above it shows that the calibration was disturbed: the sweep is not usable."""
+MOST_EFFICIENCY = 1.2
+"""A fitted efficiency above it shows that the calibration was disturbed: the sweep is not usable.
+Single batches may lie above it, on a machine whose speed changes from second to second."""
 _MOST_DRIFT = 0.2
 """Largest accepted change of the kernel's speed from before a sweep to after it."""
+_MOST_FIXED = 0.5
+"""Of a makespan: a noisy estimate of the fixed cost must not take off more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +27,7 @@ class Point:
     """A batch of many tasks with the same fixed work, submitted at once."""
 
     granularity_s: float
-    """makespan × workers / tasks."""
+    """makespan × workers / tasks, without the fixed cost of a batch."""
     efficiency: float
     """Useful seconds / (makespan × workers); useful is the calibrated duration of the work."""
 
@@ -31,45 +37,112 @@ class Point:
         return self.granularity_s * self.efficiency
 
 
-def point(*, makespan_s: float, workers: int, tasks: int, work_s: float) -> Point:
-    """The point of one batch of ``tasks`` tasks of ``work_s`` useful seconds each."""
-    granularity_s = makespan_s * workers / tasks
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """The points of one sweep, with two definitions of useful time."""
+
+    busy: tuple[Point, ...]
+    """100% is what the cores do when all of them are busy, as in Task Bench."""
+    idle: tuple[Point, ...]
+    """100% is one core while the others are idle, times the number of workers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """METG lies beyond the sizes of a sweep."""
+
+    seconds: float
+    more: bool
+    """METG is larger than ``seconds``; otherwise it is smaller."""
+
+
+def point(
+    *, makespan_s: float, workers: int, tasks: int, work_s: float, fixed_s: float = 0.0
+) -> Point:
+    """The point of one batch of ``tasks`` tasks of ``work_s`` useful seconds each.
+
+    ``fixed_s``, the fixed cost of a batch, is taken off: it belongs to no task.
+    """
+    spent_s = makespan_s - min(fixed_s, _MOST_FIXED * makespan_s)
+    granularity_s = spent_s * workers / tasks
     return Point(granularity_s=granularity_s, efficiency=work_s / granularity_s)
 
 
-def bracket(points: Sequence[Point], threshold: float) -> tuple[Point, Point] | None:
-    """The neighbours between which the efficiency, seen from the largest tasks down, first falls
-    below ``threshold``; ``None`` if no point lies on one side.
+def fixed_cost_s(pilots: Iterable[tuple[int, float]]) -> tuple[float, float]:
+    """Fixed seconds of a batch, and seconds of one more task, from batches of empty tasks.
+
+    ``pilots`` are numbers of tasks and makespans.  The line goes through the medians of the
+    smallest and of the largest number; if there is only one, no cost is fixed.
     """
-    # By work, because all granularities are alike below the limit of a single dispatcher.
-    by_size = sorted(points, key=lambda point: point.work_s, reverse=True)
-    if not by_size or by_size[0].efficiency < threshold:
-        return None
-    for larger, smaller in pairwise(by_size):
-        if smaller.efficiency < threshold:
-            return smaller, larger
-    return None
+    of_size: dict[int, list[float]] = {}
+    for tasks, makespan_s in pilots:
+        of_size.setdefault(tasks, []).append(makespan_s)
+    if not of_size:
+        return 0.0, 0.0
+    few, many = min(of_size), max(of_size)
+    few_s, many_s = median(of_size[few]), median(of_size[many])
+    if few == many:
+        return 0.0, many_s / many
+    # On a noisy machine many tasks can seem to take no longer than a few.
+    per_task_s = max((many_s - few_s) / (many - few), many_s / many / 10)
+    return max(few_s - per_task_s * few, 0.0), per_task_s
 
 
-def metg(points: Sequence[Point], threshold: float) -> float | None:
-    """METG(threshold) in seconds, interpolated between the bracketing points, or ``None``."""
-    ends = bracket(points, threshold)
-    if ends is None:
+def fitted(points: Sequence[Point]) -> tuple[Point, ...]:
+    """Isotonic regression of the efficiency on the work of a task: one point for each size.
+
+    Least squares under the condition that longer tasks are not less efficient.  Adjacent violators
+    are pooled (Ayer et al. 1955, Ann. Math. Statist. 26:641), as in
+    ``scipy.optimize.isotonic_regression``, which a process that measures does not load.
+    """
+    sizes: dict[float, list[float]] = {}
+    for one in sorted(points, key=lambda one: one.work_s):
+        sizes.setdefault(round(one.work_s, 15), []).append(one.efficiency)
+    pools: list[tuple[list[float], list[float]]] = []
+    """Sizes and efficiencies."""
+    for work_s, efficiencies in sizes.items():
+        pools.append(([work_s], efficiencies))
+        while len(pools) > 1 and np.mean(pools[-2][1]) >= np.mean(pools[-1][1]):
+            last = pools.pop()
+            pools[-1] = (pools[-1][0] + last[0], pools[-1][1] + last[1])
+    return tuple(
+        Point(granularity_s=work_s / mean, efficiency=mean)
+        for works, efficiencies in pools
+        for mean in [float(np.mean(efficiencies))]
+        for work_s in works
+    )
+
+
+def metg(points: Sequence[Point], threshold: float) -> float | Limit | None:
+    """METG(threshold) in seconds, from the fitted efficiency; ``None`` without points.
+
+    Between two sizes the granularity is taken to grow evenly with the work, which is exact for a
+    cost that every task pays.
+    """
+    curve = fitted(points)
+    if not curve:
         return None
-    below, above = ends
-    share = (threshold - below.efficiency) / (above.efficiency - below.efficiency)
-    return below.granularity_s + share * (above.granularity_s - below.granularity_s)
+    if curve[-1].efficiency < threshold:
+        return Limit(seconds=curve[-1].granularity_s, more=True)
+    if curve[0].efficiency >= threshold:
+        return Limit(seconds=curve[0].granularity_s, more=False)
+    below, above = next(
+        (one, other) for one, other in pairwise(curve) if other.efficiency >= threshold
+    )
+    longer_s = above.granularity_s - below.granularity_s
+    more_work_s = above.work_s - below.work_s
+    share = (threshold * below.granularity_s - below.work_s) / (more_work_s - threshold * longer_s)
+    return below.granularity_s + share * longer_s
 
 
 def efficiency_at(points: Sequence[Point], granularity_s: float) -> float | None:
-    """Efficiency at a granularity, interpolated linearly; ``None`` outside the sweep."""
-    by_size = sorted(points, key=lambda point: point.granularity_s)
-    for smaller, larger in pairwise(by_size):
-        if smaller.granularity_s <= granularity_s <= larger.granularity_s:
-            width = larger.granularity_s - smaller.granularity_s
-            share = (granularity_s - smaller.granularity_s) / width if width else 0.0
-            return smaller.efficiency + share * (larger.efficiency - smaller.efficiency)
-    return None
+    """Fitted efficiency at a granularity, interpolated linearly; ``None`` outside the sweep."""
+    curve = fitted(points)
+    # Below the limit of a single dispatcher all granularities are alike, up to noise.
+    sizes = np.maximum.accumulate([one.granularity_s for one in curve])
+    if not sizes[0] <= granularity_s <= sizes[-1]:
+        return None
+    return float(np.interp(granularity_s, sizes, [one.efficiency for one in curve]))
 
 
 def drifted(before_s: float, after_s: float) -> bool:

@@ -6,7 +6,10 @@ Names and units must not change, because other programs read them from ``summary
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from compare.observations.absence import Absence
 
 _T = TypeVar("_T")
 
@@ -46,7 +49,8 @@ class Metric(Generic[_T]):
     """A quantity, and how it is computed from the measurements of one block."""
 
     quantity: Quantity
-    value: Callable[[_T], float | None]
+    value: "Callable[[_T], float | Absence | None]"
+    """The number of a block; or why it has none, in words of its own."""
     lacking: str = "not measured"
     """Why ``value`` can be ``None``."""
 
@@ -55,7 +59,7 @@ def metric(  # noqa: PLR0913 - one parameter per field
     name: str,
     unit: str,
     better: Better,
-    value: Callable[[_T], float | None],
+    value: "Callable[[_T], float | Absence | None]",
     *,
     mean: Mean = Mean.GEOMETRIC,
     lacking: str = "not measured",

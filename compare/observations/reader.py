@@ -3,14 +3,15 @@
 Sorts records; computes no estimate and knows no experiment.
 """
 
-import enum
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
+from compare.observations.absence import Absence, Why
 from compare.observations.gates import disturbed, invalid_reasons
-from compare.observations.metg import Point, point
+from compare.observations.metg import Point, Swept, fixed_cost_s, point
 from compare.records.measurements import (
     Calibration,
     Failure,
@@ -36,28 +37,8 @@ from compare.records.plan import (
 _T = TypeVar("_T")
 
 
-class Why(enum.StrEnum):
-    """Kinds of absence, most serious first.  The report prints the value."""
-
-    INVALID = "INVALID"
-    MISSING = "not run"
-    FAILED = "failed"
-    DISTURBED = "disturbed"
-    NOT_APPLICABLE = "not applicable"
-    REJECTED = "rejected"
-    NOT_GIVEN = "not given"
-    PENDING = "not measured"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """Why a planned block has no number."""
-
-    why: Why
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.why}: {self.reason}"
+PILOT = "pilot"
+"""Parameter of batches that warm an engine up.  They are kept, but are no part of an estimate."""
 
 
 Runs: TypeAlias = Mapping[str, TaskRun]
@@ -70,6 +51,8 @@ Observed: TypeAlias = Mapping[int, _T | Absence]
 class Costs:
     """Batches of no-ops and round trips of one case in one block."""
 
+    pilots: tuple[TaskRun, ...]
+    """Batches before the engine was warm, in order."""
     no_ops: tuple[TaskRun, ...]
     round_trips_s: tuple[float, ...]
 
@@ -155,8 +138,8 @@ class Observations:
         """Batches of no-ops and round trips of a case in each block."""
         return self._observe(engine, lambda case: refines(case, planned), self._costs)
 
-    def sweep(self, engine: str, planned: Case) -> Observed[tuple[Point, ...]]:
-        """Granularity and efficiency of each task size, in each block."""
+    def sweep(self, engine: str, planned: Case) -> Observed[Swept]:
+        """Granularity and efficiency of each batch of a sweep, in each block."""
         return self._observe(engine, lambda case: refines(case, planned), self._sweep)
 
     def lifecycle(self, engine: str) -> Observed[Lifecycle]:
@@ -204,9 +187,14 @@ class Observations:
         for no_op in no_ops:
             if (broken := self._invalid(no_op)) is not None:
                 return broken
-        return Costs(no_ops=no_ops, round_trips_s=round_trips[-1].samples_s)
+        pilots = tuple(run for run in no_ops if PILOT in run.case.parameters)
+        return Costs(
+            pilots=pilots,
+            no_ops=tuple(run for run in no_ops if run not in pilots),
+            round_trips_s=round_trips[-1].samples_s,
+        )
 
-    def _sweep(self, records: list[Record]) -> tuple[Point, ...] | Absence | None:
+    def _sweep(self, records: list[Record]) -> Swept | Absence | None:
         calibration = next((r for r in records if isinstance(r, Calibration)), None)
         runs = [record for record in records if isinstance(record, TaskRun)]
         if calibration is None or not runs:  # it comes last: without it, the sweep is incomplete
@@ -214,18 +202,33 @@ class Observations:
         for run in runs:
             if (broken := self._invalid(run)) is not None:
                 return broken
-        iteration_s = (calibration.before_s + calibration.after_s) / 2
-        points = tuple(
+        idle_s = (calibration.before_s + calibration.after_s) / 2
+        # Runs of earlier versions calibrated on an idle core only.
+        busy_s = statistics.fmean(calibration.busy_s) if calibration.busy_s else idle_s
+        swept = Swept(busy=self._points(runs, busy_s), idle=self._points(runs, idle_s))
+        reason = disturbed(swept.busy, calibration)
+        return swept if reason is None else Absence(why=Why.DISTURBED, reason=reason)
+
+    def _points(self, runs: Sequence[TaskRun], iteration_s: float) -> tuple[Point, ...]:
+        """The batches of a sweep; those without work are its pilots."""
+        iterations = [int(run.case.parameters["iterations"]) for run in runs]
+        pilots = [
+            (run.tasks, run.makespan_s)
+            for run, of_task in zip(runs, iterations, strict=True)
+            if not of_task
+        ]
+        fixed_s, _ = fixed_cost_s(pilots)
+        return tuple(
             point(
                 makespan_s=run.makespan_s,
                 workers=self._workers(run),
                 tasks=run.tasks,
-                work_s=int(run.case.parameters["iterations"]) * iteration_s,
+                work_s=of_task * iteration_s,
+                fixed_s=fixed_s,
             )
-            for run in _fastest_of_each_size(runs)
+            for run, of_task in zip(runs, iterations, strict=True)
+            if of_task
         )
-        reason = disturbed(points, calibration)
-        return points if reason is None else Absence(why=Why.DISTURBED, reason=reason)
 
     def _invalid(self, run: TaskRun) -> Absence | None:
         reference = self._reference if run is not self._reference else None
@@ -310,16 +313,6 @@ def _last_attempt(records: list[Record]) -> list[Record]:
         return records
     begin = ends[-2] + 1 if len(ends) > 1 else 0
     return records[begin : ends[-1] + 1]
-
-
-def _fastest_of_each_size(runs: Sequence[TaskRun]) -> Iterable[TaskRun]:
-    """The fastest batch of each size: an interruption can only make a batch longer."""
-    fastest: dict[int, TaskRun] = {}
-    for run in runs:
-        iterations = int(run.case.parameters["iterations"])
-        before = fastest.get(iterations, run)
-        fastest[iterations] = min(before, run, key=lambda run: run.makespan_s / run.tasks)
-    return fastest.values()
 
 
 def cases_of(plan: Plan, engine: str, experiment: str) -> tuple[Case, ...]:

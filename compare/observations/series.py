@@ -1,12 +1,13 @@
 """One quantity of one engine over the blocks, and the resulting row of the summary."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from compare.observations.absence import Absence, Beyond, Why
 from compare.observations.metric import Mean, Metric, Quantity
-from compare.observations.reader import Absence, Observed, Why, absent, valid
+from compare.observations.reader import Observed, absent, valid
 from compare.records.plan import Case, Plan, Scalar
 
 _T = TypeVar("_T")
@@ -27,12 +28,14 @@ class Series:
 
     @property
     def usable(self) -> bool:
-        """Whether there is a number and no block is invalid.
+        """Whether there is a number, and no block is invalid or beyond what was measured.
 
         One invalid block is enough to reject the series: an engine whose results are right in two
-        of three runs has no throughput.
+        of three runs has no throughput.  And the mean of the blocks that did reach a threshold
+        would be the mean of the lucky ones.
         """
-        broken = any(absence.why is Why.INVALID for absence in self.absences.values())
+        rejecting = (Why.INVALID, Why.BEYOND)
+        broken = any(absence.why in rejecting for absence in self.absences.values())
         return bool(self.values) and not broken
 
 
@@ -116,6 +119,8 @@ def series_of(
         number = metric.value(measurement)
         if number is None:
             absences[block] = Absence(why=Why.NOT_GIVEN, reason=metric.lacking)
+        elif isinstance(number, Absence):
+            absences[block] = number
         else:
             values[block] = float(number)
     return Series(
@@ -160,7 +165,16 @@ def absence_verdict(absences: Mapping[int, Absence], *, measured: int) -> str | 
     alike = sum(absence.why is most_serious.why for absence in reasons)
     total = measured + len(reasons)
     where = f" in {alike} of {total} blocks" if alike < total else ""
+    if most_serious.why is Why.BEYOND:
+        return _widest(reasons).reason + where
     return f"{most_serious.why}{where}: {most_serious.reason}"
+
+
+def _widest(absences: Sequence[Absence]) -> Beyond:
+    """The limit that holds in every block that has one."""
+    limits = [absence for absence in absences if isinstance(absence, Beyond)]
+    most_cautious = min if limits[0].more else max
+    return most_cautious(limits, key=lambda one: one.limit)
 
 
 def planned_case(plan: Plan, planned: Case) -> dict[str, Scalar]:

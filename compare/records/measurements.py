@@ -130,7 +130,7 @@ class RoundTrips(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration(_Record):
-    """Seconds of one iteration of the fixed-work kernel before and after a sweep over task sizes.
+    """Seconds of one iteration of the fixed-work kernel, for a sweep over task sizes.
 
     A sweep without this record is incomplete.
     """
@@ -141,6 +141,10 @@ class Calibration(_Record):
     case: Case
     before_s: float
     after_s: float
+    """On one core while the others are idle, before the sweep and after it."""
+    busy_s: tuple[float, ...] = ()
+    """While the cores of all workers are busy, each time that it was measured between the batches
+    of the sweep; empty in runs of earlier versions, and if the case needs only an idle core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

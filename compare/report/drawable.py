@@ -13,7 +13,7 @@ from compare.experiments.section import (
     Section,
     Shares,
 )
-from compare.observations.reader import Absence
+from compare.observations.absence import Absence
 from compare.observations.series import Row
 from compare.records.plan import CEILING
 

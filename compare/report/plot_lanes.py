@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from compare.analysis.analysis import Analysis
 from compare.experiments.section import Lanes
 from compare.formatting import seconds
+from compare.observations.absence import Absence, Why
 from compare.observations.lanes import Group
-from compare.observations.reader import Absence, Why
 from compare.records.plan import CEILING
 from compare.report.plot_style import COLORS, GREY, WIDTH
 

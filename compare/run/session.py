@@ -174,12 +174,19 @@ def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterat
             yield from experiment.measure(bench, case)
             return
         for attempt in range(_ATTEMPTS):
-            before_s = bench.iteration_s = bench.calibrate()
-            if attempt and drifted(bench.fastest_s, before_s):
-                return  # the machine has not recovered its speed: the sweep stays disturbed
-            yield from experiment.measure(bench, case)
+            with bench.calibrated():
+                before_s = bench.calibrated_s()
+                if attempt and drifted(bench.fastest_s, before_s):
+                    return  # the machine has not recovered its speed: the sweep stays disturbed
+                yield from experiment.measure(bench, case)
             after_s = bench.calibrate()
-            yield Calibration(**bench.head(), case=case, before_s=before_s, after_s=after_s)
+            yield Calibration(
+                **bench.head(),
+                case=case,
+                before_s=before_s,
+                after_s=after_s,
+                busy_s=tuple(bench.busy_s),
+            )
             if not drifted(before_s, after_s):
                 return
     except EngineError as error:

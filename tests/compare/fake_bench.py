@@ -1,6 +1,8 @@
 """A bench with a simulated clock: the real ``measure()`` of every experiment, in milliseconds."""
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from unittest import mock
 
@@ -55,6 +57,8 @@ class FakeEngine:
     slowdown: float = 3.0
     """Of a task of one core beside others that lie."""
     round_trip_s: float = 0.002
+    busy_slowdown: float = 1.0
+    """Of fixed work, while all cores are busy."""
 
 
 def claims(engine: str) -> frozenset[Capability]:
@@ -124,6 +128,19 @@ class FakeBench(Bench):
     def calibrate(self) -> float:
         self.fastest_s = ITERATION_S
         return ITERATION_S
+
+    @override
+    @contextmanager
+    def calibrated(self) -> Iterator[None]:
+        self.iteration_s = self.calibrate()
+        self.busy_s = []
+        yield
+
+    @override
+    def calibrate_busy(self) -> float:
+        slowdown = self._costs.busy_slowdown if self.workers > 1 else 1.0
+        self.busy_s.append(self._noisy(ITERATION_S * slowdown))
+        return statistics.fmean(self.busy_s)
 
     @override
     def round_trip_s(self, task: Task) -> float:
@@ -238,7 +255,8 @@ class FakeBench(Bench):
         if task.workload == "sleep":
             return float(task.payload)
         if task.workload == "spin":
-            return int(task.payload) * ITERATION_S
+            slowdown = self._costs.busy_slowdown if self.workers > 1 else 1.0
+            return int(task.payload) * ITERATION_S * slowdown
         if task.workload == "pattern":
             return int(task.payload[-1]) * ITERATION_S
         if task.workload == "payload":

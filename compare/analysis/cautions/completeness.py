@@ -11,14 +11,8 @@ from typing_extensions import override
 from compare.analysis.cautions.caution import Caution, Evidence
 from compare.experiments.registry import identity, load_experiment
 from compare.formatting import enumeration, plural, seconds
-from compare.observations.reader import (
-    Observations,
-    Observed,
-    Why,
-    absent,
-    engines,
-    planned_cases,
-)
+from compare.observations.absence import Why
+from compare.observations.reader import Observations, Observed, absent, engines, planned_cases
 from compare.records.measurements import Failure, TaskRun
 
 

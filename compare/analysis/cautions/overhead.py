@@ -9,13 +9,21 @@ from typing_extensions import override
 from compare.analysis.cautions.caution import Caution, Evidence
 from compare.experiments.overhead import PERCENTILES, costs, line
 from compare.formatting import enumeration
+from compare.measure.warm_up import AGREE
 from compare.observations.fits import samples_needed
 from compare.observations.reader import Costs, engines, valid
+from compare.records.measurements import TaskRun
 
 _BENT = 0.2
 """Deviation from the line, as a share of the makespan."""
+_ABOVE = 0.1
+"""b may be above the average by the noise of the measurement."""
 _HARNESS = 0.05
 """Share of the makespan."""
+
+
+def _task_s(run: TaskRun) -> float:
+    return run.makespan_s / run.tasks
 
 
 def _blocks(evidence: Evidence) -> Iterator[tuple[str, list[Costs]]]:
@@ -50,6 +58,76 @@ class BentLine(Caution):
             f"No-op makespans lie off the line a + b·N, by up to {enumeration(shares)}. The "
             "per-task and fixed costs of these engines are rough estimates; their no-op throughput "
             "is measured directly."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillCold(Caution):
+    """An engine still became faster when its warm-up had to end."""
+
+    change: Mapping[str, float]
+    """How much cheaper a task became in the last batch of the warm-up, as a share, by engine."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        change = {
+            engine: max(
+                (
+                    1 - _task_s(block.pilots[-1]) / _task_s(block.pilots[-2])
+                    for block in blocks
+                    if len(block.pilots) > 1
+                ),
+                default=0.0,
+            )
+            for engine, blocks in _blocks(evidence)
+        }
+        cold = {engine: share for engine, share in change.items() if share > AGREE}
+        if cold:
+            yield cls(change=cold)
+
+    @override
+    def __str__(self) -> str:
+        shares = [f"{engine} {share:.0%}" for engine, share in self.change.items()]
+        return (
+            "The warm-up ended before the cost of an empty task was steady: in its last batch it "
+            f"still fell by up to {enumeration(shares)}. On a cluster that has run for long these "
+            "engines are faster; --preset full warms up for longer."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlopeAboveAverage(Caution):
+    """The cost of one more task is above the average cost of a task."""
+
+    ratios: Mapping[str, float]
+    """b over the makespan per task of the largest batch, by engine."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        ratios = {
+            engine: max(
+                (
+                    fit.per_task_s / _task_s(largest)
+                    for block in blocks
+                    if (fit := line(block)) is not None and (largest := block.largest) is not None
+                ),
+                default=0.0,
+            )
+            for engine, blocks in _blocks(evidence)
+        }
+        high = {engine: ratio for engine, ratio in ratios.items() if ratio > 1 + _ABOVE}
+        if high:
+            yield cls(ratios=high)
+
+    @override
+    def __str__(self) -> str:
+        ratios = [f"{engine} {ratio:.2f} times" for engine, ratio in self.ratios.items()]
+        return (
+            "One more task costs more than the average task of the largest batch, which a straight "
+            f"line cannot explain: {enumeration(ratios)}. Large batches are dearer per task than "
+            "small ones, or the machine was disturbed; use no-ops/s for these engines."
         )
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -27,10 +28,17 @@ from compare.analysis.cautions.machine import (
     SmallSharedMemory,
     Swapped,
 )
-from compare.analysis.cautions.overhead import BentLine, FewSamples, HarnessShare
+from compare.analysis.cautions.overhead import (
+    BentLine,
+    FewSamples,
+    HarnessShare,
+    SlopeAboveAverage,
+    StillCold,
+)
 from compare.analysis.cautions.workload import FewTasks, ImagesSkipped, RandomWeights, ShortRun
 from compare.observations.makespan import parts
-from compare.records.measurements import Lifecycle, Run, Span, TaskRun
+from compare.observations.reader import PILOT
+from compare.records.measurements import Lifecycle, Record, Run, Span, TaskRun
 from compare.records.plan import CEILING
 from engines.interface import Config, Setting
 from tests.compare import fakes
@@ -68,23 +76,39 @@ def allocating_dask() -> Run:
     return fakes.changed(shipped_run(), "1-dask", settings=(malloc,))
 
 
-def bent_ray() -> Run:
-    run = quiet_run()
-    no_ops = [
-        record
-        for record in run.records
-        if isinstance(record, TaskRun)
+def is_no_op(record: Record, *, pilot: bool) -> bool:
+    return (
+        isinstance(record, TaskRun)
         and record.session == "1-ray"
         and "budget_s" in record.case.parameters
-    ]
-    _, second, *_ = sorted({record.tasks for record in no_ops}, reverse=True)
-    bent = tuple(
-        replace(record, makespan_s=2 * record.makespan_s)
-        if record in no_ops and isinstance(record, TaskRun) and record.tasks == second
+        and (PILOT in record.case.parameters) == pilot
+    )
+
+
+def times_as_long(run: Run, factors: Mapping[int, float], *, pilot: bool = False) -> Run:
+    """The run where Ray's batches of no-ops took longer, by their place among the sizes."""
+    chosen = [record for record in run.records if is_no_op(record, pilot=pilot)]
+    sizes = sorted({record.tasks for record in chosen if isinstance(record, TaskRun)})
+    by_size = {sizes[place]: factor for place, factor in factors.items()}
+    changed = tuple(
+        replace(record, makespan_s=by_size.get(record.tasks, 1.0) * record.makespan_s)
+        if record in chosen and isinstance(record, TaskRun)
         else record
         for record in run.records
     )
-    return replace(run, records=bent)
+    return replace(run, records=changed)
+
+
+def bent_ray() -> Run:
+    return times_as_long(quiet_run(), {-2: 2.0})
+
+
+def dearer_and_dearer() -> Run:
+    return times_as_long(quiet_run(), {-1: 3.0})
+
+
+def still_cold() -> Run:
+    return times_as_long(quiet_run(), {-2: 1.5}, pilot=True)
 
 
 def drifting() -> Run:
@@ -182,6 +206,8 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
             "The batch inference took ray only 500 ms",
         ),
         (bent_ray(), BentLine, "off the line a + b·N, by up to ray"),
+        (dearer_and_dearer(), SlopeAboveAverage, "straight line cannot explain: ray "),
+        (still_cold(), StillCold, "it still fell by up to ray 3"),
         (
             fakes.changed(quiet_run(), "1-ray", throttled_s=1.2, throttled_periods=31),
             CpuThrottled,
@@ -201,7 +227,7 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
         (
             fakes.run(engines={"ray": fakes.FakeEngine(round_trip_s=0.00334)}),
             FewSamples,
-            "there were fewer: ceiling 251, serial 250",
+            "there were fewer: ceiling 300, serial 300",
         ),
         (heavy_harness(), HarnessShare, "6% of serial's time for no-ops"),
     ],
@@ -260,4 +286,4 @@ def test_each_percentile_has_its_own_number_of_samples() -> None:
     run = fakes.run(engines={"ray": fakes.FakeEngine(round_trip_s=0.00334)})
     few = [one for one in cautions(run) if isinstance(one, FewSamples)]
     assert {one.percentile: one.needed for one in few} == {95: 200, 99: 1000}
-    assert few[0].samples == {"ray": 150}
+    assert few[0].samples == {"ray": 180}

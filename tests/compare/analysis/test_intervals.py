@@ -149,7 +149,7 @@ def test_the_unpaired_ratio_lies_in_its_interval(new: list[float], old: list[flo
 def test_the_fixed_and_per_task_costs_are_recovered() -> None:
     fixed_s, per_task_s = 0.05, 0.0003
     rng = np.random.default_rng(4)
-    sizes = [100, 300, 1_000, 3_000, 10_000] * 3
+    sizes = [1, 100, 300, 1_000, 3_000, 10_000] * 3
     makespans_s = [(fixed_s + per_task_s * n) * float(np.exp(rng.normal(0, 0.01))) for n in sizes]
     found = fit_line(sizes, makespans_s)
     assert found is not None
@@ -162,15 +162,28 @@ def test_the_fixed_and_per_task_costs_are_recovered() -> None:
     per_task_s=st.floats(min_value=1e-6, max_value=1e-2),
 )
 def test_without_noise_there_is_no_residual(fixed_s: float, per_task_s: float) -> None:
-    sizes = [100, 1_000, 10_000]
+    sizes = [1, 100, 1_000, 10_000]
     found = fit_line(sizes, [fixed_s + per_task_s * n for n in sizes])
     assert found is not None
     assert found.per_task_s == pytest.approx(per_task_s, rel=1e-4)
-    assert found.residual_s <= 1e-6 * (fixed_s + per_task_s * sizes[-1])
+    assert found.residual <= 1e-6
+
+
+def test_small_batches_that_lie_off_the_line_do_not_bend_it() -> None:
+    sizes = [1, 10, 100, 1_000, 10_000]
+    makespans_s = [0.03, 0.031, *(0.05 + 0.001 * n for n in sizes[2:])]
+    found = fit_line(sizes, makespans_s)
+    assert found is not None
+    assert found.per_task_s == pytest.approx(0.001)
+    assert found.fixed_s == pytest.approx(0.03 - 0.001)
+
+
+def test_without_a_single_task_there_is_no_fixed_cost() -> None:
+    assert fit_line([100, 1_000, 10_000], [0.1, 1.0, 10.0]) is None
 
 
 def test_two_sizes_leave_no_residual_and_give_no_line() -> None:
-    assert fit_line([100, 1_000, 100], [0.1, 1.0, 0.1]) is None
+    assert fit_line([1, 100, 1_000, 100], [0.01, 0.1, 1.0, 0.1]) is None
 
 
 @pytest.mark.parametrize(("share", "samples"), [(0.5, 20), (0.95, 200), (0.99, 1_000)])

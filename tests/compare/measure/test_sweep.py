@@ -1,66 +1,68 @@
-"""The sweep over task sizes, on an engine of known cost."""
+"""The sweep over task sizes, and the warm-up, on an engine of known cost."""
 
 from dataclasses import replace
 
 import pytest
 
-from compare.measure.bench import Bench
 from compare.measure.sweep import Sweep
-from compare.observations.metg import Point, metg, point
+from compare.measure.warm_up import settled, warm_up
+from compare.observations.metg import THRESHOLDS
 from compare.records.measurements import TaskRun
 from compare.records.plan import Case
-from engines._stdlib.pool import ProcessEngine
 from tests.compare import fakes
-
-pytestmark = pytest.mark.alone
+from tests.compare.fake_bench import FakeBench
 
 COST_S = 0.001
 """Paid in each worker."""
-LONGER = 3.0
-"""What a batch takes in a slow moment of the machine."""
 
 
-class Swept:
-    """Sizes that were asked for, and what came out, with one slow moment."""
+def sizes_of_a_sweep() -> list[float]:
+    plan = fakes.plan()
+    session = next(one for one in plan.sessions if one.engine == "multiprocessing")
+    bench = FakeBench(plan, session, fakes.FakeEngine())
 
-    def __init__(self, slow: int | None) -> None:
-        plan = fakes.plan()
-        session = next(one for one in plan.sessions if one.engine == "multiprocessing")
-        bench = Bench(ProcessEngine.__new__(ProcessEngine), plan, session)
-        bench.iteration_s = fakes.ITERATION_S
-        self.workers = bench.workers
-        self.sizes: list[int] = []
-        self._slow = slow
-        case = Case(experiment="overhead", parameters={"point_s": 0.1})
-        found: dict[int, Point] = {}
-        for run in Sweep(bench, case, self._batch).run():
-            iterations = int(run.case.parameters["iterations"])
-            self.sizes.append(iterations)
-            one = point(
-                makespan_s=run.makespan_s,
-                workers=self.workers,
-                tasks=run.tasks,
-                work_s=iterations * fakes.ITERATION_S,
-            )
-            found[iterations] = max(found.get(iterations, one), one, key=lambda o: o.efficiency)
-        self.points = list(found.values())
-
-    def _batch(self, iterations: int, count: int) -> TaskRun:
-        makespan_s = count / self.workers * (COST_S + iterations * fakes.ITERATION_S)
-        if iterations and len(self.sizes) == self._slow:
-            makespan_s *= LONGER
+    def batch(iterations: int, count: int) -> TaskRun:
+        makespan_s = count / bench.workers * (COST_S + iterations * fakes.ITERATION_S)
         case = Case(experiment="overhead", parameters={"iterations": iterations})
         return replace(fakes.task_run(), case=case, tasks=count, makespan_s=makespan_s)
 
+    with bench.calibrated():
+        runs = list(
+            Sweep(bench, Case(experiment="overhead", parameters={"point_s": 0.1}), batch).run()
+        )
+        assert len(bench.busy_s) == 1 + sum(run.case.parameters["iterations"] != 0 for run in runs)
+    return [int(run.case.parameters["iterations"]) * fakes.ITERATION_S for run in runs]
 
-def test_the_size_that_an_engine_fails_at_is_measured_once_more() -> None:
-    swept = Swept(slow=None)
-    repeated = {size for size in swept.sizes if swept.sizes.count(size) > 1}
-    assert 1 <= len(repeated) <= 2  # one for 50%, one for 90%
-    assert max(map(swept.sizes.count, repeated)) == 2
-    assert metg(swept.points, 0.5) == pytest.approx(2 * COST_S, rel=0.05)
+
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_sizes_around_each_crossing_are_measured_several_times(threshold: float) -> None:
+    crossing_s = COST_S * threshold / (1 - threshold)
+    near = [size for size in sizes_of_a_sweep() if 0.7 < size / crossing_s < 1.4]
+    assert len(near) >= 4
+    assert min(near) < crossing_s < max(near)
 
 
-@pytest.mark.parametrize("slow", range(8))
-def test_a_slow_moment_of_the_machine_does_not_change_metg(slow: int) -> None:
-    assert metg(Swept(slow).points, 0.5) == pytest.approx(2 * COST_S, rel=0.1)
+def test_the_pilots_are_part_of_the_records() -> None:
+    assert sizes_of_a_sweep().count(0) == 6
+
+
+def cooling_down(seconds_a_task: list[float]) -> list[TaskRun]:
+    """Batches on an engine whose tasks cost this, one batch after the other."""
+    costs = iter(seconds_a_task)
+
+    def batch(count: int) -> TaskRun:
+        return replace(fakes.task_run(), tasks=count, makespan_s=count * next(costs))
+
+    return list(warm_up(batch, limit_s=10.0))
+
+
+def test_an_engine_is_warm_when_twice_as_many_tasks_cost_the_same_each() -> None:
+    runs = cooling_down([0.010, 0.007, 0.005, 0.0049, 0.001])
+    assert [run.tasks for run in runs] == [50, 100, 200, 400]
+    assert settled(runs)
+
+
+def test_an_engine_that_stays_cold_is_not_warmed_up_without_end() -> None:
+    runs = cooling_down([0.016, 0.013, 0.010, 0.008, 0.006, 0.004])
+    assert sum(run.makespan_s for run in runs) <= 10.0
+    assert not settled(runs)

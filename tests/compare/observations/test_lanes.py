@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compare.observations.absence import Absence
 from compare.observations.lanes import lanes
-from compare.observations.reader import Absence
 from compare.observations.spans import most_at_once
 from compare.records.measurements import Span
 from tests.compare import fakes

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from compare.observations.reader import Absence, Observations, engines, planned_cases
+from compare.observations.absence import Absence
+from compare.observations.reader import Observations, engines, planned_cases
 from compare.records.measurements import Lifecycle, OwnTrace, Record, Run, TaskRun
 from compare.records.store import RunFolder
 from compare.report.trace import trace_json
