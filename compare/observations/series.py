@@ -90,7 +90,8 @@ class Row:
     value: float | str | None
     """A number; a word for ``admitted``; ``None`` if there is no valid measurement."""
     low: float | None
-    """Bounds of the 95% interval over the blocks; ``None`` with one block, and for counts."""
+    """Bounds of the 95% interval over the blocks; ``None`` with one block, and for counts.  Of
+    quantities with ``Mean.RANGE``: the smallest and the largest block."""
     high: float | None
     n: int
     """Valid blocks."""
