@@ -138,7 +138,8 @@ def paired(ours: Series, theirs: Series, quantity: Quantity) -> Series:
         )
     unit = theirs.values if theirs.usable else {}
     lacking = Absence(
-        why=Why.NOT_GIVEN, reason=f"{theirs.engine} has no valid throughput in the same block"
+        why=Why.NOT_GIVEN,
+        reason=f"{theirs.engine} has no valid {theirs.quantity.name} in the same block",
     )
     return replace(
         ours,

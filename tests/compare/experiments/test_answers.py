@@ -1,9 +1,11 @@
 """What each experiment says of an engine whose costs are known."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from compare.observations.series import Row
 from compare.records.measurements import Run, TaskRun
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS, rows
@@ -69,6 +71,38 @@ def test_naps_beside_images_take_no_time_of_their_own(run: Run) -> None:
 def test_unequal_tasks_taken_in_order_end_soon_after_the_best_possible(run: Run) -> None:
     # List scheduling is at most 2 - 1/m longer (Graham 1966, Bell System Tech. J. 45:1563).
     assert 1.0 <= told(run, "imbalance", "imbalance") <= 2 - 1 / 4
+    assert told(run, "imbalance", "over_ceiling") == pytest.approx(1.0, abs=0.01)
+
+
+def imbalance(run: Run, metric: str) -> Row:
+    (found,) = (
+        row
+        for row in rows(run)
+        if (row.experiment, row.engine, row.metric) == ("imbalance", "ray", metric)
+    )
+    return found
+
+
+def test_what_differs_between_blocks_because_the_tasks_do_cancels_in_the_ratio() -> None:
+    run = fakes.run(fakes.plan(experiments=("imbalance",), blocks=3), noise=0.001)
+    over_best, over_ceiling = imbalance(run, "imbalance"), imbalance(run, "over_ceiling")
+    assert over_best.low is not None
+    assert over_best.high is not None
+    assert 1 <= over_best.low < over_best.high
+    assert over_ceiling.low is not None
+    assert over_ceiling.high is not None
+    assert over_ceiling.high / over_ceiling.low < 1.05 < over_best.high / over_best.low
+
+
+def test_a_makespan_below_the_bound_of_every_schedule_is_no_number() -> None:
+    run = fakes.run(fakes.plan(experiments=("imbalance",), blocks=1), noise=0.0)
+    impossible = [
+        replace(record, makespan_s=record.makespan_s / 2) if isinstance(record, TaskRun) else record
+        for record in run.records
+    ]
+    found = imbalance(replace(run, records=tuple(impossible)), "imbalance")
+    assert found.value is None
+    assert "more tasks than workers ran at once" in (found.verdict or "")
 
 
 @pytest.mark.parametrize("size", [1_000, 1_000_000, 64_000_000])

@@ -34,7 +34,7 @@ METRICS = {
     "granularity": {"throughput"},
     "residency": {"per_image", "per_task", "per_worker", "residency_gain"},
     "scaling": {"throughput", "scaling_efficiency"},
-    "imbalance": {"makespan", "imbalance"},
+    "imbalance": {"over_ceiling", "imbalance", "makespan"},
     "payload": {"payload_per_task", "payload_rate"},
     "timeline": {"makespan", "waits_at_once", "over_one_wait"},
     "dependencies": METG,
