@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from compare.experiments.residency import PER
 from compare.observations.series import Row
 from compare.records.measurements import Run, TaskRun
+from compare.records.plan import Case
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS, rows
 from tests.compare.fake_bench import BYTES_PER_S, LOAD_S
@@ -44,6 +46,59 @@ def test_a_model_that_is_loaded_again_costs_its_loading(run: Run) -> None:
     assert told(run, "residency", "per_task") == pytest.approx(8 / (2 * IMAGE_S + LOAD_S), rel=0.01)
     gain = told(run, "residency", "residency_gain")
     assert gain == pytest.approx((IMAGE_S + LOAD_S) / IMAGE_S, rel=0.01)
+
+
+def test_the_kinds_of_residency_are_measured_three_times_in_an_order_of_each_session() -> None:
+    run = fakes.run(fakes.plan(experiments=("residency",)))
+    orders = {
+        session.id: tuple(
+            str(record.case.parameters["part"])
+            for record in run.records
+            if isinstance(record, TaskRun)
+            and record.session == session.id
+            and record.case.experiment == "residency"
+        )
+        for session in run.plan.sessions
+        if session.cases
+    }
+    wanted = sorted(f"{per} {number}" for per in PER for number in (1, 2, 3))
+    assert all(sorted(order) == wanted for order in orders.values())
+    assert len(set(orders.values())) == len(orders)
+
+
+def test_one_slow_batch_does_not_decide_what_a_loaded_model_is_worth() -> None:
+    run = fakes.run(fakes.plan(experiments=("residency",), blocks=1), noise=0.0)
+    slow = [
+        replace(record, makespan_s=9 * record.makespan_s)
+        if isinstance(record, TaskRun) and record.case.parameters.get("part") == "image 2"
+        else record
+        for record in run.records
+    ]
+    gain = told(replace(run, records=tuple(slow)), "residency", "residency_gain")
+    assert gain == told(run, "residency", "residency_gain")
+
+
+def test_runs_with_one_batch_of_each_kind_can_still_be_read() -> None:
+    run = fakes.run(fakes.plan(experiments=("residency",), blocks=1), noise=0.0)
+
+    def as_before(case: Case) -> Case:
+        names = {"images", "chunk", "part"} & case.parameters.keys()
+        parameters = {name: case.parameters[name] for name in names}
+        if "part" in parameters:
+            parameters["part"] = str(parameters["part"]).removesuffix(" 1")
+        return replace(case, parameters=parameters)
+
+    sessions = [
+        replace(session, cases=tuple(map(as_before, session.cases)))
+        for session in run.plan.sessions
+    ]
+    records = [
+        replace(record, case=as_before(record.case)) if isinstance(record, TaskRun) else record
+        for record in run.records
+    ]
+    old = replace(run, plan=replace(run.plan, sessions=tuple(sessions)), records=tuple(records))
+    gain = told(old, "residency", "residency_gain")
+    assert gain == pytest.approx(told(run, "residency", "residency_gain"))
 
 
 @pytest.mark.parametrize("kind", ["strong", "weak"])
