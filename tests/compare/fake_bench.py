@@ -121,6 +121,10 @@ class FakeBench(Bench):
         """Kernel and share of the latest batch."""
 
     @override
+    def settle(self) -> None:
+        """Nothing runs between two batches."""
+
+    @override
     def calibrate(self) -> float:
         self.fastest_s = ITERATION_S
         return ITERATION_S

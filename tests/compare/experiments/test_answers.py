@@ -114,6 +114,29 @@ def test_a_neighbour_that_is_slowed_down_is_seen_to_be(run: Run) -> None:
     assert told(run, "lying", "slowdown_lying") == pytest.approx(2.5)
 
 
+def lying_row(run: Run, metric: str) -> Row:
+    return next(
+        row
+        for row in rows(run)
+        if (row.experiment, row.engine, row.metric) == ("lying", "ray", metric)
+    )
+
+
+def test_the_tasks_beside_a_neighbour_say_in_how_many_workers_they_ran() -> None:
+    run = fakes.run(fakes.plan(experiments=("lying",), blocks=2))
+    assert told(run, "lying", "workers_honest") == told(run, "lying", "workers_lying") == 10
+    assert lying_row(run, "slowdown_honest").verdict is None
+    fewer = [
+        replace(record, workers_seen=7)
+        if isinstance(record, TaskRun) and record.case.parameters.get("part") == "honest others"
+        else record
+        for record in run.records
+    ]
+    changed = replace(run, records=tuple(fewer))
+    assert lying_row(changed, "slowdown_honest").verdict == "7 workers ran the 10 other tasks"
+    assert lying_row(changed, "slowdown_lying").verdict is None
+
+
 def test_naps_beside_images_take_no_time_of_their_own(run: Run) -> None:
     # 16 images on 4 workers, then on the 3 that the naps leave: 6 waves instead of 4, as long as
     # the naps; the second of both is submitted a tenth of a second after the first.

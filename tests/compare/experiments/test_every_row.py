@@ -29,7 +29,10 @@ METRICS = {
     "submission": METG,
     "fractional": SHARES,
     "matrix": SHARES,
-    "lying": {"neighbour_alone", "slowdown_honest", "slowdown_lying"},
+    "lying": {
+        *("neighbour_alone", "slowdown_honest", "slowdown_lying"),
+        *("workers_honest", "workers_lying"),
+    },
     "hybrid": {"images_alone", "naps_alone", "together", "hybrid_gain"},
     "granularity": {"throughput"},
     "residency": {"per_image", "per_task", "per_worker", "residency_gain"},
