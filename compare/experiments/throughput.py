@@ -70,8 +70,9 @@ _MAIN = Section(
     explanation="""All images are available at the start, one chunk of images is one task, and the
 clock runs from before the first submission until the last result is in the driver (MLPerf
 Inference, Offline).  The *ceiling* is the throughput of the same kernel calls in plain processes
-without a framework: an engine at 100% of it costs nothing.  CPU time includes the engine's own
-daemons.  Higher is better, except for CPU time.""",
+without a framework: an engine at 100% of it costs nothing.  It is a measured reference and no
+bound, so noise can put an engine above it.  CPU time includes the engine's own daemons.  Higher is
+better, except for CPU time.""",
     table=Columns(
         columns=(
             Column(metric="throughput", heading="images/s"),
