@@ -41,8 +41,8 @@ _SECTION = Section(
 for 0.1 of a core each.  *Honest* tasks sleep; *lying* tasks use a whole core each.  The slowdown is
 the duration of the first task's own work, divided by its duration alone.  1 means that the engine
 kept the core free for the task.  More than 1 means that shares are only counted when tasks are
-placed, and not enforced.  Before each part, the engine starts the processes that so many tasks
-need, and the machine becomes idle.  *Workers* are the processes or threads that ran the other
+placed, and not enforced.  Before each part, the engine starts the processes for all shares, and the
+machine becomes idle.  *Workers* are the processes or threads that ran the other
 tasks.""",
     table=Columns(
         columns=(
@@ -85,8 +85,8 @@ class Lying(Experiment):
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         work_s = float(case.parameters["work_s"])
         liars = _liars(pace.workers)
-        # The first time, an engine may need a second wave until all processes run.
-        fills_s = (len((ALONE, HONEST, LYING)) + 1) * (FILL_SECONDS + _IDLE_S)
+        # The first time, an engine may need a few waves until all processes run.
+        fills_s = (len((ALONE, HONEST, LYING)) + 3) * (FILL_SECONDS + _IDLE_S)
         return _FIXED_S + fills_s + 2 * work_s + 2 * liars * _LONGER * work_s / pace.workers
 
     @override
@@ -104,8 +104,9 @@ class Lying(Experiment):
             return bench.run(refine(case, part=part), [spin.task(bench.label(), iterations)])
 
         def prepare() -> None:
-            # A process that starts takes a core from the neighbour, whatever the tasks do.
-            fill(bench, case, min(liars + 1, slots(workers, _SHARE)))
+            # A process that starts takes a core from the neighbour, whatever the tasks do.  As many
+            # as fit, not only as many as run: Ray starts spare ones while fewer are idle.
+            fill(bench, case, slots(workers, _SHARE))
             bench.settle()
 
         prepare()
