@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 _DIGITS, _BOUND_DIGITS = 3, 2
-_COUNTED = ("tasks", "processes", "threads")
+_COUNTED = ("tasks", "processes", "threads", "workers")
 """Units whose values are whole numbers."""
 _LONGEST = 110
 """Longest reason in a table, in characters; the cautions print reasons in full."""

@@ -93,8 +93,9 @@ class Options:
         Config,
         Flag(
             group=Group.WHAT,
-            help="shipped: engines with their default settings; tuned: with the settings that an "
-            "expert would choose. The report lists every setting with its reason.",
+            help="shipped: only the settings that the comparison itself needs, such as one "
+            "process per core; tuned: also those that an expert would choose. The report lists "
+            "every setting with its reason.",
         ),
     ] = Config.TUNED
     model: Annotated[

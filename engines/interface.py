@@ -41,7 +41,8 @@ class Config(enum.StrEnum):
     """How an engine is configured.  Both values give it the same workers and native threads."""
 
     SHIPPED = "shipped"
-    """The maintainers' defaults, except for settings that isolate the engine and set its size."""
+    """The maintainers' defaults, except for settings that isolate the engine, set its size, and
+    give every engine one clean process for each core."""
     TUNED = "tuned"
     """The settings that experts of the engine would use for this job, each with its reason."""
 

@@ -3,7 +3,8 @@
     python -m tests                                 everything
     python -m tests tests/engines --engines dask    pytest with these arguments
 
-A test that measures time, or runs the real program, has the marker ``alone``.
+A test that measures time, holds a limit of time, or runs a comparison has the marker ``alone``:
+the program refuses a second comparison on a machine.
 """
 
 import subprocess

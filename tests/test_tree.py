@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from compare.experiments.registry import default_names, experiment_names, question_of
 from tests.compare.command_line import REPOSITORY, small_run
 from tools.import_map import imports, levels
@@ -17,10 +19,6 @@ import json, os, sys
 from contextlib import contextmanager
 from pathlib import Path
 from engines._stdlib.pool import ProcessEngine
-
-import pytest
-
-pytestmark = pytest.mark.alone
 
 class SpyEngine(ProcessEngine):
     name = "spy"
@@ -66,6 +64,7 @@ def test_one_module_alone_reads_the_clock_for_what_is_reported() -> None:
     assert len(text.splitlines()) <= 80
 
 
+@pytest.mark.alone
 def test_a_measured_process_loads_nothing_that_only_the_report_needs(tmp_path: Path) -> None:
     (tmp_path / "spy_engine.py").write_text(SPY)
     information = tmp_path / "spy-1.0.dist-info"

@@ -89,7 +89,7 @@ _QUESTIONS = (
     Asked("METG(50%) of a stencil", "dependencies/metg50", 1, {"pattern": "stencil"}),
     Asked("64 MB into a task (MB/s)", "payload/payload_rate", 1, {**_LARGE, "direction": "in"}),
     Asked("64 MB out of a task (MB/s)", "payload/payload_rate", 1, {**_LARGE, "direction": "out"}),
-    Asked("lognormal tasks, over the best possible makespan (×)", "imbalance/imbalance"),
+    Asked("lognormal tasks, over the makespan of plain processes (×)", "imbalance/over_ceiling"),
     Asked(
         "eight waits of 0.5 s that block no worker, over one wait (×)",
         "timeline/over_one_wait",

@@ -1,7 +1,8 @@
 """Computes estimates with 95% intervals.  Knows no record and no engine.
 
 The input is one value per block.  Intervals are Student's t over the blocks, on logarithms for
-positive values (times, rates, ratios).  The bootstrap is not used: with lognormal noise, a BCa
+positive values (times, rates, ratios).  Quantities that declare ``Mean.RANGE`` have the range of
+their blocks instead.  The bootstrap is not used: with lognormal noise, a BCa
 interval covers 89% over 10 blocks and 93% over 30 blocks; t covers 95% from two blocks on.
 """
 
@@ -22,7 +23,8 @@ CONFIDENCE = 0.95
 class Estimate:
     """A value and the bounds of its 95% interval over ``n`` blocks.
 
-    The bounds are ``None`` with one block, and for estimates without an interval.
+    The bounds are ``None`` with one block, and for estimates without an interval; with
+    ``Mean.RANGE`` they are the smallest and the largest block.
     """
 
     value: float
@@ -64,6 +66,14 @@ def geometric_if_positive(values: Sequence[float]) -> Estimate:
     return geometric_mean(values) if min(values) > 0 else mean(values)
 
 
+def mean_and_range(values: Sequence[float]) -> Estimate:
+    """Arithmetic mean with the smallest and the largest value, which are no confidence interval."""
+    value, n = float(np.mean(values)), len(values)
+    if n == 1:
+        return Estimate(value=value, low=None, high=None, n=1)
+    return Estimate(value=value, low=float(min(values)), high=float(max(values)), n=n)
+
+
 def median(values: Sequence[float]) -> Estimate:
     """Median without an interval: for counts, and for values that are equal in every block."""
     return Estimate(value=float(np.median(values)), low=None, high=None, n=len(values))
@@ -72,6 +82,7 @@ def median(values: Sequence[float]) -> Estimate:
 _ESTIMATORS: dict[Mean, Callable[[Sequence[float]], Estimate]] = {
     Mean.GEOMETRIC: geometric_mean,
     Mean.ARITHMETIC: mean,
+    Mean.RANGE: mean_and_range,
     Mean.GEOMETRIC_IF_POSITIVE: geometric_if_positive,
     Mean.MEDIAN: median,
 }

@@ -52,7 +52,7 @@ NAP_S = Sizes(quick=0.6, standard=2.0, full=2.0)
 _BLOCKS = Sizes(quick=1, standard=1, full=5)
 """Fewer blocks than for other experiments, because every wave takes seconds of sleep."""
 _PROBE_SECONDS = 0.2
-_FILL_SECONDS = 0.5
+FILL_SECONDS = 0.5
 _FILL_WAVES = 10
 
 _SECTION = Section(
@@ -117,7 +117,7 @@ class Fractional(Experiment):
     @override
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         """Seconds for the cold wave, at least one wave that starts more processes, a warm wave."""
-        return 2 * (float(case.parameters["seconds"]) + _PROBE_SECONDS) + _FILL_SECONDS
+        return 2 * (float(case.parameters["seconds"]) + _PROBE_SECONDS) + FILL_SECONDS
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[Record]:
@@ -133,7 +133,7 @@ class Fractional(Experiment):
             for phase in (cold, warm, after):
                 yield Rejected(**bench.head(), case=phase, words=str(refusal))
             return
-        _fill(bench, case, fitting)
+        fill(bench, case, fitting)
         yield _wave(bench, warm, fitting)
         # All cores must be free again.
         nap = sleep.task(bench.label(), _PROBE_SECONDS)
@@ -163,14 +163,14 @@ def _wave(bench: Bench, case: Case, fitting: int) -> TaskRun:
     return bench.run(case, tasks, memory=True, **_demand(case))
 
 
-def _fill(bench: Bench, case: Case, fitting: int) -> None:
-    """Run unmeasured waves until as many tasks as fit have each run in a worker of their own.
+def fill(bench: Bench, case: Case, fitting: int) -> None:
+    """Run unmeasured waves until so many tasks of the case have each run in a worker of their own.
 
     Ray and Spark run a task in a process, which they start if there is demand and no idle process.
-    The cold wave ends before all processes have been started.
+    A single wave may end before all processes have been started.
     """
     for _ in range(_FILL_WAVES):
-        tasks = [sleep.task(bench.label(), _FILL_SECONDS)] * fitting
+        tasks = [sleep.task(bench.label(), FILL_SECONDS)] * fitting
         if bench.run(case, tasks, **_demand(case)).workers_seen >= fitting:
             return
 

@@ -70,8 +70,9 @@ _MAIN = Section(
     explanation="""All images are available at the start, one chunk of images is one task, and the
 clock runs from before the first submission until the last result is in the driver (MLPerf
 Inference, Offline).  The *ceiling* is the throughput of the same kernel calls in plain processes
-without a framework: an engine at 100% of it costs nothing.  CPU time includes the engine's own
-daemons.  Higher is better, except for CPU time.""",
+without a framework: an engine at 100% of it costs nothing.  It is a measured reference and no
+bound, so noise can put an engine above it.  CPU time includes the engine's own daemons.  Higher is
+better, except for CPU time.""",
     table=Columns(
         columns=(
             Column(metric="throughput", heading="images/s"),
@@ -104,8 +105,10 @@ _PARTS = Section(
     title="",
     explanation="""Where the time went, in seconds per worker.  These parts add up to the makespan:
 before the first task started, in tasks, idle between tasks, idle when no task was left, and until
-the last result was in the driver.  The last two columns are medians over the tasks: from submission
-until the task started, and from its end until its result was in the driver.""",
+the last result was in the driver.  A part can be zero, so each is a mean over the blocks, and its
+parentheses hold the smallest and the largest block instead of an interval.  The last two columns,
+with intervals again, are medians over the tasks: from submission until the task started, and from
+its end until its result was in the driver.""",
     table=Columns(
         columns=(
             Column(metric="submit", heading="before the first task"),
@@ -233,18 +236,18 @@ def _accuracy_of(labels: Sequence[str]) -> Metric[TaskRun]:
 def _part_metrics(workers: int) -> tuple[Metric[TaskRun], ...]:
     """Parts of the makespan in seconds per worker, and median waits of the tasks.
 
-    Makespan components can be zero, so they use arithmetic means.
+    Makespan components can be zero, and their means add up to the mean makespan.
     """
 
     def part_of(part: Callable[[Parts], float]) -> Callable[[TaskRun], float | None]:
         return lambda run: None if (split := parts(run, workers)) is None else part(split)
 
     return (
-        metric("submit", "s", Better.LOWER, part_of(lambda p: p.submit_s), mean=Mean.ARITHMETIC),
-        metric("run", "s", Better.LOWER, part_of(lambda p: p.kernel_s), mean=Mean.ARITHMETIC),
-        metric("between", "s", Better.LOWER, part_of(lambda p: p.gaps_s), mean=Mean.ARITHMETIC),
-        metric("tail", "s", Better.LOWER, part_of(lambda p: p.tail_s), mean=Mean.ARITHMETIC),
-        metric("return", "s", Better.LOWER, part_of(lambda p: p.return_s), mean=Mean.ARITHMETIC),
+        metric("submit", "s", Better.LOWER, part_of(lambda p: p.submit_s), mean=Mean.RANGE),
+        metric("run", "s", Better.LOWER, part_of(lambda p: p.kernel_s), mean=Mean.RANGE),
+        metric("between", "s", Better.LOWER, part_of(lambda p: p.gaps_s), mean=Mean.RANGE),
+        metric("tail", "s", Better.LOWER, part_of(lambda p: p.tail_s), mean=Mean.RANGE),
+        metric("return", "s", Better.LOWER, part_of(lambda p: p.return_s), mean=Mean.RANGE),
         metric(
             "task_wait_p50",
             "s",

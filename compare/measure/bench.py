@@ -84,9 +84,13 @@ class Bench:
         """A new name for a batch of tasks; kernel calls are counted under it."""
         return f"{self.plan.run_id}/{self.session.id}/{next(self._batches)}"
 
+    def settle(self) -> None:
+        """Wait until the host is almost idle, but at most some seconds."""
+        wait_until_idle()
+
     def calibrate(self) -> float:
         """Measure the seconds per iteration of the fixed-work kernel, while the engine is idle."""
-        wait_until_idle()
+        self.settle()
         iteration_s = spin.iteration_s(self.fastest_s)
         self.fastest_s = min(iteration_s, self.fastest_s)
         return iteration_s

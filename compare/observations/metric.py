@@ -28,7 +28,11 @@ class Mean(enum.Enum):
     GEOMETRIC = "geometric"
     """With an interval on logarithms; for positive values: times, rates, ratios."""
     ARITHMETIC = "arithmetic"
-    """With an interval; for values that may be zero or negative."""
+    """With an interval; for estimates that noise may make zero or negative, as a fitted cost."""
+    RANGE = "arithmetic, with the range"
+    """With the smallest and the largest block instead of an interval; for durations that may be
+    zero, and for values that differ between blocks because the work does.  An interval would reach
+    values that are impossible."""
     GEOMETRIC_IF_POSITIVE = "geometric if all values are positive, else arithmetic"
     MEDIAN = "median"
     """Without an interval; for counts, and for values that are equal in every block."""

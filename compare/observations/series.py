@@ -93,7 +93,8 @@ class Row:
     value: float | str | None
     """A number; a word for ``admitted``; ``None`` if there is no valid measurement."""
     low: float | None
-    """Bounds of the 95% interval over the blocks; ``None`` with one block, and for counts."""
+    """Bounds of the 95% interval over the blocks; ``None`` with one block, and for counts.  Of
+    quantities with ``Mean.RANGE``: the smallest and the largest block."""
     high: float | None
     n: int
     """Valid blocks."""
@@ -142,7 +143,8 @@ def paired(ours: Series, theirs: Series, quantity: Quantity) -> Series:
         )
     unit = theirs.values if theirs.usable else {}
     lacking = Absence(
-        why=Why.NOT_GIVEN, reason=f"{theirs.engine} has no valid throughput in the same block"
+        why=Why.NOT_GIVEN,
+        reason=f"{theirs.engine} has no valid {theirs.quantity.name} in the same block",
     )
     return replace(
         ours,

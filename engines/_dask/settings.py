@@ -69,7 +69,8 @@ def cluster_arguments(resources: Resources) -> tuple[Setting, ...]:
             value="1" if pooled else str(resources.workers),
             reason="one process with all cores, so that tasks of all shares use the same cores"
             if pooled
-            else "one process for each core",
+            else "one process for each core, as in every engine; by default Dask has fewer "
+            "processes of several threads on most larger machines, 8 of 4 on 32 cores",
         ),
         Setting(
             name="threads_per_worker",

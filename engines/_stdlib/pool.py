@@ -27,8 +27,8 @@ _SETTINGS = (
     Setting(
         name="start method",
         value="spawn",
-        reason="a forked process has torch's locks but not its threads, and may hang; "
-        "spawned workers start clean, as those of the other engines do",
+        reason="a forked process (the default on Linux before Python 3.14) has torch's locks but "
+        "not its threads, and may hang; spawned workers start clean, as those of other engines do",
     ),
     Setting(name="chunksize", value="1", reason="one input is one task in every engine"),
 )

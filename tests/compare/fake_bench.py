@@ -125,6 +125,10 @@ class FakeBench(Bench):
         """Kernel and share of the latest batch."""
 
     @override
+    def settle(self) -> None:
+        """Nothing runs between two batches."""
+
+    @override
     def calibrate(self) -> float:
         self.fastest_s = ITERATION_S
         return ITERATION_S
@@ -188,7 +192,8 @@ class FakeBench(Bench):
         whole = share == 1.0
         kernel = tasks[0].workload
         at_once = self._at_once(share, tasks, way)
-        factor = self._noisy(1.0)
+        # A sleep may be too long, never too short.
+        factor = max(self._noisy(1.0), 1.0 if kernel == "sleep" else 0.0)
         seconds = [factor * self._kernel_s(task) for task in tasks]
         lanes = _scheduled(seconds, at_once, self._costs.per_task_s) if spans else None
         if lanes is None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.compare.command_line import compare, run_folder, small_run
-
-pytestmark = pytest.mark.alone
+from compare.measure import machine
+from compare.records.plan import SERIAL
+from compare.records.store import RunFolder
+from tests.compare import fakes
+from tests.compare.command_line import compare, small_run
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
@@ -79,6 +81,7 @@ def test_more_workers_than_cores_are_allowed_with_a_caution(tmp_path: Path) -> N
     assert f"{cores + 1} workers on {cores} cores" in done.stdout
 
 
+@pytest.mark.alone
 def test_an_engine_that_is_not_installed_is_named_and_the_others_run(tmp_path: Path) -> None:
     # Python that cannot find pyspark, and no Java: what a user without the extra has.
     hidden = tmp_path / "hidden"
@@ -105,10 +108,15 @@ def test_an_engine_that_is_not_installed_is_named_and_the_others_run(tmp_path: P
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("finished")
-    done = small_run(out, "--engines", "serial", "--experiments", "throughput")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return run_folder(out)
+    """A run with its report, as if it had been measured on this machine."""
+    engines = (SERIAL, "multiprocessing", "dask")
+    run = fakes.run(fakes.plan(experiments=("throughput",), engines=engines, blocks=1))
+    folder = RunFolder(tmp_path_factory.mktemp("finished") / "run")
+    folder.create(run.plan, machine.collect(engines))
+    for record in run.records:
+        folder.append(record)
+    assert compare("report", folder.path).returncode == 0
+    return folder.path
 
 
 def copied(finished: Path, tmp_path: Path) -> Path:
@@ -162,6 +170,7 @@ def test_a_report_is_the_same_bytes_each_time(finished: Path, tmp_path: Path) ->
         assert (run / path).read_bytes() == (finished / path).read_bytes(), path
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("arguments", "limit_s"), [(["--help"], 0.5), (["engines"], 2.0)])
 def test_help_and_the_list_of_engines_import_no_framework(
     arguments: list[str], limit_s: float

@@ -12,7 +12,8 @@ from tests.compare import fakes
 from tests.compare.analysed import markdown
 from tests.compare.command_line import REPOSITORY, compare, run_folder, small_run
 
-pytestmark = pytest.mark.alone
+measuring = pytest.mark.alone
+"""The test runs a comparison, itself or in its fixture."""
 
 PAGE = (REPOSITORY / "CONTRIBUTING.md").read_text()
 
@@ -36,6 +37,7 @@ def package(folder: Path, name: str, group: str) -> dict[str, str]:
     return {"PYTHONPATH": str(folder)}
 
 
+@measuring
 def test_an_engine_of_another_package_is_listed_and_compared(tmp_path: Path) -> None:
     environment = package(tmp_path, "engine", "engine_compare.engines")
     listed = compare("engines", environment=environment)
@@ -65,6 +67,7 @@ def own_experiment(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict
     return folder / "out", environment
 
 
+@measuring
 def test_an_experiment_of_another_package_is_listed_with_its_question(
     own_experiment: tuple[Path, dict[str, str]],
 ) -> None:
@@ -75,6 +78,7 @@ def test_an_experiment_of_another_package_is_listed_with_its_question(
     assert "burst" not in compare("experiments").stdout
 
 
+@measuring
 def test_an_experiment_of_another_package_has_rows_a_section_and_a_picture(
     own_experiment: tuple[Path, dict[str, str]],
 ) -> None:
@@ -95,6 +99,7 @@ def test_an_experiment_of_another_package_has_rows_a_section_and_a_picture(
     assert (run_folder(out) / "plots" / "burst.svg").is_file()
 
 
+@measuring
 def test_an_experiment_of_another_package_is_compared_between_runs(
     own_experiment: tuple[Path, dict[str, str]],
 ) -> None:
@@ -121,6 +126,7 @@ def _ten_times_slower(line: str) -> str:
     return json.dumps(record) + "\n"
 
 
+@measuring
 def test_without_its_package_a_run_of_another_experiment_is_refused_in_a_sentence(
     own_experiment: tuple[Path, dict[str, str]],
 ) -> None:

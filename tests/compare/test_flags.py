@@ -17,8 +17,6 @@ from tests.compare import fakes
 from tests.compare.analysed import compare_runs
 from tests.compare.command_line import compare
 
-pytestmark = pytest.mark.alone
-
 NAMES = tuple(field.name for field in dataclasses.fields(Options))
 OTHER: dict[str, Any] = {
     "engines": "dask",

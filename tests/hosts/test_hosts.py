@@ -14,8 +14,6 @@ from compare.records.store import RunFolder
 from tests.compare import fakes
 from tests.compare.command_line import REPOSITORY, command, compare, run_folder
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -179,6 +177,7 @@ def test_an_engine_starts_whatever_the_folder_for_temporary_files_is_called(
     assert not set(used) & set(" '")
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(170)
 def test_files_of_the_working_directory_take_the_place_of_no_module(tmp_path: Path) -> None:
     """A folder of experiments often holds a ``random.py``, or a ``deploy``."""
@@ -200,6 +199,7 @@ def test_files_of_the_working_directory_take_the_place_of_no_module(tmp_path: Pa
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(170)
 def test_a_run_started_under_nice_is_valid_and_says_so(tmp_path: Path) -> None:
     """As under cron, in CI agents and in Slurm: every engine runs at the same priority."""

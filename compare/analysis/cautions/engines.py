@@ -149,9 +149,9 @@ class AboveCeiling(Caution):
         ]
         most = max(share for of in self.shares.values() for share in of.values())
         return (
-            f"Engines were faster than the engine-free ceiling in {enumeration(blocks)}. No engine "
-            "can be: the machine was faster in their sessions than in that of the ceiling. Shares "
-            f"of the ceiling are wrong by up to {most - 1:.1%} in these blocks."
+            f"Engines were faster than the engine-free ceiling in {enumeration(blocks)}. The "
+            "ceiling is a measured reference: the machine was faster in their sessions than in its "
+            f"own. Shares of the ceiling are uncertain by at least {most - 1:.1%} in these blocks."
         )
 
 

@@ -13,6 +13,7 @@ from compare.analysis.intervals import (
     geometric_mean,
     holm,
     mean,
+    mean_and_range,
     paired_p,
     unpaired_ratio,
 )
@@ -74,6 +75,15 @@ def test_what_may_be_negative_gets_a_plain_interval() -> None:
     assert found == mean([-0.001, 0.002, 0.0])
     assert found.low is not None
     assert found.low < 0
+
+
+@given(st.lists(st.floats(min_value=0, max_value=1e6), min_size=1, max_size=12))
+def test_a_duration_that_may_be_zero_has_the_range_of_its_blocks(values: list[float]) -> None:
+    found = mean_and_range(values)
+    assert found.value == pytest.approx(sum(values) / len(values))
+    assert found.n == len(values)
+    bounds = (None, None) if len(values) == 1 else (min(values), max(values))
+    assert (found.low, found.high) == bounds
 
 
 @pytest.mark.parametrize("blocks", [2, 3, 5, 10])

@@ -49,6 +49,24 @@ def test_one_block_has_no_interval_anywhere() -> None:
         assert (one.low, one.high) == (None, None)
 
 
+def test_the_parts_of_a_makespan_add_up_and_have_the_range_of_their_blocks() -> None:
+    run = fakes.run(noise=0.1)
+    parts = [row(run, "ray", name) for name in ("submit", "run", "between", "tail", "return")]
+    makespans = [
+        record.makespan_s
+        for record in run.records
+        if isinstance(record, TaskRun)
+        and record.engine == "ray"
+        and record.case.experiment == "throughput"
+    ]
+    values = [part.value for part in parts if isinstance(part.value, float)]
+    assert sum(values) == pytest.approx(sum(makespans) / len(makespans))
+    for part in parts:
+        assert part.low is not None
+        assert part.low >= 0
+        assert part.n == len(makespans)
+
+
 def test_throughput_is_images_over_makespan() -> None:
     run = fakes.run(noise=0.0)
     makespan_s = 6 * (0.82 + 0.0003) + 0.0003

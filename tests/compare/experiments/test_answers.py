@@ -1,10 +1,14 @@
 """What each experiment says of an engine whose costs are known."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from compare.experiments.residency import PER
+from compare.observations.series import Row
 from compare.records.measurements import Run, TaskRun
+from compare.records.plan import Case
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS, rows
 from tests.compare.fake_bench import BYTES_PER_S, LOAD_S
@@ -44,6 +48,59 @@ def test_a_model_that_is_loaded_again_costs_its_loading(run: Run) -> None:
     assert gain == pytest.approx((IMAGE_S + LOAD_S) / IMAGE_S, rel=0.01)
 
 
+def test_the_kinds_of_residency_are_measured_three_times_in_an_order_of_each_session() -> None:
+    run = fakes.run(fakes.plan(experiments=("residency",)))
+    orders = {
+        session.id: tuple(
+            str(record.case.parameters["part"])
+            for record in run.records
+            if isinstance(record, TaskRun)
+            and record.session == session.id
+            and record.case.experiment == "residency"
+        )
+        for session in run.plan.sessions
+        if session.cases
+    }
+    wanted = sorted(f"{per} {number}" for per in PER for number in (1, 2, 3))
+    assert all(sorted(order) == wanted for order in orders.values())
+    assert len(set(orders.values())) == len(orders)
+
+
+def test_one_slow_batch_does_not_decide_what_a_loaded_model_is_worth() -> None:
+    run = fakes.run(fakes.plan(experiments=("residency",), blocks=1), noise=0.0)
+    slow = [
+        replace(record, makespan_s=9 * record.makespan_s)
+        if isinstance(record, TaskRun) and record.case.parameters.get("part") == "image 2"
+        else record
+        for record in run.records
+    ]
+    gain = told(replace(run, records=tuple(slow)), "residency", "residency_gain")
+    assert gain == told(run, "residency", "residency_gain")
+
+
+def test_runs_with_one_batch_of_each_kind_can_still_be_read() -> None:
+    run = fakes.run(fakes.plan(experiments=("residency",), blocks=1), noise=0.0)
+
+    def as_before(case: Case) -> Case:
+        names = {"images", "chunk", "part"} & case.parameters.keys()
+        parameters = {name: case.parameters[name] for name in names}
+        if "part" in parameters:
+            parameters["part"] = str(parameters["part"]).removesuffix(" 1")
+        return replace(case, parameters=parameters)
+
+    sessions = [
+        replace(session, cases=tuple(map(as_before, session.cases)))
+        for session in run.plan.sessions
+    ]
+    records = [
+        replace(record, case=as_before(record.case)) if isinstance(record, TaskRun) else record
+        for record in run.records
+    ]
+    old = replace(run, plan=replace(run.plan, sessions=tuple(sessions)), records=tuple(records))
+    gain = told(old, "residency", "residency_gain")
+    assert gain == pytest.approx(told(run, "residency", "residency_gain"))
+
+
 @pytest.mark.parametrize("kind", ["strong", "weak"])
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_an_engine_that_costs_nothing_scales(run: Run, kind: str, workers: int) -> None:
@@ -55,6 +112,29 @@ def test_an_engine_that_costs_nothing_scales(run: Run, kind: str, workers: int) 
 def test_a_neighbour_that_is_slowed_down_is_seen_to_be(run: Run) -> None:
     assert told(run, "lying", "slowdown_honest") == pytest.approx(1.0)
     assert told(run, "lying", "slowdown_lying") == pytest.approx(2.5)
+
+
+def lying_row(run: Run, metric: str) -> Row:
+    return next(
+        row
+        for row in rows(run)
+        if (row.experiment, row.engine, row.metric) == ("lying", "ray", metric)
+    )
+
+
+def test_the_tasks_beside_a_neighbour_say_in_how_many_workers_they_ran() -> None:
+    run = fakes.run(fakes.plan(experiments=("lying",), blocks=2))
+    assert told(run, "lying", "workers_honest") == told(run, "lying", "workers_lying") == 10
+    assert lying_row(run, "slowdown_honest").verdict is None
+    fewer = [
+        replace(record, workers_seen=7)
+        if isinstance(record, TaskRun) and record.case.parameters.get("part") == "honest others"
+        else record
+        for record in run.records
+    ]
+    changed = replace(run, records=tuple(fewer))
+    assert lying_row(changed, "slowdown_honest").verdict == "7 workers ran the 10 other tasks"
+    assert lying_row(changed, "slowdown_lying").verdict is None
 
 
 def test_naps_beside_images_take_no_time_of_their_own(run: Run) -> None:
@@ -69,6 +149,38 @@ def test_naps_beside_images_take_no_time_of_their_own(run: Run) -> None:
 def test_unequal_tasks_taken_in_order_end_soon_after_the_best_possible(run: Run) -> None:
     # List scheduling is at most 2 - 1/m longer (Graham 1966, Bell System Tech. J. 45:1563).
     assert 1.0 <= told(run, "imbalance", "imbalance") <= 2 - 1 / 4
+    assert told(run, "imbalance", "over_ceiling") == pytest.approx(1.0, abs=0.01)
+
+
+def imbalance(run: Run, metric: str) -> Row:
+    (found,) = (
+        row
+        for row in rows(run)
+        if (row.experiment, row.engine, row.metric) == ("imbalance", "ray", metric)
+    )
+    return found
+
+
+def test_what_differs_between_blocks_because_the_tasks_do_cancels_in_the_ratio() -> None:
+    run = fakes.run(fakes.plan(experiments=("imbalance",), blocks=3), noise=0.001)
+    over_best, over_ceiling = imbalance(run, "imbalance"), imbalance(run, "over_ceiling")
+    assert over_best.low is not None
+    assert over_best.high is not None
+    assert 1 <= over_best.low < over_best.high
+    assert over_ceiling.low is not None
+    assert over_ceiling.high is not None
+    assert over_ceiling.high / over_ceiling.low < 1.05 < over_best.high / over_best.low
+
+
+def test_a_makespan_below_the_bound_of_every_schedule_is_no_number() -> None:
+    run = fakes.run(fakes.plan(experiments=("imbalance",), blocks=1), noise=0.0)
+    impossible = [
+        replace(record, makespan_s=record.makespan_s / 2) if isinstance(record, TaskRun) else record
+        for record in run.records
+    ]
+    found = imbalance(replace(run, records=tuple(impossible)), "imbalance")
+    assert found.value is None
+    assert "more tasks than workers ran at once" in (found.verdict or "")
 
 
 @pytest.mark.parametrize("size", [1_000, 1_000_000, 64_000_000])
