@@ -16,8 +16,8 @@ from compare.records.measurements import TaskRun
 
 _BENT = 0.2
 """Deviation from the line, as a share of the makespan."""
-_ABOVE = 0.1
-"""b may be above the average by the noise of the measurement."""
+_ABOVE = 0.03
+"""b may be above the average by that much, by the noise of the measurement."""
 _HARNESS = 0.05
 """Share of the makespan."""
 
