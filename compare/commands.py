@@ -9,14 +9,14 @@ from pathlib import Path
 
 from compare.analysis import diff
 from compare.analysis.analysis import Analysis, analyse
-from compare.console import print_outcome, print_plan, print_report, print_start, say, show
+from compare.console import print_plan, print_report, say, show
 from compare.errors import UsageError
+from compare.execution import Execution, announced
 from compare.measure import machine
 from compare.options import Options, differing, planned_fields, spelled
-from compare.plan.duration import expected_s
-from compare.plan.duration import image_s as estimated_image_s
+from compare.plan.duration import workload_image_s
 from compare.plan.resolve import canonical, check_writable, prepare
-from compare.records.measurements import Record, Run
+from compare.records.measurements import Run
 from compare.records.plan import Plan, Session
 from compare.records.store import RunFolder, StoreError
 from compare.report.diff_table import diff_table
@@ -24,18 +24,9 @@ from compare.report.markdown import details_markdown, summary_markdown
 from compare.report.plots import write_plots
 from compare.report.summary_json import summary_json
 from compare.report.trace import trace_json
-from compare.run.compose import Composed, ComposeError, check_docker
+from compare.run.compose import ComposeError, check_docker
 from compare.run.leftovers import stop_on_signals
-from compare.run.runner import (
-    BusyError,
-    Way,
-    alone_on_this_machine,
-    failed,
-    remaining,
-    run_session,
-    start_here,
-)
-from compare.run.time_left import TimeLeft
+from compare.run.runner import BusyError, alone_on_this_machine, remaining
 
 _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
@@ -46,7 +37,7 @@ def start_run(options: Options) -> int:
     if options.composed:
         check_docker()
     plan = prepare(options)
-    image_s = estimated_image_s(plan.workload)
+    image_s = workload_image_s(plan.workload)
     _print_plan(plan, image_s)
     if options.dry_run:
         return _OK
@@ -68,7 +59,7 @@ def resume_run(run_dir: Path, options: Options, given: AbstractSet[str]) -> int:
     _check_same_options(run.plan, run_dir, options, given)
     _check_same_machine(run, run_dir)
     check_writable(run_dir)
-    image_s = estimated_image_s(run.plan.workload)
+    image_s = workload_image_s(run.plan.workload)
     with _lock():
         sessions = remaining(run.plan, folder)
         _print_plan(run.plan, image_s)
@@ -120,13 +111,14 @@ def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:
 
 
 def _print_plan(plan: Plan, image_s: float) -> None:
-    print_plan(plan, sum(expected_s(plan, session, image_s) for session in plan.sessions))
+    print_plan(plan, announced(plan, image_s))
 
 
 def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> int:
     interrupted = False
+    execution = Execution(folder, plan, image_s)
     try:
-        _run_all(folder, plan, sessions, image_s)
+        execution.run(sessions)
     except ComposeError as error:
         raise UsageError(str(error)) from error
     except KeyboardInterrupt:
@@ -147,48 +139,6 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     if plan.missing:
         return _BAD_INPUT
     return _SOMETHING_FAILED if analysis.failed else _OK
-
-
-def _run_all(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> None:
-    composed = Composed(plan, folder) if plan.options.composed else None
-    try:
-        if composed is not None:
-            say("Building the container image of the nodes; this takes some minutes the first time")
-            composed.build()
-        _run_each(folder, plan, sessions, image_s, composed)
-    finally:
-        if composed is not None:
-            composed.close()
-
-
-def _run_each(
-    folder: RunFolder,
-    plan: Plan,
-    sessions: list[Session],
-    image_s: float,
-    composed: Composed | None,
-) -> None:
-    """Run each session; print a line before and after it, and nothing while it is measured."""
-    time_left = TimeLeft((session, expected_s(plan, session, image_s)) for session in sessions)
-    for session in sessions:
-        print_start(plan, session, time_left.left_s())
-        with time_left.running(session):
-            if composed is None:
-                records = run_session(plan, session, folder, image_s, Way(start_here))
-            else:
-                records = _in_containers(composed, plan, session, folder, image_s)
-        print_outcome(session, records)
-
-
-def _in_containers(
-    composed: Composed, plan: Plan, session: Session, folder: RunFolder, image_s: float
-) -> list[Record]:
-    try:
-        with composed.cluster(session) as cluster_start_s:
-            way = Way(composed.start, cluster_start_s)
-            return run_session(plan, session, folder, image_s, way)
-    except ComposeError as error:
-        return [failed(session, folder, str(error))]
 
 
 def _publish(run_dir: Path) -> None:

@@ -40,8 +40,8 @@ def show(*things: object, **options: Any) -> None:  # noqa: ANN401 - those of ri
     console.print(*things, **options)
 
 
-def print_plan(plan: Plan, total_s: float) -> None:
-    """Print what will be measured, and about how long it takes."""
+def print_plan(plan: Plan, how_long: str) -> None:
+    """Print what will be measured; ``how_long`` says about how long it takes."""
     options = plan.options
     for engine, reason in plan.missing.items():
         say(f"{engine} will not be measured: {reason}", style="yellow")
@@ -62,7 +62,7 @@ def print_plan(plan: Plan, total_s: float) -> None:
     say(
         f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
         f"{plan.workers} workers × {options.threads_per_worker} threads, {options.config.value}; "
-        f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {duration(total_s)}."
+        f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {how_long}."
     )
     if plan.workload is not None:
         workload = plan.workload
@@ -81,6 +81,8 @@ def print_start(plan: Plan, session: Session, left_s: float) -> None:
     """Print one line before a session."""
     names = list(dict.fromkeys(case.experiment for case in session.cases))
     contents = ", ".join(names) or "start and stop"
+    if session.repeats is not None:
+        contents += ", again because other programs had taken the machine"
     if session.traced:
         contents += ", traced and not timed"
     say(

@@ -25,6 +25,8 @@ class Estimated(Protocol):
     def high(self) -> float | None: ...  # noqa: D102
     @property
     def n(self) -> int: ...  # noqa: D102
+    @property
+    def values(self) -> tuple[float, ...]: ...  # noqa: D102
 
 
 def number(value: float, *, digits: int = _DIGITS) -> str:
@@ -54,12 +56,17 @@ def value_of(row: Estimated) -> float:
 def estimate(row: Estimated, scale: float = 1.0, *, usual_n: int | None = None) -> str:
     """``4.90 (4.7-5.1)`` with an en dash, and n where it is not the usual one.
 
-    A duration has the unit that suits its size.  The row must have a value.
+    Two blocks have no interval: the cell gives both values.  A duration has the unit that suits
+    its size.  The row must have a value.
     """
     of_n = [] if row.n == usual_n else [f"n={row.n}"]
     if isinstance(row.value, str):
         return " ".join([row.value, *(f"({n})" for n in of_n)])
     bounds = []
+    if row.low is None and len(row.values) == 2 and len(set(row.values)) == 2:  # noqa: PLR2004
+        unit, factor = _unit_of(row, scale)
+        both = " and ".join(number(value * factor) for value in row.values)
+        return f"{both} {unit}".rstrip()
     if row.low is not None and row.high is not None:
         _, factor = _unit_of(row, scale)
         bounds = [interval(row.low * factor, row.high * factor)]

@@ -136,12 +136,35 @@ class Options:
         Flag(
             group=Group.HOW_MUCH,
             minimum=1,
-            help="Repetitions of everything, each in a different order; an interval needs two.",
-            default="from the preset",
+            help="Exactly so many repetitions of everything, each in a different order, whatever "
+            "time they take; an interval needs three.",
+            default="as many as fit in the time",
             # Blocks are samples: runs with different numbers of them can be compared.
             compared=False,
         ),
     ] = None
+    minutes: Annotated[
+        int | None,
+        Flag(
+            group=Group.HOW_MUCH,
+            minimum=1,
+            help="Time to measure. The sizes fit the machine, and as many blocks are run as fit in "
+            "the time; a slower machine gives wider intervals, not a longer run. Not used with "
+            "--blocks.",
+            default="from the preset",
+            compared=False,
+        ),
+    ] = None
+    precision: Annotated[
+        str,
+        Flag(
+            group=Group.HOW_MUCH,
+            metavar="PERCENT",
+            help="Stop earlier if the 95% intervals of all pairs of engines are within this "
+            "percentage of their values.",
+            compared=False,
+        ),
+    ] = "5%"
     n_images: Annotated[
         int | None,
         Flag(

@@ -1,5 +1,6 @@
 """Three sizes of a run, so that a first run needs no other flags."""
 
+import math
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -22,16 +23,35 @@ class Sizes(Generic[_T]):
         return size
 
 
+MINUTES = Sizes(quick=3, standard=10, full=60)
+"""Time to measure, if the user does not say otherwise."""
 BLOCKS = Sizes(quick=1, standard=3, full=5)
-N_IMAGES = Sizes(quick=16, standard=32, full=240)
-CHUNK = Sizes(quick=2, standard=4, full=15)
+"""Blocks of everything; more follow while there is time."""
+BATCH_S = Sizes(quick=3.0, standard=3.0, full=30.0)
+"""Wanted duration of a batch of images on all workers."""
+CHUNK = Sizes(quick=2, standard=2, full=15)
 """Images per task."""
+FEWEST_TASKS = 4
+"""Tasks of images for each worker: with fewer, an idle end decides the makespan."""
+MOST_IMAGES = 1024
+
+
+def n_images(preset: PresetName, image_s: float, workers: int, chunk: int) -> int:
+    """Images for a batch of the wanted duration, when one core needs ``image_s`` for an image.
+
+    A power of two times the smallest number, so that the noise of the estimate does not change
+    the plan from run to run.
+    """
+    fewest: int = FEWEST_TASKS * chunk * workers
+    wanted = BATCH_S.of(preset) * workers / image_s if image_s > 0 else fewest
+    doublings: int = round(math.log2(max(wanted / fewest, 1)))
+    return int(max(min(fewest * 2**doublings, MOST_IMAGES), fewest))
 
 
 def described() -> str:
     """The presets in one line, for ``--help``."""
     return "; ".join(
-        f"{name}: {BLOCKS.of(name)} block{'s' * (BLOCKS.of(name) > 1)} of {N_IMAGES.of(name)} "
-        f"images, {CHUNK.of(name)} per task"
+        f"{name}: {MINUTES.of(name)} minutes, {BLOCKS.of(name)} "
+        f"block{'s' * (BLOCKS.of(name) > 1)} or more, {CHUNK.of(name)} images per task"
         for name in PresetName
     )

@@ -31,6 +31,7 @@ from compare.experiments.experiment import Facts
 from compare.experiments.registry import load_experiment
 from compare.experiments.shared_metrics import THROUGHPUT
 from compare.observations.absence import Why
+from compare.observations.disturbance import settled
 from compare.observations.lanes import Group, groups
 from compare.observations.reader import Observations, engines
 from compare.observations.series import Row, Series
@@ -80,6 +81,7 @@ class Analysis:
 
 def analyse(run: Run) -> Analysis:
     """Compute the analysis of a run from its records."""
+    run, repeated = settled(run)
     observations = Observations(run)
     plan = run.plan
     items = estimable(observations)
@@ -117,7 +119,9 @@ def analyse(run: Run) -> Analysis:
         timelines=timelines,
         cluster=cluster_facts(run),
         settings=settings_of(run),
-        cautions=find_cautions(Evidence(run=run, observations=observations, rows=rows)),
+        cautions=find_cautions(
+            Evidence(run=run, observations=observations, rows=rows, repeated=repeated)
+        ),
         watched=any(isinstance(record, TaskRun) for record in run.records),
         failed=_failed(run, rows),
     )

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from compare.analysis.intervals import CONFIDENCE, Estimate, holm, quantile
+from compare.observations.metric import FEWEST_BLOCKS
 
 Values = Mapping[str, Mapping[int, float]]
 """Positive values by engine and block."""
@@ -41,6 +42,8 @@ class Difference:
     """Two-sided, of this pair alone."""
     most: float
     """With the confidence of all pairs together the ratio lies between 1/most and most."""
+    half_width: float
+    """The ratio is known to this share of it, with the confidence of this pair alone."""
 
 
 def residual(values: Values) -> Residual | None:
@@ -74,13 +77,13 @@ def difference(
     *,
     comparisons: int = 1,
 ) -> Difference | None:
-    """``ours`` over ``theirs``; ``None`` with fewer than two common blocks.
+    """``ours`` over ``theirs``; ``None`` with fewer than three common blocks.
 
     ``comparisons`` is the number of pairs that ``Difference.most`` has to hold for together.
     """
     logs = [math.log(ours[block] / theirs[block]) for block in ours if block in theirs]
     n = len(logs)
-    if n < 2:  # noqa: PLR2004 - one difference has no variance
+    if n < FEWEST_BLOCKS:
         return None
     center, own_degrees = float(np.mean(logs)), n - 1
     variance, degrees = float(np.var(logs, ddof=1)), float(own_degrees)
@@ -103,6 +106,7 @@ def difference(
         ),
         p=p,
         most=math.exp(abs(center) + together),
+        half_width=math.exp(half) - 1,
     )
 
 

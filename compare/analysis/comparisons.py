@@ -9,7 +9,7 @@ from compare.analysis.blocks import Difference, Residual, Values, difference, re
 from compare.analysis.intervals import CONFIDENCE, Estimate, geometric_mean, holm
 from compare.experiments.experiment import Versus
 from compare.experiments.section import Pairs, Section
-from compare.observations.metric import Mean
+from compare.observations.metric import FEWEST_BLOCKS, Mean
 from compare.observations.series import Series
 from compare.records.plan import SERIAL, is_contender, original_of
 
@@ -27,6 +27,8 @@ class Pair:
     """``engine`` over ``other``, paired within blocks; the interval is that of the single pair."""
     p: float
     """P value, adjusted for the number of pairs of the family (Holm)."""
+    half_width: float
+    """Half the width of the interval of the single pair, as a share of the ratio."""
 
     @property
     def difference_shown(self) -> bool:
@@ -56,7 +58,7 @@ class Control:
 
     engine: str
     compared: int
-    """Number of quantities that both have in at least two blocks.  Quantities that differ only in
+    """Number of quantities that both have in at least three blocks.  Quantities that differ only in
     their unit, such as a makespan and a throughput, count once."""
     differing: tuple[str, ...]
     """Names of the quantities whose interval of the ratio, paired within blocks, excludes 1."""
@@ -92,7 +94,7 @@ def _shared_residual(values: Values) -> Residual | None:
 def _family(results: Mapping[tuple[str, str], Difference]) -> tuple[Pair, ...]:
     adjusted = holm([result.p for result in results.values()])
     return tuple(
-        Pair(engine=engine, other=other, ratio=result.ratio, p=p)
+        Pair(engine=engine, other=other, ratio=result.ratio, p=p, half_width=result.half_width)
         for ((engine, other), result), p in zip(results.items(), adjusted, strict=True)
     )
 
@@ -185,7 +187,9 @@ def _control(engine: str, ours: Mapping[str, Series], theirs: Mapping[str, Serie
             ratios = _shared_ratios(item, other)
             both.setdefault(_up_to_units(ratios), (item.quantity.name, ratios))
     estimates = [
-        (name, geometric_mean(ratios)) for name, ratios in both.values() if len(ratios) > 1
+        (name, geometric_mean(ratios))
+        for name, ratios in both.values()
+        if len(ratios) >= FEWEST_BLOCKS
     ]
     return Control(
         engine=engine,

@@ -2,8 +2,9 @@
 
 The input is one value per block.  Intervals are Student's t over the blocks, on logarithms for
 positive values (times, rates, ratios).  Quantities that declare ``Mean.RANGE`` have the range of
-their blocks instead.  The bootstrap is not used: with lognormal noise, a BCa
-interval covers 89% over 10 blocks and 93% over 30 blocks; t covers 95% from two blocks on.
+their blocks instead.  The bootstrap is not used: with lognormal noise, a BCa interval covers 89%
+over 10 blocks and 93% over 30 blocks; t covers 95% from two blocks on, but over two blocks it is
+too wide to print.
 """
 
 import functools
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from compare.observations.metric import Mean
+from compare.observations.metric import FEWEST_BLOCKS, Mean
 
 CONFIDENCE = 0.95
 
@@ -23,7 +24,7 @@ CONFIDENCE = 0.95
 class Estimate:
     """A value and the bounds of its 95% interval over ``n`` blocks.
 
-    The bounds are ``None`` with one block, and for estimates without an interval; with
+    The bounds are ``None`` below three blocks, and for estimates without an interval; with
     ``Mean.RANGE`` they are the smallest and the largest block.
     """
 
@@ -34,15 +35,15 @@ class Estimate:
 
     @property
     def difference_shown(self) -> bool:
-        """Whether the interval of a ratio excludes 1; never true with one block."""
+        """Whether the interval of a ratio excludes 1; never true below three blocks."""
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
 
 
 def mean(values: Sequence[float]) -> Estimate:
     """Arithmetic mean with a t interval, for values that may be zero or negative."""
     value, n = float(np.mean(values)), len(values)
-    if n == 1:
-        return Estimate(value=value, low=None, high=None, n=1)
+    if n < FEWEST_BLOCKS:
+        return Estimate(value=value, low=None, high=None, n=n)
     half = float(np.std(values, ddof=1)) / math.sqrt(n) * quantile(n - 1)
     return Estimate(value=value, low=value - half, high=value + half, n=n)
 
@@ -130,20 +131,6 @@ def unpaired_ratio(new: Sequence[float], old: Sequence[float]) -> Ratio:
         ),
         p=float(2 * stats.t.sf(abs(difference) / error, degrees)),
     )
-
-
-def paired_p(ratios: Sequence[float]) -> float | None:
-    """P value of ratios against 1: two-sided paired t test on logarithms.
-
-    ``None`` with one block.
-    """
-    logs = np.log(ratios)
-    if len(logs) == 1:
-        return None
-    error = float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
-    if error == 0:  # no noise at all
-        return 1.0 if logs[0] == 0 else 0.0
-    return float(2 * stats.t.sf(abs(float(logs.mean())) / error, len(logs) - 1))
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

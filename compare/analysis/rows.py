@@ -62,6 +62,7 @@ def _row(series: Series) -> Row:
         low=None if estimate is None else estimate.low,
         high=None if estimate is None else estimate.high,
         n=0 if estimate is None else estimate.n,
+        values=tuple(series.values.values()),
         case=series.case,
         verdict="; ".join(filter(None, (absences, series.note if estimate else None))) or None,
     )

@@ -98,6 +98,8 @@ class Experiment(ABC):
     needs_images: ClassVar[bool] = False
     with_ceiling: ClassVar[bool] = True
     """The engine-free ceiling also runs this experiment."""
+    ceiling_twice: ClassVar[bool] = False
+    """The ceiling runs it at the beginning of a block and at its end."""
     gives_reference: ClassVar[bool] = False
     """The serial engine always runs this experiment: its outputs are the reference."""
     parts: ClassVar[tuple[str, ...]] = ("",)
@@ -141,8 +143,12 @@ class Experiment(ABC):
         return None
 
     def blocks(self, preset: PresetName) -> int:
-        """Number of blocks in which it is measured; ``--blocks`` overrides it."""
+        """Number of blocks that every run has; ``--blocks`` overrides it."""
         return BLOCKS.of(preset)
+
+    def wanted_blocks(self, preset: PresetName) -> int:
+        """Number of blocks that come before those of other experiments, while there is time."""
+        return self.blocks(preset)
 
     def needs(self, case: "Case") -> "frozenset[Capability]":
         """Capabilities that an engine must have."""

@@ -291,16 +291,18 @@ def _answer(facts: Facts) -> str:
 
 def _on_engines(facts: Facts, metric: str, *, scale: float = 1.0) -> str:
     """The numbers of a metric times ``scale``, each with its engine; empty if there is none."""
+    rows = [
+        row
+        for row in facts.rows
+        if row.experiment == NAME
+        and row.metric == metric
+        and isinstance(row.value, float)
+        and is_contender(row.engine)
+        and row.engine != SERIAL
+    ]
+    usual_n = max((row.n for row in rows), default=0)
     return enumeration(
-        [
-            f"{estimate(row, scale, usual_n=facts.observations.plan.blocks)} on `{row.engine}`"
-            for row in facts.rows
-            if row.experiment == NAME
-            and row.metric == metric
-            and isinstance(row.value, float)
-            and is_contender(row.engine)
-            and row.engine != SERIAL
-        ]
+        [f"{estimate(row, scale, usual_n=usual_n)} on `{row.engine}`" for row in rows]
     )
 
 

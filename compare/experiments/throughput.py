@@ -3,6 +3,7 @@
 The Offline scenario of MLPerf Inference (https://arxiv.org/abs/1911.02549): samples / makespan.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -31,10 +32,12 @@ from compare.formatting import enumeration, estimate, number, plural
 from compare.measure.bench import Bench
 from compare.measure.image_tasks import image_tasks
 from compare.observations.makespan import Parts, parts
-from compare.observations.metric import Better, Mean, Metric, Quantity, metric
+from compare.observations.metric import FEWEST_BLOCKS, Better, Mean, Metric, Quantity, metric
 from compare.observations.reader import Observations, Observed, cases_of
 from compare.observations.series import Row, Series, batch_case, paired, series_of
 from compare.observations.spans import median_s
+from compare.options import PresetName
+from compare.presets import Sizes
 from compare.records.measurements import Record, TaskRun
 from compare.records.plan import (
     CEILING,
@@ -50,6 +53,7 @@ NAME = "throughput"
 MEMORY = "memory"
 """The ``experiment`` of the rows about peak memory."""
 
+_WANTED_BLOCKS = Sizes(quick=1, standard=5, full=10)
 SPEEDUP = Quantity(name="speedup", unit="× serial", better=Better.HIGHER)
 """Throughput, divided by that of the serial engine in the same block."""
 ENGINE_EFFICIENCY = Quantity(
@@ -140,11 +144,16 @@ class Throughput(Experiment):
     classifies = True
     needs_images = True
     gives_reference = True
+    ceiling_twice = True
     sections = (_MAIN, _PAIRS, _PARTS, _MEMORY)
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:
         return (Case(experiment=self.name, parameters={"chunk": scope.need_workload().chunk}),)
+
+    @override
+    def wanted_blocks(self, preset: PresetName) -> int:
+        return _WANTED_BLOCKS.of(preset)
 
     @override
     def traced_cases(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:
@@ -199,9 +208,19 @@ def batches(observations: Observations, engine: str) -> Observed[TaskRun]:
 
 
 def speed(observations: Observations, engine: str) -> Series:
-    """Images/s in each block."""
+    """Images/s in each block; of the ceiling the geometric mean of both ends of the block."""
     case = batch_case(observations.plan)
-    return series_of(NAME, engine, case, THROUGHPUT, batches(observations, engine))
+    turns = [
+        series_of(NAME, engine, case, THROUGHPUT, observations.batch(engine, planned))
+        for planned in cases_of(observations.plan, engine, NAME)
+    ]
+    if len(turns) < 2:  # noqa: PLR2004 - only the ceiling has two
+        return series_of(NAME, engine, case, THROUGHPUT, batches(observations, engine))
+    first, last = turns
+    both = first.values.keys() & last.values.keys()
+    values = {block: math.sqrt(first.values[block] * last.values[block]) for block in sorted(both)}
+    absences = {**last.absences, **first.absences}
+    return replace(first, values=values, absences=absences)
 
 
 def fastest(rows: Sequence[Row]) -> str | None:
@@ -278,9 +297,13 @@ def _answer(facts: Facts) -> str:
     first = (
         f"On {machine}, `{best}` had the highest throughput with {plural(plan.workers, 'worker')} "
         f"and {plural(len(plan.workload.images), 'image')}, "
-        f"{estimate(row, usual_n=plan.blocks)} images/s"
+        f"{estimate(row, usual_n=row.n)} images/s"
     )
-    clauses = [first]
+    return "; ".join([first, *_against_others(facts, best, row.n)]) + "."
+
+
+def _against_others(facts: Facts, best: str, blocks: int) -> Iterator[str]:
+    """The differences between the fastest engine and each other one, as clauses."""
     shown: list[str] = []
     tied: list[str] = []
     without: list[str] = []
@@ -292,17 +315,26 @@ def _answer(facts: Facts) -> str:
             without.append(f"`{other}`")
         else:
             (shown if versus.shown else tied).append(f"`{other}` ({number(versus.value)} ×)")
+    if blocks < FEWEST_BLOCKS:
+        if shown + tied:
+            yield (
+                f"{plural(blocks, 'block')} can show no difference, and the ratios are only a "
+                f"hint: {enumeration(shown + tied)}"
+            )
+    else:
+        yield from _tested(facts, shown, tied)
+    if without:
+        yield f"there is no valid number for {enumeration(without)} in the same blocks"
+
+
+def _tested(facts: Facts, shown: list[str], tied: list[str]) -> Iterator[str]:
     if shown:
-        clauses.append(f"the difference to {enumeration(shown)} is shown")
+        yield f"the difference to {enumeration(shown)} is shown"
     if tied:
-        prefix = "with one block there is " if plan.blocks == 1 else ""
-        clauses.append(f"{prefix}no difference shown to {enumeration(tied)}")
+        yield f"no difference is shown to {enumeration(tied)}"
         most = facts.within.get((NAME, THROUGHPUT.quantity.name))
         if most is not None:
-            clauses.append(
+            yield (
                 f"any two of the parallel engines lie within {most - 1:.0%} of each other (95%, "
                 "all pairs together)"
             )
-    if without:
-        clauses.append(f"there is no valid number for {enumeration(without)} in the same blocks")
-    return "; ".join(clauses) + "."

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+FEWEST_BLOCKS = 3
+"""For an interval: over two blocks, Student's t has one degree of freedom, a factor of 12.7."""
+
 
 class Better(enum.Enum):
     """Which direction is better for the reader."""

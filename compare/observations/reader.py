@@ -80,7 +80,7 @@ def planned_cases(plan: Plan, engine: str) -> tuple[Case, ...]:
     return _distinct(
         case
         for session in timed(plan)
-        if everything or session.engine == engine
+        if session.engine == engine or (everything and session.engine != CEILING)
         for case in session.cases
     )
 

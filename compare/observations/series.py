@@ -68,6 +68,7 @@ class Answers:
             low=None,
             high=None,
             n=0 if value is None else len(self.words),
+            values=(),
             case=self.case,
             verdict=self._verdict(value, counted),
         )
@@ -93,11 +94,13 @@ class Row:
     value: float | str | None
     """A number; a word for ``admitted``; ``None`` if there is no valid measurement."""
     low: float | None
-    """Bounds of the 95% interval over the blocks; ``None`` with one block, and for counts.  Of
+    """Bounds of the 95% interval over the blocks; ``None`` below three blocks, and for counts.  Of
     quantities with ``Mean.RANGE``: the smallest and the largest block."""
     high: float | None
     n: int
     """Valid blocks."""
+    values: tuple[float, ...]
+    """The value of each valid block, in their order; empty if the value is a word."""
     case: Mapping[str, Scalar]
     verdict: str | None
     """Why there is no number, or a caveat to it; ``None`` if there is neither."""

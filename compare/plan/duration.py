@@ -48,20 +48,22 @@ def expected_s(plan: Plan, session: Session, image_s: float) -> float:
     )
 
 
-def image_s(workload: Workload | None) -> float:
-    """Seconds of one image on one core; 0.0 without a workload.  The call takes 0.1 s.
+def workload_image_s(workload: Workload | None) -> float:
+    """Seconds of one image of a workload on one core; 0.0 without a workload."""
+    return 0.0 if workload is None else image_s(Path(workload.model_folder), workload.dtype)
+
+
+def image_s(model_folder: Path, dtype: str) -> float:
+    """Seconds of one image on one core.  The call takes 0.1 s.
 
     A transformer needs 2 operations per weight and token (Kaplan et al. 2020,
     https://arxiv.org/abs/2001.08361, section 2.1); attention is left out.
     """
-    if workload is None:
-        return 0.0
-    folder = Path(workload.model_folder)
-    config = json.loads((folder / "config.json").read_bytes())
+    config = json.loads((model_folder / "config.json").read_bytes())
     tokens = (config.get("image_size", 224) // config.get("patch_size", 16)) ** 2 + 1
-    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 4
+    weights = sum(path.stat().st_size for path in model_folder.glob("*.safetensors")) / 4
     native = {"avx512_bf16", "amx_bf16"} & cpu_flags()
-    gain = _BFLOAT16_GAIN if workload.dtype == "bfloat16" and native else 1.0
+    gain = _BFLOAT16_GAIN if dtype == "bfloat16" and native else 1.0
     return float(_DECODE_S + 2 * weights * tokens / (_flops_per_s() * gain * _EFFICIENCY))
 
 

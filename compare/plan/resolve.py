@@ -16,12 +16,14 @@ from compare.errors import UsageError
 from compare.experiments.registry import default_names, experiment_names, load_experiment
 from compare.measure.machine import usable_cores
 from compare.options import COMPOSE, Options
+from compare.plan.duration import image_s
 from compare.plan.schedule import BASELINES, Request, make_plan
-from compare.presets import CHUNK, N_IMAGES
+from compare.presets import CHUNK, MINUTES, n_images
 from compare.records.plan import CEILING, SERIAL, Plan, Workload, control_of
 from engines.errors import EngineMissingError, UnknownEngineError
 from engines.registry import clusters, engine_names, load_engine, require
 from workload import images
+from workload.digits import HELD_OUT
 from workload.errors import WorkloadError
 from workload.model import VIT_DIGITS, resolve
 
@@ -55,9 +57,9 @@ def canonical(options: Options) -> Options:
         experiments=",".join(_experiments(options.experiments)),
         workers=options.workers or usable_cores(),
         chunk=options.chunk or CHUNK.of(options.preset),
-        n_images=options.n_images
-        or (N_IMAGES.of(options.preset) if images_folder is None else None),
         images=images_folder,
+        minutes=None if options.blocks else options.minutes or MINUTES.of(options.preset),
+        precision=f"{precision(options):g}%",
     )
 
 
@@ -80,8 +82,13 @@ def prepare(asked: Options) -> Plan:
     addresses = _clusters(options.on, engines)
     experiments = tuple((options.experiments or "").split(","))
     _check_link_rate(options)
+    if asked.blocks and asked.minutes:
+        raise UsageError("--blocks and --minutes contradict each other; give one of them")
     check_writable(options.out)
     needed = any(load_experiment(name).needs_images for name in experiments)
+    workload = _workload(options) if needed else None
+    if workload is not None and options.images is None:
+        options = replace(options, n_images=len(workload.images))
     return make_plan(
         Request(
             run_id=_run_id(options.out),
@@ -89,7 +96,7 @@ def prepare(asked: Options) -> Plan:
             engines=engines,
             experiments=experiments,
             workers=options.workers or usable_cores(),
-            workload=_workload(options) if needed else None,
+            workload=workload,
             missing=missing,
             clusters=addresses,
             # On clusters the priority of the driver is not that of the workers.
@@ -226,7 +233,7 @@ def _workload(options: Options) -> Workload:
                 if options.model == VIT_DIGITS
                 else images.default_photographs
             )
-            count = options.n_images or N_IMAGES.of(options.preset)
+            count = options.n_images or _fitting_images(options, Path(model.folder))
             good = tuple(str(path) for path in make(count, cache))
             skipped = ()
     except WorkloadError as error:
@@ -251,6 +258,29 @@ def _workload(options: Options) -> Workload:
         chunk=options.chunk or CHUNK.of(options.preset),
         random_weights=model.random_weights,
     )
+
+
+def _fitting_images(options: Options, model_folder: Path) -> int:
+    """As many images as this machine classifies in the time that the preset has for a batch."""
+    count = n_images(
+        options.preset,
+        image_s(model_folder, options.dtype),
+        options.workers or usable_cores(),
+        options.chunk or CHUNK.of(options.preset),
+    )
+    return min(count, HELD_OUT) if options.model == VIT_DIGITS else count
+
+
+def precision(options: Options) -> float:
+    """The wanted precision in percent.
+
+    Raises:
+        UsageError: it is not a percentage above zero.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *%?", options.precision.strip())
+    if found is None or not float(found[1]) > 0:
+        raise UsageError(f"--precision {options.precision}: use a percentage such as 5%")
+    return float(found[1])
 
 
 def _run_id(out: Path) -> str:

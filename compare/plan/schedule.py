@@ -2,14 +2,24 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from compare.experiments.experiment import Experiment, Opening, Scope
 from compare.experiments.registry import built_in_names, load_experiment
 from compare.measure.adapters import capabilities
-from compare.options import Options
+from compare.options import Options, PresetName
 from compare.presets import BLOCKS
-from compare.records.plan import CEILING, SERIAL, Case, Plan, Session, Workload
+from compare.records.plan import (
+    CEILING,
+    FIRST_TURN,
+    LAST_TURN,
+    SERIAL,
+    Case,
+    Plan,
+    Session,
+    Workload,
+    refine,
+)
 from engines.interface import Capability
 
 _JITTER = 0.3
@@ -35,6 +45,11 @@ class Request:
     niceness: int = 0
 
     @property
+    def present(self) -> tuple[str, ...]:
+        """The engines that can run here."""
+        return tuple(name for name in self.engines if name not in self.missing)
+
+    @property
     def scope(self) -> Scope:
         """The inputs that determine the cases of an experiment."""
         return Scope(preset=self.options.preset, workload=self.workload, workers=self.workers)
@@ -48,22 +63,14 @@ def make_plan(request: Request) -> Plan:
     """
     options = request.options
     blocks = options.blocks or BLOCKS.of(options.preset)
-    present = [name for name in request.engines if name not in request.missing]
-    rng = random.Random(options.seed)  # noqa: S311 - an order, not a secret
     sessions: list[Session] = []
-    places: dict[str, float] = {}
     for block in range(1, blocks + 1):
-        in_block = [
-            session
-            for engine in (CEILING, *present)
-            for session in _sessions(engine, block, request)
-        ]
-        sessions += _balanced(in_block, places, rng)
+        sessions += make_block(request, block, due_experiments(request, block), sessions)
     if options.native_trace:
         # After all timed sessions, so that they do not disturb any.
         sessions += [
             _traced(engine, blocks, request)
-            for engine in present
+            for engine in request.present
             if Capability.TRACES in capabilities(engine)
         ]
     return Plan(
@@ -74,51 +81,119 @@ def make_plan(request: Request) -> Plan:
         blocks=blocks,
         workers=request.workers,
         workload=request.workload,
-        sessions=tuple(
-            replace(session, position=position) for position, session in enumerate(sessions)
-        ),
+        sessions=(),
         missing=dict(request.missing),
         clusters=dict(request.clusters),
         niceness=request.niceness,
+    ).with_sessions(tuple(sessions))
+
+
+def request_of(plan: Plan) -> Request:
+    """The request that led to a plan, to add blocks to it."""
+    return Request(
+        run_id=plan.run_id,
+        options=plan.options,
+        engines=plan.engines,
+        experiments=plan.experiments,
+        workers=plan.workers,
+        workload=plan.workload,
+        missing=plan.missing,
+        clusters=plan.clusters,
+        niceness=plan.niceness,
     )
 
 
-def _sessions(engine: str, block: int, request: Request) -> list[Session]:
+def due_experiments(request: Request, block: int) -> tuple[str, ...]:
+    """The experiments that every run has in this block."""
+    options = request.options
+    return tuple(
+        name
+        for name in request.experiments
+        if block <= max(load_experiment(name).blocks(options.preset), options.blocks or 0)
+    )
+
+
+def make_block(
+    request: Request, block: int, experiments: Sequence[str], before: Sequence[Session]
+) -> list[Session]:
+    """The sessions of one block with these experiments, after the sessions ``before`` it.
+
+    The ceiling comes first, and a second time at the end if an experiment asks for that: what the
+    machine does at both ends of the block is then part of the reference.
+    """
+    rng = random.Random(f"{request.options.seed}/{block}")  # noqa: S311 - an order, not a secret
+    ceiling = _sessions(CEILING, block, experiments, request)
+    others = [
+        session
+        for engine in request.present
+        for session in _sessions(engine, block, experiments, request)
+    ]
+    order = _balanced(others, _places(before), rng)
+    last = _second_ceiling(block, experiments, request)
+    if last:
+        return [*ceiling, *order, *last]
+    # With one session of the ceiling, its place is as random as that of the others.
+    return _balanced([*ceiling, *others], _places(before), rng)
+
+
+def _second_ceiling(block: int, experiments: Sequence[str], request: Request) -> list[Session]:
+    cases = [
+        refine(case, turn=LAST_TURN)
+        for experiment in _experiments_of(CEILING, experiments, request)
+        if experiment.ceiling_twice
+        for case in experiment.cases(request.scope)
+    ]
+    opening = Opening(workers=request.workers, label=LAST_TURN)
+    return [_session(CEILING, block, opening, cases)] if cases and _frames_blocks(request) else []
+
+
+def _frames_blocks(request: Request) -> bool:
+    """A first look has one block and no interval, and its reader waits for it."""
+    return request.options.preset is not PresetName.QUICK
+
+
+def _sessions(
+    engine: str, block: int, experiments: Sequence[str], request: Request
+) -> list[Session]:
     """The engine's sessions in one block: one for each way in which it has to be opened."""
     # Even without a case, start and stop are measured.
     main = Opening(workers=request.workers)
     cases: dict[Opening, list[Case]] = {main: []}
-    for experiment in _experiments_of(engine, request):
-        wanted = experiment.blocks(request.options.preset)
-        if block > max(wanted, request.options.blocks or 0):
-            continue
+    for experiment in _experiments_of(engine, experiments, request):
         for case in experiment.cases(request.scope):
             # A case that the engine cannot run needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)
             opening = experiment.opening(case, request.workers) if can else main
-            cases.setdefault(opening, []).append(case)
+            twice = engine == CEILING and experiment.ceiling_twice and _frames_blocks(request)
+            own = refine(case, turn=FIRST_TURN) if twice else case
+            cases.setdefault(opening, []).append(own)
     return [_session(engine, block, opening, own) for opening, own in cases.items()]
 
 
+def _places(before: Sequence[Session]) -> dict[str, float]:
+    """Sums of the relative positions in the blocks so far, for each kind of session."""
+    places: dict[str, float] = {}
+    for block in dict.fromkeys(session.block for session in before):
+        in_block = [session for session in before if session.block == block]
+        for place, session in enumerate(in_block):
+            relative = place / max(len(in_block) - 1, 1)
+            places[_kind(session)] = places.get(_kind(session), 0.0) + relative
+    return places
+
+
+def _kind(session: Session) -> str:
+    return f"{session.engine} {session.label}"
+
+
 def _balanced(
-    in_block: Sequence[Session], places: dict[str, float], rng: random.Random
+    in_block: Sequence[Session], places: Mapping[str, float], rng: random.Random
 ) -> list[Session]:
-    """A random order in which sessions that came late in earlier blocks come early.
-
-    ``places`` holds the sum of the relative positions of each kind of session, and is updated.
-    """
-
-    def kind(session: Session) -> str:
-        return f"{session.engine} {session.label}"
-
+    """A random order in which sessions that came late in earlier blocks come early."""
     due = {
-        session.id: rng.uniform(0, _JITTER) - places.get(kind(session), 0.0) for session in in_block
+        session.id: rng.uniform(0, _JITTER) - places.get(_kind(session), 0.0)
+        for session in in_block
     }
-    order = sorted(in_block, key=lambda session: due[session.id])
-    for place, session in enumerate(order):
-        relative = place / max(len(order) - 1, 1)
-        places[kind(session)] = places.get(kind(session), 0.0) + relative
-    return order
+    return sorted(in_block, key=lambda session: due[session.id])
 
 
 def _traced(engine: str, block: int, request: Request) -> Session:
@@ -147,9 +222,9 @@ def _session(engine: str, block: int, opening: Opening, cases: Sequence[Case]) -
     )
 
 
-def _experiments_of(engine: str, request: Request) -> list[Experiment]:
-    """The experiments that an engine takes part in."""
-    asked = [load_experiment(name) for name in request.experiments]
+def _experiments_of(engine: str, experiments: Sequence[str], request: Request) -> list[Experiment]:
+    """Those of the experiments that an engine takes part in."""
+    asked = [load_experiment(name) for name in experiments]
     if engine == CEILING:
         return [experiment for experiment in asked if experiment.with_ceiling]
     if engine == SERIAL and request.workload is not None:

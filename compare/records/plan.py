@@ -16,6 +16,8 @@ SCHEMA = 3
 Scalar: TypeAlias = str | int | float
 STRICT: dict[str, str] = {"extra": "forbid"}
 
+FIRST_TURN, LAST_TURN = "first", "last"
+"""Values of the parameter ``turn`` of what the ceiling measures twice in a block."""
 _CONTROL = "-control"
 
 
@@ -69,6 +71,8 @@ class Session:
     traced: bool
     """The engine records its own trace: this session is not timed."""
     cases: tuple[Case, ...]
+    repeats: str | None = None
+    """Id of the session that it measures again, because other programs had taken the machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,4 +121,12 @@ class Plan:
 
     def effective_options(self) -> Options:
         """The options, completed with what the preset and the machine decided."""
-        return dataclasses.replace(self.options, blocks=self.blocks, workers=self.workers)
+        return dataclasses.replace(self.options, workers=self.workers)
+
+    def with_sessions(self, sessions: "tuple[Session, ...]") -> "Plan":
+        """The plan with these sessions, in this order."""
+        placed = tuple(
+            dataclasses.replace(session, position=place) for place, session in enumerate(sessions)
+        )
+        blocks = max((session.block for session in sessions), default=self.blocks)
+        return dataclasses.replace(self, sessions=placed, blocks=blocks)

@@ -5,7 +5,7 @@ import json
 
 from compare.analysis.analysis import Analysis
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def summary_json(analysis: Analysis) -> str:

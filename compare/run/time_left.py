@@ -19,17 +19,29 @@ class TimeLeft:
     their estimate, multiplied by the ratio of measured to estimated time so far.
     """
 
-    def __init__(self, expected_s: Iterable[tuple[Session, float]]) -> None:
-        self._left = {session.id: (session, seconds) for session, seconds in expected_s}
+    def __init__(self, expected_s: Iterable[tuple[Session, float]] = ()) -> None:
+        self._left: dict[str, tuple[Session, float]] = {}
         self._took: dict[str, list[tuple[_Kind, float]]] = {}
         self._expected_s = self._spent_s = 0.0
+        self.expect(expected_s)
+
+    def expect(self, expected_s: Iterable[tuple[Session, float]]) -> None:
+        """Add sessions that will run, each with its estimate in seconds."""
+        self._left |= {session.id: (session, seconds) for session, seconds in expected_s}
+
+    def forget(self, sessions: Iterable[Session]) -> None:
+        """Remove sessions that will not run."""
+        for session in sessions:
+            self._left.pop(session.id, None)
 
     def left_s(self) -> float:
         """Seconds until all sessions have run."""
+        return self.of(self._left.values())
+
+    def of(self, expected_s: Iterable[tuple[Session, float]]) -> float:
+        """Seconds that these sessions will take, whether they are expected or not."""
         factor = (self._spent_s + _DOUBT_S) / (self._expected_s + _DOUBT_S)
-        return sum(
-            self._like(session) or seconds * factor for session, seconds in self._left.values()
-        )
+        return sum(self._like(session) or seconds * factor for session, seconds in expected_s)
 
     @contextmanager
     def running(self, session: Session) -> Iterator[None]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from compare.observations.disturbance import Repeated
 from compare.observations.reader import Observations, timed
 from compare.observations.series import Row
 from compare.records.measurements import Lifecycle, Run
@@ -17,6 +18,8 @@ class Evidence:
     run: Run
     observations: Observations
     rows: tuple[Row, ...]
+    repeated: tuple[Repeated, ...] = ()
+    """Sessions that were measured again; ``run`` has the second measurement of each."""
 
     @property
     def lifecycles(self) -> list[Lifecycle]:

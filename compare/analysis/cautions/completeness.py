@@ -12,6 +12,7 @@ from compare.analysis.cautions.caution import Caution, Evidence
 from compare.experiments.registry import identity, load_experiment
 from compare.formatting import enumeration, plural, seconds
 from compare.observations.absence import Why
+from compare.observations.metric import FEWEST_BLOCKS
 from compare.observations.reader import Observations, Observed, absent, engines, planned_cases
 from compare.records.measurements import Failure, TaskRun
 
@@ -40,20 +41,23 @@ class PartialRun(Caution):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneBlock(Caution):
-    """The run has only one block."""
+class FewBlocks(Caution):
+    """The run has fewer blocks than an interval needs."""
+
+    blocks: int
 
     @classmethod
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
-        if evidence.run.plan.blocks == 1:
-            yield cls()
+        if evidence.run.plan.blocks < FEWEST_BLOCKS:
+            yield cls(blocks=evidence.run.plan.blocks)
 
     @override
     def __str__(self) -> str:
         return (
-            "With one block there are no intervals, and no difference can be shown. "
-            "Rerun with --blocks 3 or more before you quote a number."
+            f"With {plural(self.blocks, 'block')} there are no intervals, and no difference can be "
+            "shown. Rerun with more --minutes, or with --blocks 3 or more, before you quote a "
+            "number."
         )
 
 

@@ -8,8 +8,7 @@ from typing import Self
 from typing_extensions import override
 
 from compare.analysis.cautions.caution import Caution, Evidence
-from compare.experiments.shared_metrics import images_per_s
-from compare.experiments.throughput import ENGINE_EFFICIENCY, batches
+from compare.experiments.throughput import ENGINE_EFFICIENCY, batches, speed
 from compare.formatting import enumeration, plural, seconds
 from compare.observations.makespan import Parts, parts
 from compare.observations.reader import engines, valid
@@ -129,15 +128,12 @@ class AboveCeiling(Caution):
     @classmethod
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
-        ceiling = valid(batches(evidence.observations, CEILING))
+        ceiling = speed(evidence.observations, CEILING).values
         above: dict[int, dict[str, float]] = {}
         for engine in engines(evidence.run.plan):
-            for block, run in valid(batches(evidence.observations, engine)).items():
-                if engine == CEILING or block not in ceiling:
-                    continue
-                share = images_per_s(run) / images_per_s(ceiling[block])
-                if share > 1:
-                    above.setdefault(block, {})[engine] = share
+            for block, value in speed(evidence.observations, engine).values.items():
+                if engine != CEILING and block in ceiling and value > ceiling[block]:
+                    above.setdefault(block, {})[engine] = value / ceiling[block]
         if above:
             yield cls(shares=dict(sorted(above.items())))
 

@@ -1,6 +1,6 @@
 """Cautions about the machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,15 +9,19 @@ from typing_extensions import override
 from compare.analysis.cautions.caution import Caution, Evidence
 from compare.experiments.shared_metrics import images_per_s
 from compare.experiments.throughput import batches
-from compare.formatting import plural
+from compare.formatting import enumeration, plural
+from compare.observations.disturbance import (
+    OUTSIDE_SHARE,
+    STOLEN_SHARE,
+    outside_share,
+    stolen_share,
+)
 from compare.observations.reader import valid
 from compare.records.plan import SERIAL
 
 _DRIFT = 0.05
-_OUTSIDE_LOAD = 0.05
-"""A share of all cores, like the next two limits."""
-_STEAL = 0.01
 _THROTTLED = 0.01
+"""A share of all cores."""
 _SWAPPED_BYTES = 2**20
 """Smaller amounts are normal on any host."""
 _OBJECT_STORE = "object_store_memory"
@@ -65,11 +69,8 @@ class LoadFromOutside(Caution):
     def find(cls, evidence: Evidence) -> Iterator[Self]:
         if evidence.cores is None:
             return
-        shares = {
-            life.session: (life.host_cpu_s - life.own_cpu_s) / (life.wall_s * evidence.cores)
-            for life in evidence.lifecycles
-        }
-        loaded = {session: share for session, share in shares.items() if share > _OUTSIDE_LOAD}
+        shares = {life.session: outside_share(life, evidence.cores) for life in evidence.lifecycles}
+        loaded = {session: share for session, share in shares.items() if share > OUTSIDE_SHARE}
         if loaded:
             worst = max(loaded, key=lambda session: loaded[session])
             yield cls(sessions=len(loaded), worst_session=worst, worst_share=loaded[worst])
@@ -79,6 +80,29 @@ class LoadFromOutside(Caution):
         return (
             f"Other programs used the machine during {plural(self.sessions, 'session')}, at worst "
             f"{self.worst_share:.0%} of its cores ({self.worst_session}). Rerun without them."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredAgain(Caution):
+    """Other programs took the machine during some sessions, which were measured a second time."""
+
+    reasons: Mapping[str, str]
+    """By session."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        if evidence.repeated:
+            yield cls(reasons={one.session: one.reason for one in evidence.repeated})
+
+    @override
+    def __str__(self) -> str:
+        listed = [f"{session} ({reason})" for session, reason in self.reasons.items()]
+        return (
+            f"{plural(len(self.reasons), 'session')} ran on a disturbed machine and "
+            f"{'was' if len(listed) == 1 else 'were'} measured again: {enumeration(listed)}. The "
+            "second measurements count, whatever they gave; the first ones stay in the records."
         )
 
 
@@ -94,12 +118,9 @@ class CpuStolen(Caution):
     def find(cls, evidence: Evidence) -> Iterator[Self]:
         if evidence.cores is None:
             return
-        shares = {
-            life.session: life.steal_s / (life.wall_s * evidence.cores)
-            for life in evidence.lifecycles
-        }
+        shares = {life.session: stolen_share(life, evidence.cores) for life in evidence.lifecycles}
         worst = max(shares, key=lambda session: shares[session], default="")
-        if shares and shares[worst] > _STEAL:
+        if shares and shares[worst] > STOLEN_SHARE:
             yield cls(worst_session=worst, worst_share=shares[worst])
 
     @override

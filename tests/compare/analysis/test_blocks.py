@@ -164,17 +164,17 @@ def test_all_pairs_together_lie_within_what_is_said_of_them(blocks: int) -> None
 
 def test_a_block_that_lacks_an_engine_is_used_for_the_others() -> None:
     values = {
-        "ray": {1: 1.0, 2: 2.0, 3: 4.0},
-        "dask": {1: 2.0, 2: 4.0},
-        "spark": {1: 3.0, 2: 6.0, 3: 12.0},
+        "ray": {1: 1.0, 2: 2.0, 3: 4.0, 4: 8.0},
+        "dask": {1: 2.0, 2: 4.0, 3: 8.0},
+        "spark": {1: 3.0, 2: 6.0, 3: 12.0, 4: 24.0},
     }
     shared = residual(values)
     assert shared is not None
     assert shared.variance == pytest.approx(0.0, abs=1e-20)
-    assert shared.prior_degrees == pytest.approx((8 - 5) / 2)
+    assert shared.prior_degrees == pytest.approx((11 - 6) / 2)
     one = difference(values["dask"], values["ray"], shared)
     assert one is not None
-    assert one.ratio.n == 2
+    assert one.ratio.n == 3
     assert one.ratio.value == pytest.approx(2.0)
 
 

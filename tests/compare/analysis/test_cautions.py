@@ -7,8 +7,8 @@ from compare.analysis.cautions import Caution
 from compare.analysis.cautions.completeness import (
     CaseFailed,
     EngineMissing,
+    FewBlocks,
     GateBroken,
-    OneBlock,
     PartialRun,
 )
 from compare.analysis.cautions.engines import (
@@ -154,8 +154,8 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
 @pytest.mark.parametrize(
     ("run", "kind", "words"),
     [
-        (fakes.interrupted(quiet_run(), 7), PartialRun, "Only 7 of 27 sessions"),
-        (quiet_run(blocks=1), OneBlock, "Rerun with --blocks 3"),
+        (fakes.interrupted(quiet_run(), 7), PartialRun, "Only 7 of 30 sessions"),
+        (quiet_run(blocks=1), FewBlocks, "Rerun with more --minutes"),
         (quiet_run(missing={"dask": "no 'distributed'"}), EngineMissing, "dask was asked for"),
         (fakes.failed(quiet_run(), "2-ray", "killed"), CaseFailed, "ray failed in block 2"),
         (
@@ -227,7 +227,7 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
         (
             fakes.run(engines={"ray": fakes.FakeEngine(round_trip_s=0.00334)}),
             FewSamples,
-            "there were fewer: ceiling 300, serial 300",
+            "there were fewer: ceiling 300, serial 30",
         ),
         (heavy_harness(), HarnessShare, "6% of serial's time for no-ops"),
     ],

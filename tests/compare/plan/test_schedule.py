@@ -11,7 +11,7 @@ from compare.experiments.experiment import Opening, Scope
 from compare.measure.adapters import capabilities
 from compare.options import Options, PresetName
 from compare.plan.schedule import Request, make_plan
-from compare.records.plan import CEILING, Plan, Workload
+from compare.records.plan import CEILING, FIRST_TURN, LAST_TURN, Case, Plan, Workload
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS
 
@@ -80,12 +80,31 @@ def test_every_block_that_the_preset_says_holds_every_case_of_every_experiment(
                 )
             ]
             held = [
-                repr(case)
+                repr(_without_turn(case))
                 for session in plan.sessions
                 if (session.block, session.engine) == (block, engine)
+                if session.label != LAST_TURN
                 for case in session.cases
             ]
             assert Counter(held) == Counter(asked)
+
+
+def _without_turn(case: Case) -> Case:
+    kept = {name: value for name, value in case.parameters.items() if name != "turn"}
+    return Case(experiment=case.experiment, parameters=kept)
+
+
+def test_the_ceiling_is_measured_at_both_ends_of_a_block() -> None:
+    plan = planned(
+        preset="standard", experiments=("throughput", "overhead"), workload=fakes.workload()
+    )
+    for block in range(1, plan.blocks + 1):
+        in_block = [session for session in plan.sessions if session.block == block]
+        first, last = in_block[0], in_block[-1]
+        assert (first.engine, last.engine) == (CEILING, CEILING)
+        turns = [case.parameters.get("turn") for case in (*first.cases, *last.cases)]
+        assert turns.count(FIRST_TURN) == turns.count(LAST_TURN) == 1
+        assert {case.experiment for case in last.cases} == {"throughput"}
 
 
 def test_a_case_is_measured_in_a_session_that_is_opened_as_it_needs() -> None:

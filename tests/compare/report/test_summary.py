@@ -95,7 +95,7 @@ def test_the_same_records_give_the_same_bytes() -> None:
 def test_the_summary_for_programs_has_every_row() -> None:
     run = fake_run()
     content = json.loads(json_text(run))
-    assert (content["schema"], content["run_id"]) == (1, run.plan.run_id)
+    assert (content["schema"], content["run_id"]) == (2, run.plan.run_id)
     assert len(content["rows"]) == len(rows(run))
     assert set(content["rows"][0]) == {
         *("experiment", "engine", "metric", "unit", "value"),

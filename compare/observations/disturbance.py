@@ -1,0 +1,139 @@
+"""Decides whether other programs had taken the machine while a session ran.
+
+Only the machine decides, never what an engine did: its CPU time that is not ours, time that the
+hypervisor took, and the calibrated speed of a core.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from statistics import median
+
+from compare.observations.metg import drifted
+from compare.records.measurements import Calibration, Lifecycle, Record, Run
+from compare.records.plan import Session
+
+OUTSIDE_SHARE = 0.05
+"""Of all cores, like the next limit."""
+STOLEN_SHARE = 0.01
+_SLOWER = 1.2
+"""Time of the calibrated kernel, relative to the median of the sessions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disturbance:
+    """What happened to a session."""
+
+    reason: str
+    severity: float
+    """As a multiple of the limit that was exceeded, to measure the worst session again first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """A session that was measured again; its first measurement is kept and not used."""
+
+    session: str
+    by: str
+    reason: str
+
+
+def disturbances(records: Iterable[Record], cores: int) -> dict[str, Disturbance]:
+    """The disturbed sessions, by id."""
+    lifecycles = {r.session: r for r in records if isinstance(r, Lifecycle)}
+    calibrations = {r.session: r for r in records if isinstance(r, Calibration)}
+    usual_s = median([one.before_s for one in calibrations.values()] or [0.0])
+    found = {}
+    for session, life in lifecycles.items():
+        candidates = [*_of_machine(life, cores), *_of_speed(calibrations.get(session), usual_s)]
+        if candidates:
+            found[session] = max(candidates, key=lambda one: one.severity)
+    return found
+
+
+def outside_share(life: Lifecycle, cores: int) -> float:
+    """Share of all cores that other programs used during the session."""
+    return (life.host_cpu_s - life.own_cpu_s) / (life.wall_s * cores)
+
+
+def stolen_share(life: Lifecycle, cores: int) -> float:
+    """Share of all cores that the hypervisor gave to other machines during the session."""
+    return life.steal_s / (life.wall_s * cores)
+
+
+def _of_machine(life: Lifecycle, cores: int) -> list[Disturbance]:
+    outside, stolen = outside_share(life, cores), stolen_share(life, cores)
+    found = []
+    if outside > OUTSIDE_SHARE:
+        found.append(
+            Disturbance(
+                reason=f"other programs used {outside:.0%} of the cores",
+                severity=outside / OUTSIDE_SHARE,
+            )
+        )
+    if stolen > STOLEN_SHARE:
+        found.append(
+            Disturbance(
+                reason=f"the hypervisor took {stolen:.1%} of the cores",
+                severity=stolen / STOLEN_SHARE,
+            )
+        )
+    return found
+
+
+def _of_speed(calibration: Calibration | None, usual_s: float) -> list[Disturbance]:
+    if calibration is None:
+        return []
+    before_s, after_s = calibration.before_s, calibration.after_s
+    if drifted(before_s, after_s):
+        change = max(before_s, after_s) / min(before_s, after_s)
+        reason = f"a core was {change - 1:.0%} slower at one end of a sweep than at the other"
+        return [Disturbance(reason=reason, severity=change)]
+    slower = (before_s + after_s) / 2 / usual_s
+    if slower > _SLOWER:
+        reason = f"a core needed {slower:.0%} of its usual time for the same work"
+        return [Disturbance(reason=reason, severity=slower)]
+    return []
+
+
+def settled(run: Run) -> tuple[Run, tuple[Repeated, ...]]:
+    """The run with each session that was measured again replaced by its second measurement.
+
+    Also returns which ones these are.  A second measurement that did not end is left out.
+    """
+    finished = {record.session for record in run.records if isinstance(record, Lifecycle)}
+    again = {
+        session.repeats: session
+        for session in run.plan.sessions
+        if session.repeats is not None and session.id in finished
+    }
+    if all(session.repeats is None for session in run.plan.sessions):
+        return run, ()
+    cores = run.environment.get("cores")
+    why = disturbances(run.records, cores if isinstance(cores, int) else 1)
+    kept = tuple(
+        session
+        for session in run.plan.sessions
+        if session.id not in again and (session.repeats is None or session.id in finished)
+    )
+    ids = {session.id for session in kept}
+    repeated = tuple(
+        Repeated(session=first, by=second.id, reason=_reason(why, first))
+        for first, second in again.items()
+    )
+    return (
+        replace(
+            run,
+            plan=replace(run.plan, sessions=kept),
+            records=tuple(record for record in run.records if record.session in ids),
+        ),
+        repeated,
+    )
+
+
+def _reason(why: Mapping[str, Disturbance], session: str) -> str:
+    return why[session].reason if session in why else "the machine was disturbed"
+
+
+def repetition(session: Session) -> Session:
+    """The session, to be measured again."""
+    return replace(session, id=f"{session.id}-again", repeats=session.id)

@@ -1,0 +1,79 @@
+"""Decides what to measure next when the planned blocks are done and there is time left."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from compare.experiments.registry import load_experiment
+from compare.observations.disturbance import repetition
+from compare.plan.schedule import make_block, request_of
+from compare.records.plan import Plan, Session
+
+OVERTIME = 0.05
+"""Share of the time limit by which the last block may exceed it; without it, the run would on
+average end half a block early."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """What is known after the sessions so far."""
+
+    disturbed: Mapping[str, float]
+    """Severity by the id of a disturbed session; not of those that were measured again."""
+    widths: Mapping[str, float]
+    """By experiment: half the width of the widest interval of a pair of engines, as a share."""
+    precision: float
+    """The wanted half width, as a share."""
+
+
+def next_sessions(
+    plan: Plan, known: Knowledge, fits: Callable[[Sequence[Session]], bool]
+) -> tuple[Session, ...]:
+    """The sessions to run next; none if there is nothing that is worth it and fits in the time.
+
+    First the disturbed sessions, the worst first and each once; then blocks of the experiments that
+    want more of them; then one block of the experiment whose intervals are widest, unless they are
+    as narrow as wanted.
+    """
+    repeated = {session.repeats for session in plan.sessions}
+    by_id = {session.id: session for session in plan.sessions}
+    for name in sorted(known.disturbed, key=lambda name: -known.disturbed[name]):
+        session = by_id.get(name)
+        if session is None or session.repeats is not None or name in repeated or session.traced:
+            continue
+        if fits([session]):
+            return (repetition(session),)
+    short = [name for name in plan.experiments if blocks_of(plan, name) < _wanted(plan, name)]
+    if short and fits(block := _block(plan, short)):
+        return tuple(block)
+    wide = {name: width for name, width in known.widths.items() if width > known.precision}
+    for name in sorted(wide, key=lambda name: -wide[name]):
+        if fits(block := _block(plan, [name])):
+            return tuple(block)
+    return ()
+
+
+def blocks_of(plan: Plan, experiment: str) -> int:
+    """The number of blocks that hold the experiment."""
+    return len(
+        {
+            session.block
+            for session in plan.sessions
+            if not session.traced and any(case.experiment == experiment for case in session.cases)
+        }
+    )
+
+
+def without_later_blocks(plan: Plan, block: int) -> Plan:
+    """The plan without its blocks from this one on; untimed sessions stay."""
+    return plan.with_sessions(
+        tuple(session for session in plan.sessions if session.traced or session.block < block)
+    )
+
+
+def _wanted(plan: Plan, experiment: str) -> int:
+    return load_experiment(experiment).wanted_blocks(plan.options.preset)
+
+
+def _block(plan: Plan, experiments: Sequence[str]) -> list[Session]:
+    timed = [session for session in plan.sessions if not session.traced]
+    return make_block(request_of(plan), plan.blocks + 1, experiments, timed)

@@ -1,0 +1,94 @@
+"""Which sessions are measured again, and what then counts."""
+
+from dataclasses import replace
+
+import pytest
+
+from compare.observations.disturbance import disturbances, repetition, settled
+from compare.records.measurements import Calibration, Lifecycle, Run, TaskRun
+from tests.compare import fakes
+from tests.compare.analysed import cautions, rows
+
+CORES = 2
+
+
+def disturbed(run: Run) -> set[str]:
+    return set(disturbances(run.records, CORES))
+
+
+def test_a_quiet_machine_disturbs_no_session() -> None:
+    assert disturbed(fakes.run()) == set()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"host_cpu_s": 24.0}, {"steal_s": 0.5}],
+    ids=["other programs", "the hypervisor"],
+)
+def test_a_session_from_which_somebody_took_the_cores_is_disturbed(
+    changes: dict[str, float],
+) -> None:
+    assert disturbed(fakes.changed(fakes.run(), "2-ray", **changes)) == {"2-ray"}
+
+
+@pytest.mark.parametrize("factors", [(1.5, 1.5), (1.0, 1.3)], ids=["slow", "became slow"])
+def test_a_session_on_a_slow_core_is_disturbed(factors: tuple[float, float]) -> None:
+    run = fakes.run()
+    slow = tuple(
+        replace(one, before_s=factors[0] * one.before_s, after_s=factors[1] * one.after_s)
+        if isinstance(one, Calibration) and one.session == "2-ray"
+        else one
+        for one in run.records
+    )
+    assert disturbed(replace(run, records=slow)) == {"2-ray"}
+
+
+def test_a_slow_engine_is_no_disturbance() -> None:
+    slow = fakes.FakeEngine(chunk_s=5.0, fixed_s=0.5, per_task_s=0.05)
+    assert disturbed(fakes.run(engines={**fakes.ENGINES, "ray": slow})) == set()
+
+
+def measured_again(run: Run, factor: float, *, end: bool = True) -> Run:
+    """The run with a second measurement of 2-ray, ``factor`` times as long."""
+    first = next(session for session in run.plan.sessions if session.id == "2-ray")
+    second = repetition(first)
+    records = [
+        replace(one, session=second.id, makespan_s=factor * one.makespan_s)
+        if isinstance(one, TaskRun)
+        else replace(one, session=second.id, host_cpu_s=20.5)
+        if isinstance(one, Lifecycle)
+        else replace(one, session=second.id)
+        for one in run.records
+        if one.session == "2-ray"
+    ]
+    return replace(
+        run,
+        plan=run.plan.with_sessions((*run.plan.sessions, second)),
+        records=(*run.records, *(records if end else records[:2])),
+    )
+
+
+def test_the_second_measurement_counts_even_if_it_is_slower() -> None:
+    run = fakes.changed(fakes.run(), "2-ray", host_cpu_s=24.0)
+    once, twice = (
+        next(row for row in rows(one) if (row.engine, row.metric) == ("ray", "throughput"))
+        for one in (run, measured_again(run, 1.5))
+    )
+    assert once.n == twice.n == 3
+    assert isinstance(once.value, float)
+    assert isinstance(twice.value, float)
+    assert twice.value < 0.95 * once.value
+
+
+def test_the_report_names_what_was_measured_again_and_why() -> None:
+    run = measured_again(fakes.changed(fakes.run(), "2-ray", host_cpu_s=24.0), 1.0)
+    said = [str(caution) for caution in cautions(run)]
+    assert any("1 session ran on a disturbed machine" in one and "2-ray" in one for one in said)
+    assert not any("Rerun without them" in one for one in said)
+
+
+def test_a_second_measurement_that_did_not_end_does_not_count() -> None:
+    run = fakes.changed(fakes.run(), "2-ray", host_cpu_s=24.0)
+    kept, repeated = settled(measured_again(run, 1.5, end=False))
+    assert repeated == ()
+    assert kept.plan.sessions == run.plan.sessions

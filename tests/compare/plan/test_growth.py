@@ -1,0 +1,90 @@
+"""What is measured in the time that is left."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from compare.options import PresetName
+from compare.plan.growth import Knowledge, blocks_of, next_sessions, without_later_blocks
+from compare.records.plan import Plan, Session
+from tests.compare import fakes
+
+BLOCK_S, SESSION_S = 100.0, 12.0
+
+
+def known(
+    disturbed: dict[str, float] | None = None, widths: dict[str, float] | None = None
+) -> Knowledge:
+    return Knowledge(disturbed=disturbed or {}, widths=widths or {}, precision=0.05)
+
+
+def standard(blocks: int = 3) -> Plan:
+    plan = fakes.plan(experiments=("throughput", "overhead"), blocks=blocks)
+    return replace(plan, options=replace(plan.options, preset=PresetName.STANDARD, minutes=10))
+
+
+def grown(plan: Plan, knowledge: Knowledge, room: int = 10**6) -> tuple[Plan, list[Session]]:
+    more = list(next_sessions(plan, knowledge, lambda sessions: len(sessions) <= room))
+    return plan.with_sessions((*plan.sessions, *more)), more
+
+
+def test_the_worst_disturbed_session_comes_first_and_each_only_once() -> None:
+    knowledge = known({"1-ray": 2.0, "2-dask": 5.0})
+    plan, first = grown(standard(), knowledge)
+    plan, second = grown(plan, knowledge)
+    assert [one.repeats for one in (*first, *second)] == ["2-dask", "1-ray"]
+    assert first[0].cases == next(one.cases for one in plan.sessions if one.id == "2-dask")
+    again = known({"1-ray": 2.0, "2-dask": 5.0, "1-ray-again": 9.0})
+    _, third = grown(plan, again)
+    assert not any(session.repeats for session in third)
+
+
+def test_throughput_gets_its_five_blocks_before_anything_else() -> None:
+    plan = standard()
+    for block in (4, 5):
+        plan, more = grown(plan, known(widths={"overhead": 0.9, "throughput": 0.2}))
+        assert {session.block for session in more} == {block}
+        assert {case.experiment for session in more for case in session.cases} == {"throughput"}
+    assert blocks_of(plan, "throughput") == 5
+    assert blocks_of(plan, "overhead") == 3
+
+
+def test_then_the_comparison_with_the_widest_interval_gets_a_block() -> None:
+    plan = standard(blocks=5)
+    plan, more = grown(plan, known(widths={"overhead": 0.9, "throughput": 0.2}))
+    held = {case.experiment for one in more if one.engine != "serial" for case in one.cases}
+    assert held == {"overhead"}
+    _, more = grown(plan, known(widths={"overhead": 0.1, "throughput": 0.2}))
+    held = {case.experiment for session in more for case in session.cases}
+    assert held == {"throughput"}
+
+
+def test_nothing_is_added_when_all_intervals_are_as_narrow_as_wanted() -> None:
+    _, more = grown(standard(blocks=5), known(widths={"overhead": 0.04, "throughput": 0.05}))
+    assert more == []
+
+
+@pytest.mark.parametrize("room", [0, 1, 5])
+def test_nothing_is_added_that_does_not_fit_in_the_time(room: int) -> None:
+    knowledge = known({"1-ray": 2.0}, {"overhead": 0.9, "throughput": 0.2})
+    _, more = grown(standard(), knowledge, room)
+    assert len(more) == min(room, 1)
+
+
+def test_blocks_for_which_there_is_no_time_are_taken_out_of_the_plan() -> None:
+    plan = without_later_blocks(standard(), 3)
+    assert {session.block for session in plan.sessions} == {1, 2}
+    assert plan.blocks == 2
+    assert [session.position for session in plan.sessions] == list(range(len(plan.sessions)))
+
+
+def ids(sessions: Sequence[Session]) -> set[str]:
+    return {session.id for session in sessions}
+
+
+def test_added_sessions_have_names_of_their_own() -> None:
+    plan = standard()
+    for _ in range(6):
+        plan, _ = grown(plan, known({"1-ray": 2.0}, {"overhead": 0.9, "throughput": 0.2}))
+    assert len(ids(plan.sessions)) == len(plan.sessions)
