@@ -22,9 +22,10 @@ METRICS = {
         *("submit", "run", "between", "tail", "return", "task_wait_p50", "task_return_p50"),
     },
     "overhead": {
-        *("noop_throughput", "per_task_cost", "fixed_cost", "fit_residual"),
+        *("noop_throughput", "per_task_cost", "cold_task", "fixed_cost", "fit_residual"),
         *("round_trip_p50", "round_trip_p95", "round_trip_p99"),
         *METG,
+        "metg50_idle",
     },
     "submission": METG,
     "fractional": SHARES,

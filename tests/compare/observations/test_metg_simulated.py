@@ -1,0 +1,143 @@
+"""METG of engines of known cost on a noisy machine: bias, and coverage of the interval."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from compare.analysis.intervals import geometric_mean
+from compare.measure.sweep import Sweep
+from compare.observations.metg import Limit, fixed_cost_s, metg, point
+from compare.records.measurements import TaskRun
+from compare.records.plan import Case
+from tests.compare import fakes
+from tests.compare.fake_bench import FakeBench
+
+WORKERS = 2
+RUNS, BLOCKS = 150, 3
+NOISE, BLOCK_NOISE, CALIBRATION_NOISE = 0.03, 0.03, 0.03
+MOST_BIAS, FEWEST_HELD = 0.08, 0.93
+_TASK_RUN = fakes.task_run()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """Costs of an engine: of a batch, of a task in its worker, of a task in the one dispatcher."""
+
+    fixed_s: float = 0.0
+    inside_s: float = 0.0
+    dispatch_s: float = 0.0
+    slowdown: float = 1.0
+    """Of work, while all cores are busy."""
+
+    def makespan_s(self, tasks: int, work_s: float) -> float:
+        inside_s = tasks / WORKERS * (self.inside_s + self.slowdown * work_s)
+        return self.fixed_s + max(tasks * self.dispatch_s, inside_s)
+
+    def metg_s(self, threshold: float) -> float:
+        """In closed form: a cost in each worker, or a dispatcher that feeds all of them."""
+        return max(self.inside_s / (1 - threshold), WORKERS * self.dispatch_s)
+
+
+ENGINES = {
+    "inside": Model(inside_s=60e-6),
+    "dispatcher": Model(dispatch_s=600e-6),
+    "both": Model(inside_s=0.004, dispatch_s=0.001),
+    "fixed cost": Model(inside_s=0.004, fixed_s=0.04),
+    "slow neighbours": Model(inside_s=0.002, fixed_s=0.01, slowdown=1.07),
+}
+
+
+def estimate(
+    model: Model,
+    threshold: float,
+    rng: random.Random,
+    *,
+    minus_fixed: bool = True,
+    busy: bool = True,
+) -> float:
+    """METG of one block."""
+    plan = fakes.plan(seed=rng.randrange(2**32))
+    session = next(one for one in plan.sessions if one.engine == "ray")
+
+    def noisy(seconds: float) -> float:
+        return seconds * rng.lognormvariate(0, CALIBRATION_NOISE)
+
+    bench = FakeBench(plan, session, fakes.FakeEngine(busy_slowdown=model.slowdown), noisy)
+    cost = rng.lognormvariate(0, BLOCK_NOISE)
+    of_block = replace(model, inside_s=cost * model.inside_s, dispatch_s=cost * model.dispatch_s)
+
+    def batch(iterations: int, count: int) -> TaskRun:
+        seconds = of_block.makespan_s(count, iterations * fakes.ITERATION_S)
+        case = Case(experiment="overhead", parameters={"iterations": iterations})
+        return replace(
+            _TASK_RUN, case=case, tasks=count, makespan_s=seconds * rng.lognormvariate(0, NOISE)
+        )
+
+    with bench.calibrated():
+        planned = Case(experiment="overhead", parameters={"point_s": 0.2})
+        runs = list(Sweep(bench, planned, batch).run())
+    iteration_s = sum(bench.busy_s) / len(bench.busy_s) if busy else fakes.ITERATION_S
+    fixed_s, _ = fixed_cost_s((r.tasks, r.makespan_s) for r in runs if not _iterations(r))
+    points = [
+        point(
+            makespan_s=run.makespan_s,
+            workers=WORKERS,
+            tasks=run.tasks,
+            work_s=_iterations(run) * iteration_s,
+            fixed_s=fixed_s if minus_fixed else 0.0,
+        )
+        for run in runs
+        if _iterations(run)
+    ]
+    found = metg(points, threshold)
+    assert found is not None
+    return found.seconds if isinstance(found, Limit) else found
+
+
+def _iterations(run: TaskRun) -> int:
+    return int(run.case.parameters["iterations"])
+
+
+def bias_and_coverage(
+    model: Model, threshold: float, one_block: Callable[[random.Random], float]
+) -> tuple[float, float]:
+    rng = random.Random(f"{model}/{threshold}")  # noqa: S311
+    true_s = model.metg_s(threshold)
+    logs, held = [], 0
+    for _ in range(RUNS):
+        found = geometric_mean([one_block(rng) for _ in range(BLOCKS)])
+        assert found.low is not None
+        assert found.high is not None
+        logs.append(math.log(found.value / true_s))
+        held += found.low <= true_s <= found.high
+    return math.exp(sum(logs) / RUNS) - 1, held / RUNS
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.9])
+@pytest.mark.parametrize("name", ENGINES)
+def test_metg_is_right_within_8_percent_and_its_interval_holds_it(
+    name: str, threshold: float
+) -> None:
+    model = ENGINES[name]
+    bias, held = bias_and_coverage(model, threshold, lambda rng: estimate(model, threshold, rng))
+    assert abs(bias) <= MOST_BIAS
+    # Less two standard errors of the simulation.
+    assert held >= FEWEST_HELD - 2 * math.sqrt(0.95 * 0.05 / RUNS)
+
+
+def test_with_the_fixed_cost_left_in_the_same_check_fails() -> None:
+    model = Model(inside_s=0.0005, fixed_s=0.04)
+    right, _ = bias_and_coverage(model, 0.9, lambda rng: estimate(model, 0.9, rng))
+    wrong, _ = bias_and_coverage(
+        model, 0.9, lambda rng: estimate(model, 0.9, rng, minus_fixed=False)
+    )
+    assert abs(right) <= MOST_BIAS < abs(wrong)
+
+
+def test_with_an_idle_core_as_the_measure_the_same_check_fails() -> None:
+    model = ENGINES["slow neighbours"]
+    wrong, _ = bias_and_coverage(model, 0.9, lambda rng: estimate(model, 0.9, rng, busy=False))
+    assert wrong > MOST_BIAS
