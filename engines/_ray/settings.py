@@ -8,7 +8,7 @@ from engines.interface import Config, Resources, Setting
 _STORE = Setting(
     name="object_store_memory",
     value=str(512 * 2**20),
-    reason="tasks pass no large objects; the default reserves 30% of the memory",
+    reason="room for eight of the largest arguments; the default reserves 30% of the memory",
 )
 USAGE = Setting(
     name="RAY_USAGE_STATS_ENABLED",
