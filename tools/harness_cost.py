@@ -78,11 +78,17 @@ def _by_hand_multiprocessing(resources: Resources) -> Iterator[Program]:
 def _by_hand_ray(_resources: Resources) -> Iterator[Program]:
     import ray
 
-    def program(function: Callable[[Any], Any], inputs: Sequence[Any]) -> object:
+    # Defined once, as Ray's documentation asks: every new remote function is pickled and sent.
+    @cache
+    def remote(function: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - Ray's own type
         @ray.remote(num_cpus=1)  # type: ignore[untyped-decorator]
         def task(one: object) -> object:
             return function(one)
 
+        return task
+
+    def program(function: Callable[[Any], Any], inputs: Sequence[Any]) -> object:
+        task = remote(function)
         return ray.get([task.remote(one) for one in inputs])
 
     yield program
@@ -150,12 +156,13 @@ def measure(name: str, pairs: int, images: int, chunk: int, workers: int) -> Non
         folder = plan.workload.model_folder if plan.workload else ""
         tasks = image_tasks(plan, "suite")
         chunks = [task.payload for task in tasks]
+        classify_chunk = partial(classify, folder)
         bench.warm_up(tasks[0])
         _report(
             f"{name}, {images} images in chunks of {chunk}",
             pairs,
             lambda: _suite_s(bench, image_tasks(plan, bench.label()), images),
-            lambda: _timed_s(by_hand, partial(classify, folder), chunks),
+            lambda: _timed_s(by_hand, classify_chunk, chunks),
         )
         if name == CEILING:
             return  # nobody writes a loop over nothing

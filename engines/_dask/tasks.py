@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, cycle
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -46,6 +46,10 @@ _START_TIMEOUT_S = 60
 _JOIN_TIMEOUT_S = 20
 _STOP_TIMEOUT_S = 5
 
+_LARGE_BYTES = 1_000_000
+"""Inputs and outputs of this size or more do not pass through the scheduler.  See
+docs/decisions/0014-move-large-data-past-dasks-scheduler.md."""
+
 
 class DaskEngine(Engine):
     """Runs one Dask future for each input."""
@@ -77,6 +81,7 @@ class DaskEngine(Engine):
         self._client = client
         self._resources = resources
         self._settings = settings
+        self._large_outputs = False
 
     @override
     @classmethod
@@ -113,7 +118,7 @@ class DaskEngine(Engine):
         share = self._share(cpus, slots)
         # pure=False: by default Dask gives equal inputs one key and runs them once.
         return self._results(
-            lambda: self._client.map(function, inputs, pure=False, resources=share)
+            lambda values: self._client.map(function, values, pure=False, resources=share), inputs
         )
 
     @override
@@ -122,10 +127,11 @@ class DaskEngine(Engine):
     ) -> Iterator[tuple[int, Output]]:
         share = self._share()
         return self._results(
-            lambda: [
+            lambda values: [
                 self._client.submit(function, value, pure=False, resources=share)
-                for value in inputs
-            ]
+                for value in values
+            ],
+            inputs,
         )
 
     @override
@@ -158,17 +164,18 @@ class DaskEngine(Engine):
     ) -> Iterator[tuple[int, Output]]:
         share = self._share()
 
-        def submitted() -> list[Framework]:
+        def submitted(values: Sequence[Any]) -> list[Framework]:
             layers: list[list[Framework]] = [[]]
+            rest = iter(values)
             for nodes in graph:
-                values = [node.value for node in nodes]
                 needed = [tuple(layers[-1][place] for place in node.needs) for node in nodes]
+                layer = list(islice(rest, len(nodes)))
                 layers.append(
-                    self._client.map(function, values, needed, pure=False, resources=share)
+                    self._client.map(function, layer, needed, pure=False, resources=share)
                 )
             return list(chain.from_iterable(layers))
 
-        return self._results(submitted)
+        return self._results(submitted, [node.value for nodes in graph for node in nodes])
 
     @override
     def own_trace(self) -> tuple[OwnSpan, ...]:
@@ -214,10 +221,14 @@ class DaskEngine(Engine):
                 "forever"
             )
 
-    def _results(self, submit: Callable[[], Sequence[Framework]]) -> Iterator[tuple[int, Any]]:
-        from distributed import KilledWorker, as_completed
+    def _results(
+        self, submit: Callable[[Sequence[Any]], Sequence[Framework]], inputs: Sequence[Any]
+    ) -> Iterator[tuple[int, Any]]:
+        from dask.sizeof import sizeof
+        from distributed import CancelledError, KilledWorker, as_completed
 
-        futures = submit()
+        arguments = self._with_large_ones_scattered(inputs)
+        futures = submit(arguments)
         indices = {future.key: index for index, future in enumerate(futures)}
         finished = as_completed(futures)
         # Release each future when its result is read: while a future exists, a worker keeps the
@@ -226,10 +237,38 @@ class DaskEngine(Engine):
         try:
             # Gather by batch: as_completed(with_results=True) requests every result separately.
             for batch in finished.batches():
-                outputs = self._client.gather(batch)
-                yield from zip((indices[future.key] for future in batch), outputs, strict=True)
+                outputs = self._client.gather(batch, direct=self._large_outputs or None)
+                # The client learns the size of an output only from the output itself.
+                self._large_outputs = sizeof(outputs[-1]) >= _LARGE_BYTES
+                for future, output in zip(batch, outputs, strict=True):
+                    index = indices[future.key]
+                    arguments[index] = None
+                    yield index, output
         except KilledWorker as error:
             raise WorkerLostError(f"dask: {error}") from error
+        except CancelledError as error:
+            # Dask cannot send a scattered argument again.
+            raise WorkerLostError(f"dask: a worker and its arguments are lost: {error}") from error
+
+    def _with_large_ones_scattered(self, inputs: Sequence[Any]) -> list[Any]:
+        """The inputs; a future that refers to a worker's memory replaces each large one.
+
+        Hold such a future until its task has ended, because otherwise Dask drops the input.
+        """
+        from dask.sizeof import sizeof
+
+        arguments = list(inputs)
+        large = [n for n, value in enumerate(arguments) if sizeof(value) >= _LARGE_BYTES]
+        if large:
+            # hash=False: by default Dask hashes all bytes and stores equal inputs once.
+            values = [arguments[n] for n in large]
+            try:
+                scattered = self._client.scatter(values, hash=False, direct=True)
+            except OSError as error:
+                raise WorkerLostError(f"dask: {error}") from error
+            for n, future in zip(large, scattered, strict=True):
+                arguments[n] = future
+        return arguments
 
     @override
     def workers(self) -> int:

@@ -8,8 +8,7 @@ from engines.interface import Config, Resources, Setting
 _STORE = Setting(
     name="object_store_memory",
     value=str(512 * 2**20),
-    reason="the default reserves 30% of the memory; tasks pass paths and labels, except in the "
-    "experiment payload, whose batches hold 128 MB with two workers",
+    reason="room for eight of the largest arguments; the default reserves 30% of the memory",
 )
 USAGE = Setting(
     name="RAY_USAGE_STATS_ENABLED",

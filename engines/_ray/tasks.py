@@ -1,5 +1,6 @@
 """The Ray engine: tasks on a private one-node cluster or on a running cluster."""
 
+import functools
 import math
 import secrets
 from collections import deque
@@ -66,10 +67,18 @@ class RayEngine(Engine):
     extra: ClassVar[str | None] = "ray"
     cluster: ClassVar[Cluster | None] = CLUSTER
 
-    def __init__(self, ray: Framework, settings: tuple[Setting, ...]) -> None:
+    def __init__(self, ray: Framework, resources: Resources, settings: tuple[Setting, ...]) -> None:
         self._ray = ray
+        self._resources = resources
         self._settings = settings
         self._awaiters: list[Framework] = []
+        # Create a remote function once, as a module with a decorated function does: Ray pickles
+        # every new one, stores it in the cluster, and every worker fetches it from there.
+        self._remote = functools.cache(self._new_remote)
+        self._remote_node = functools.cache(self._new_remote_node)
+        # By default an actor requests no core, and so shares one with other tasks.
+        # It awaits up to 1000 calls at once.
+        self._remote_awaiter = ray.remote(num_cpus=1)(Awaiter)
 
     @override
     @classmethod
@@ -101,7 +110,7 @@ class RayEngine(Engine):
                     ray.shutdown()
                     raise EngineStartError(f"ray did not start: {error}") from error
                 try:
-                    engine = cls(ray, variables + init)
+                    engine = cls(ray, resources, variables + init)
                     if resources.cluster is not None:
                         wait_for_workers(engine, resources)
                     yield engine
@@ -118,6 +127,18 @@ class RayEngine(Engine):
         slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
         self._end_awaiters()
+        remote = self._remote(function, cpus, slots)
+        window = self._window(cpus if slots is None else slots)
+        return self._results((remote.remote(value) for value in inputs), window)
+
+    def _new_remote(
+        self, function: Callable[[Input], Output], cpus: float, slots: float | None
+    ) -> Framework:
+        """A remote function with these requirements.
+
+        Raises:
+            CpusRejectedError: Ray rejects them, or no node has that much.
+        """
 
         # Ray rejects built-ins and callable objects, so a plain function wraps them.
         def call(value: Input) -> Output:
@@ -130,20 +151,16 @@ class RayEngine(Engine):
                 "forever"
             )
         try:
-            remote = self._ray.remote(**_demand(cpus, slots))(call)
+            return self._ray.remote(**_demand(cpus, slots))(call)
         except ValueError as error:
             raise CpusRejectedError(f"ray: {error}") from error
-        return self._results((remote.remote(value) for value in inputs), self._window(share))
 
     @override
     def run_async(
         self, function: Callable[[Input], Awaitable[Output]], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
         if not self._awaiters:
-            # By default an actor requests no core, and so shares one with other tasks.
-            # It awaits up to 1000 calls at once.
-            actor = self._ray.remote(num_cpus=1)(Awaiter)
-            self._awaiters = [actor.remote() for _ in range(self.workers())]
+            self._awaiters = [self._remote_awaiter.remote() for _ in range(self.workers())]
         calls = (
             actor.call.remote(function, value)
             for actor, value in zip(cycle(self._awaiters), inputs, strict=False)
@@ -160,13 +177,7 @@ class RayEngine(Engine):
         self, function: Callable[[Input, tuple[Output, ...]], Output], graph: Graph[Input]
     ) -> Iterator[tuple[int, Output]]:
         self._end_awaiters()
-
-        # Ray replaces references with outputs only if they are direct arguments of a task; in a
-        # tuple they would stay references.
-        def call(value: Input, *outputs: Output) -> Output:
-            return function(value, outputs)
-
-        remote = self._ray.remote(num_cpus=1)(call)
+        remote = self._remote_node(function)
 
         def submitted() -> Iterator[Framework]:
             layer: list[Framework] = []
@@ -178,6 +189,16 @@ class RayEngine(Engine):
                 yield from layer
 
         return self._results(submitted(), self._window(1.0))
+
+    def _new_remote_node(
+        self, function: Callable[[Input, tuple[Output, ...]], Output]
+    ) -> Framework:
+        # Ray replaces references with outputs only if they are direct arguments of a task; in a
+        # tuple they would stay references.
+        def call(value: Input, *outputs: Output) -> Output:
+            return function(value, outputs)
+
+        return self._ray.remote(num_cpus=1)(call)
 
     @override
     def own_trace(self) -> tuple[OwnSpan, ...]:
@@ -203,7 +224,7 @@ class RayEngine(Engine):
         There is no need to pass all pending tasks: Ray starts equal tasks in order, so the tasks
         that may have finished are among the oldest.
         """
-        return max(16, 2 * math.ceil(self.workers() / share))
+        return max(16, 2 * math.ceil(self._resources.workers / share))
 
     def _results(self, tasks: Iterable[Framework], window: int) -> Iterator[tuple[int, Any]]:
         ray = self._ray

@@ -123,8 +123,20 @@ def properties(resources: Resources) -> tuple[Setting, ...]:
                 value="true",
                 reason="over TCP every task waits about 40 ms for a delayed acknowledgement",
             ),
+            *(_quick_compiler(jvm) for jvm in ("driver", "executor")),
         ]
     return tuple(settings)
+
+
+def _quick_compiler(jvm: str) -> Setting:
+    # Not in extraJavaOptions, which have options for both configurations; Spark joins the two.
+    # See docs/decisions/0017-stop-sparks-jvm-at-the-quick-compiler.md.
+    return Setting(
+        name=f"spark.{jvm}.defaultJavaOptions",
+        value="-XX:TieredStopAtLevel=1",
+        reason="the JVM only schedules, while its optimizing compiler takes CPU time from the "
+        "workers during the first thousands of tasks",
+    )
 
 
 def _master(resources: Resources) -> tuple[Setting, ...]:

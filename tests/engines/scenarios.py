@@ -24,6 +24,7 @@ from workload.interface import Task
 from workload.task import run_task
 
 LONG_S = 120
+LARGE_BYTES = 2_000_000
 TOO_MUCH = 64
 """A number of cores or slots that exceeds what any engine has in the tests."""
 
@@ -44,6 +45,10 @@ def promises(engine: Engine) -> dict[str, object]:
     """Collect everything that can be observed in one engine without disturbing it."""
     doubled = list(engine.run(tasks.double, range(100)))
     identities = [identity for _, identity in engine.run(tasks.who, [0] * 30)]
+    sizes = [LARGE_BYTES, 10, LARGE_BYTES, 3 * LARGE_BYTES]
+    large = [bytes([n]) * size for n, size in enumerate(sizes)]
+    # Twice, because an adapter may treat large outputs in another way once it has seen some.
+    grown = [list(engine.run(tasks.grow, large)) for _ in range(2)]
     places = [place._asdict() for _, place in engine.run(tasks.look_around, range(6))]
     started_s = time.monotonic()
     naps, arrivals_s = [], []
@@ -53,6 +58,8 @@ def promises(engine: Engine) -> dict[str, object]:
     return {
         "doubled": doubled,
         "identities": identities,
+        "grown": [[(i, len(grew), grew[0], grew[-1]) for i, grew in run] for run in grown],
+        "wanted": [(n, size + 1, n, tasks.LAST) for n, size in enumerate(sizes)],
         "places": places,
         "naps": naps,
         "arrivals_s": arrivals_s,
@@ -162,10 +169,19 @@ def waits(engine: Engine) -> dict[str, object]:
 
 def loses(engine: Engine) -> dict[str, object]:
     """Run a task that kills every worker that starts it."""
+    return _loss(engine, 0)
+
+
+def loses_with_large_input(engine: Engine) -> dict[str, object]:
+    """Like ``loses``, but the task has an input that the engine may keep on a worker."""
+    return _loss(engine, bytes(LARGE_BYTES))
+
+
+def _loss(engine: Engine, value: object) -> dict[str, object]:
     list(engine.run(tasks.double, range(4)))
     started_s = time.monotonic()
     try:
-        list(engine.run(tasks.kill_worker, [0]))
+        list(engine.run(tasks.kill_worker, [value]))
     except WorkerLostError as error:
         return {"error": str(error), "after_s": time.monotonic() - started_s}
     return {"error": None}
@@ -289,6 +305,7 @@ SCENARIOS: dict[str, Callable[[Engine], dict[str, object]]] = {
         waits,
         waits_one_by_one,
         loses,
+        loses_with_large_input,
     )
 }
 

@@ -85,6 +85,14 @@ def double(value: int) -> int:
     return 2 * value
 
 
+LAST = 255
+"""The byte that ``grow`` appends."""
+
+
+def grow(value: bytes) -> bytes:
+    return value + bytes([LAST])
+
+
 def who(_: object) -> tuple[str, int, int]:
     """Return a different value for each call, so that a reused result is detected."""
     return worker(os.getpid()), threading.get_native_id(), time.monotonic_ns()

@@ -44,6 +44,11 @@ def test_an_engine_runs_equal_inputs_as_separate_tasks(engine_name: str) -> None
     assert len({tuple(identity) for identity in promised(engine_name)["identities"]}) == 30
 
 
+def test_an_engine_passes_large_inputs_and_outputs_unchanged(engine_name: str) -> None:
+    seen = promised(engine_name)
+    assert [sorted(run) for run in seen["grown"]] == [seen["wanted"]] * 2
+
+
 def test_an_engine_runs_a_built_in_function(engine_name: str) -> None:
     assert sorted(promised(engine_name)["built_in"]) == [[0, 1], [1, 2]]
 
@@ -246,10 +251,13 @@ def test_an_engine_runs_tasks_after_all_optional_ways_to_run_them(engine_name: s
 
 @pytest.mark.placed(HERE, CONTAINERS)
 @pytest.mark.timeout(120)
-def test_an_engine_reports_a_lost_worker_when_it_cannot_recover(engine_name: str) -> None:
+@pytest.mark.parametrize("scenario", ["loses", "loses_with_large_input"])
+def test_an_engine_reports_a_lost_worker_when_it_cannot_recover(
+    engine_name: str, scenario: str
+) -> None:
     if not claims(engine_name, Capability.PARALLEL):
         pytest.skip("the only worker is the program itself")
-    seen = outcome("loses", engine_name).seen
+    seen = outcome(scenario, engine_name).seen
     assert seen["error"]
     assert seen["after_s"] < 60
 
