@@ -45,9 +45,9 @@ from compare.records.plan import (
 )
 
 NAME = "overhead"
-BUDGET_S = Sizes(quick=0.3, standard=0.6, full=4.0)
+BUDGET_S = Sizes(quick=0.3, standard=0.4, full=4.0)
 """Seconds for the largest batch of no-ops."""
-POINT_S = Sizes(quick=0.06, standard=0.2, full=2.0)
+POINT_S = Sizes(quick=0.06, standard=0.15, full=2.0)
 """Seconds for each task size of a sweep; longer if an engine's fixed cost is high."""
 PERCENTILES = (0.50, 0.95, 0.99)
 """Percentiles of the round trips."""

@@ -13,7 +13,7 @@ from compare.records.measurements import Measurement, RoundTrips, TaskRun
 from compare.records.plan import Case, refine
 from workload.kernels import noop
 
-WARM_UP_S = Sizes(quick=2.0, standard=6.0, full=30.0)
+WARM_UP_S = Sizes(quick=2.0, standard=4.0, full=30.0)
 """Seconds that an engine may take to become as fast as it gets."""
 _FEWEST, _MOST = 300, 10_000
 """Limits of the largest batch of no-ops: three different sizes above 100, and not too long."""
@@ -25,6 +25,7 @@ _SUM_OF_SIZES = 1.8
 """Approximate sum of the sizes, relative to the largest one."""
 _CLOSEST = 1.4
 """Ratio of two neighbouring sizes; nearer ones tell nothing about a slope."""
+_ROUND_TRIPS_S = 0.5
 _FEWEST_ROUND_TRIPS, _MOST_ROUND_TRIPS = 20, 1000
 """Enough for a median, and for a 99th percentile: 10 / (1 - p)."""
 
@@ -47,7 +48,7 @@ def measured_costs(bench: Bench, case: Case) -> Iterator[Measurement]:
     random.Random(f"{bench.plan.options.seed}/{bench.session.id}").shuffle(shuffled)  # noqa: S311
     for size in shuffled:
         yield _no_ops(bench, case, size)
-    yield _round_trips(bench, case, budget_s)
+    yield _round_trips(bench, case, max(budget_s, _ROUND_TRIPS_S))
 
 
 def _large_sizes(warm: TaskRun, budget_s: float) -> list[int]:

@@ -17,13 +17,12 @@ _LADDER = (1 / 2, 1, 2, 4, 8)
 _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 3
 _AROUND = (4 / 5, 5 / 4)
 """Sizes relative to that of a crossing, one after the other: METG depends on these."""
-_ROUNDS = {0.5: 4, 0.9: 6}
-"""Sizes measured around the crossing of each threshold.  More at 90%, where the curve is flat: 1%
-of noise in the efficiency moves the crossing by 11%."""
+_ROUNDS = 4
+"""Sizes measured around the crossing of each threshold."""
 _PILOTS, _PILOT_TASKS = 3, 50
 _WARM_UP_S = 2.0
-_FEWEST_WAVES, _MOST_TASKS = 8, 20_000
-_POINTS = 22
+_FEWEST_WAVES, _MOST_TASKS = 6, 20_000
+_POINTS = 20
 """Approximate number of points, if all lasted equally long: the largest tasks last longer."""
 _PILOTS_S, _CALIBRATION_S = 1.5, 0.1
 _FIXED_SHARE = 0.1
@@ -59,11 +58,10 @@ class Sweep:
         for work_s in rungs:
             yield self._measured(work_s)
         yield from self._widened()
-        for number in range(max(_ROUNDS.values())):
+        for number in range(_ROUNDS):
             for threshold in THRESHOLDS:
-                if number < _ROUNDS[threshold]:
-                    work_s = self._crossing_s(threshold) * _AROUND[number % len(_AROUND)]
-                    yield self._measured(work_s)
+                around = _AROUND[number % len(_AROUND)]
+                yield self._measured(self._crossing_s(threshold) * around)
 
     def _pilots(self) -> Iterator[TaskRun]:
         """Measure the fixed cost of a batch, and what a task adds for its worker."""

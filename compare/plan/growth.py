@@ -42,25 +42,15 @@ def next_sessions(
             continue
         if fits([session]):
             return (repetition(session),)
-    short = [name for name in plan.experiments if blocks_of(plan, name) < _wanted(plan, name)]
-    if short and fits(block := _block(plan, short)):
-        return tuple(block)
+    short = [name for name in plan.experiments if plan.blocks_of(name) < _wanted(plan, name)]
+    for names in (short, *([name] for name in sorted(short, key=plan.blocks_of))):
+        if names and fits(block := _block(plan, names)):
+            return tuple(block)
     wide = {name: width for name, width in known.widths.items() if width > known.precision}
     for name in sorted(wide, key=lambda name: -wide[name]):
         if fits(block := _block(plan, [name])):
             return tuple(block)
     return ()
-
-
-def blocks_of(plan: Plan, experiment: str) -> int:
-    """The number of blocks that hold the experiment."""
-    return len(
-        {
-            session.block
-            for session in plan.sessions
-            if not session.traced and any(case.experiment == experiment for case in session.cases)
-        }
-    )
 
 
 def without_later_blocks(plan: Plan, block: int) -> Plan:

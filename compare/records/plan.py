@@ -123,6 +123,17 @@ class Plan:
         """The options, completed with what the preset and the machine decided."""
         return dataclasses.replace(self.options, workers=self.workers)
 
+    def blocks_of(self, experiment: str) -> int:
+        """The number of blocks that hold the experiment."""
+        return len(
+            {
+                session.block
+                for session in self.sessions
+                if not session.traced
+                and any(case.experiment == experiment for case in session.cases)
+            }
+        )
+
     def with_sessions(self, sessions: "tuple[Session, ...]") -> "Plan":
         """The plan with these sessions, in this order."""
         placed = tuple(

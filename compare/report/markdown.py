@@ -84,6 +84,7 @@ def _common(analysis: Analysis, *, details: bool) -> dict[str, Any]:
         "plan": plan,
         "done": analysis.sessions_done,
         "planned": len(plan.sessions),
+        "blocks": {name: plan.blocks_of(name) for name in plan.experiments},
         "headline": headline(analysis),
         "sections": [
             _Part(

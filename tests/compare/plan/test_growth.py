@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from compare.options import PresetName
-from compare.plan.growth import Knowledge, blocks_of, next_sessions, without_later_blocks
+from compare.plan.growth import Knowledge, next_sessions, without_later_blocks
 from compare.records.plan import Plan, Session
 from tests.compare import fakes
 
@@ -46,8 +46,8 @@ def test_throughput_gets_its_five_blocks_before_anything_else() -> None:
         plan, more = grown(plan, known(widths={"overhead": 0.9, "throughput": 0.2}))
         assert {session.block for session in more} == {block}
         assert {case.experiment for session in more for case in session.cases} == {"throughput"}
-    assert blocks_of(plan, "throughput") == 5
-    assert blocks_of(plan, "overhead") == 3
+    assert plan.blocks_of("throughput") == 5
+    assert plan.blocks_of("overhead") == 3
 
 
 def test_then_the_comparison_with_the_widest_interval_gets_a_block() -> None:
