@@ -66,7 +66,8 @@ def compare(context: typer.Context, **values: Any) -> int:  # noqa: ANN401 - fie
     Examples:
       python -m compare                           about 10 minutes on 2 cores
       python -m compare --preset quick            a first look, about 3 minutes
-      python -m compare --engines all --experiments all       35 to 40 minutes
+      python -m compare --minutes 30              narrower intervals
+      python -m compare --engines all --experiments all --minutes 60
       python -m compare --experiments throughput --dtype bfloat16
       python -m compare --images photos/ --chunk 15
       python -m compare --on compose              on clusters of containers

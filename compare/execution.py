@@ -1,5 +1,6 @@
 """Runs the sessions of a plan, and plans more of them while there is time."""
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -146,8 +147,14 @@ def announced(plan: Plan, image_s: float) -> str:
     """How long the run will take, in words."""
     planned_s = expected_run_s(plan, image_s)
     minutes = plan.options.minutes
-    if minutes is None or planned_s > 60 * minutes:
+    if minutes is None:
         return duration(planned_s)
+    if planned_s > 60 * minutes * (1 + OVERTIME):
+        enough = math.ceil(planned_s / 60 / 5) * 5
+        return (
+            f"{duration(planned_s)}, which is more than --minutes {minutes}: blocks that do not "
+            f"fit are left out; --minutes {enough} is enough for all of them"
+        )
     return (
         f"{duration(planned_s)}; then more blocks, until {minutes} minutes have passed or every "
         f"two engines are known to {plan.options.precision}"

@@ -26,6 +26,19 @@ def _task_s(run: TaskRun) -> float:
     return run.makespan_s / run.tasks
 
 
+def _last_change(block: Costs) -> float:
+    """How much cheaper a task was in the last batch of the warm-up than in the one before.
+
+    The fixed cost of a batch is taken off: it is spread over fewer tasks in the smaller one.
+    """
+    if len(block.pilots) < 2:  # noqa: PLR2004 - a change needs two
+        return 0.0
+    fit = line(block)
+    fixed_s = 0.0 if fit is None else max(fit.fixed_s, 0.0)
+    before_s, last_s = ((run.makespan_s - fixed_s) / run.tasks for run in block.pilots[-2:])
+    return 1 - last_s / before_s if min(before_s, last_s) > 0 else 0.0
+
+
 def _blocks(evidence: Evidence) -> Iterator[tuple[str, list[Costs]]]:
     for engine in engines(evidence.run.plan):
         blocks = list(valid(costs(evidence.observations, engine)).values())
@@ -72,14 +85,7 @@ class StillCold(Caution):
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
         change = {
-            engine: max(
-                (
-                    1 - _task_s(block.pilots[-1]) / _task_s(block.pilots[-2])
-                    for block in blocks
-                    if len(block.pilots) > 1
-                ),
-                default=0.0,
-            )
+            engine: max(map(_last_change, blocks), default=0.0)
             for engine, blocks in _blocks(evidence)
         }
         cold = {engine: share for engine, share in change.items() if share > AGREE}

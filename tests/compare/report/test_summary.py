@@ -81,10 +81,16 @@ def test_bounds_have_two_digits_and_are_never_narrower_than_they_are(
 
 
 def test_a_cell_says_its_n_only_where_it_differs_from_the_blocks() -> None:
-    run = fakes.failed(fakes.run(), "2-spark", "killed")
+    run = fakes.failed(fakes.run(fakes.plan(blocks=4)), "2-spark", "killed")
     lines = {line.split(" | ")[0].strip("| "): line for line in tables(summary(run))[0]}
     assert "n=" not in lines["ray"]
-    assert "n=2" in lines["spark"]
+    assert "n=3" in lines["spark"]
+
+
+def test_two_blocks_give_two_values_and_no_interval() -> None:
+    run = fakes.failed(fakes.run(), "2-spark", "killed")
+    lines = {line.split(" | ")[0].strip("| "): line for line in tables(summary(run))[0]}
+    assert re.match(r"\| spark \| \d\.\d\d and \d\.\d\d; failed in 1 of 3 blocks", lines["spark"])
 
 
 def test_the_same_records_give_the_same_bytes() -> None:
@@ -99,7 +105,7 @@ def test_the_summary_for_programs_has_every_row() -> None:
     assert len(content["rows"]) == len(rows(run))
     assert set(content["rows"][0]) == {
         *("experiment", "engine", "metric", "unit", "value"),
-        *("low", "high", "n", "case", "verdict"),
+        *("low", "high", "n", "values", "case", "verdict"),
     }
 
 
@@ -114,12 +120,12 @@ def test_the_answer_comes_first_in_three_sentences() -> None:
 def test_a_tie_is_no_difference_shown() -> None:
     same = {name: fakes.FakeEngine() for name in ("ceiling", *fakes.plan().engines)}
     text = markdown(fakes.run(engines=same))
-    assert "; no difference shown to `" in text
+    assert "; no difference is shown to `" in text
 
 
 def test_a_partial_run_says_so_in_the_first_line() -> None:
     text = markdown(fakes.interrupted(fakes.run(), 7))
-    assert text.startswith("**Partial: 7 of 27 sessions were run.**")
+    assert text.startswith("**Partial: 7 of 30 sessions were run.**")
     assert not markdown(fakes.run()).startswith("**Partial")
 
 
