@@ -146,7 +146,9 @@ def diff(
         typer.Option("--anyway", help="Also compare runs with different plans or machines."),
     ] = False,
 ) -> int:
-    """Show what changed between two runs; exit code 1 if something got slower."""
+    """Show what changed between two runs, relative to the machine's speed; exit code 1 if something
+    got slower.
+    """
     from compare.commands import show_differences
 
     return show_differences(run_a, run_b, anyway=anyway)

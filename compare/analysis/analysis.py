@@ -24,6 +24,7 @@ from compare.analysis.curves import (
     no_op_batches,
 )
 from compare.analysis.intervals import Estimate
+from compare.analysis.relative import calibrated
 from compare.analysis.rows import estimable, row_of
 from compare.analysis.settings import SettingLine, settings_of
 from compare.experiments import throughput
@@ -52,6 +53,8 @@ class Analysis:
     """The rows of ``summary.json``."""
     series: tuple[Series, ...]
     """The values per block from which the numeric rows are computed, in the same order."""
+    calibrated: Mapping[int, float]
+    """Iterations of the spin kernel per second in each block: the speed of the machine."""
     headline: tuple[str, ...]
     """The answers of the experiments, one sentence each."""
     fastest: str | None
@@ -109,6 +112,7 @@ def analyse(run: Run) -> Analysis:
         sessions_done=len(plan.sessions) - len(observations.unfinished()),
         rows=rows,
         series=series,
+        calibrated=calibrated(run),
         headline=_headline(facts),
         fastest=throughput.fastest(rows),
         ratios=speeds,

@@ -1,21 +1,35 @@
 """What changed between two runs, and whether the change can be distinguished from noise."""
 
 import enum
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from scipy import stats
-
 from compare.analysis.analysis import Analysis
-from compare.analysis.intervals import CONFIDENCE, Estimate, unpaired_ratio
-from compare.experiments.registry import identity
+from compare.analysis.family import Tried, discoveries, tested
+from compare.analysis.intervals import Estimate, Ratio
+from compare.analysis.relative import (
+    Key,
+    Kind,
+    Machine,
+    Pair,
+    case_key,
+    key,
+    kind,
+    machine_of,
+    measurable,
+    relative,
+)
 from compare.formatting import short
 from compare.observations.absence import Why
 from compare.observations.metric import Better
-from compare.observations.series import Row, Series
+from compare.observations.series import BY_DEFINITION, Row, Series
 from compare.options import compared_fields, differing, spelled
-from compare.records.plan import Scalar
+from compare.records.plan import SERIAL, Scalar
+
+_HARMLESS = (Why.NOT_GIVEN, Why.DISTURBED, Why.BEYOND, Why.PENDING)
+"""Absences that say nothing about an engine."""
 
 
 class DifferentPlansError(Exception):
@@ -27,14 +41,16 @@ class Outcome(enum.StrEnum):
 
     SLOWER = "slower"
     """Worse in the direction of the metric: slower, or more expensive."""
-    FASTER = "faster"
     LOST = "no number any more"
+    FASTER = "faster"
     GAINED = "a number now"
     NOT_GIVEN = "not given this time"
     """The data did not suffice for a number, which is no slow-down."""
+    CHANGED_WORD = "another answer"
     NO_DIFFERENCE = "no difference shown"
     NO_INTERVAL = "no interval from one block"
-    CHANGED_WORD = "another answer"
+    NO_RATIO = "no ratio, because a value is zero or its unit is missing"
+    NO_NUMBER = "no number in either run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +62,11 @@ class Change:
     metric: str
     case: Mapping[str, Scalar]
     ratio: Estimate | None
-    """B/A with its 95% interval; ``None`` if a run has no positive number."""
+    """B/A with its 95% interval, of times and rates relative to the machine's speed; ``None`` if a
+    run has no positive number."""
     outcome: Outcome
     detail: str | None = None
+    kind: Kind = Kind.OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +75,8 @@ class Differences:
 
     run_a: str
     run_b: str
+    machine: Machine | None
+    """The speed of the machine; ``None`` if it was not measured in both runs."""
     changes: tuple[Change, ...]
 
     @property
@@ -66,11 +86,13 @@ class Differences:
 
 
 def compare_runs(a: Analysis, b: Analysis, *, anyway: bool = False) -> Differences:
-    """Compare two runs: unpaired ratios b/a over their blocks, Welch's t on logarithms.
+    """Compare two runs: ratios b/a of the geometric means over their blocks.
 
-    The intervals belong to single rows.  *Slower* and *faster* are decided over all rows together,
-    with a false discovery rate of 5% (Benjamini and Hochberg 1995).  If two runs do not differ,
-    at most one such pair of runs in twenty therefore shows any difference.
+    Times and rates are relative to the machine's speed in the same block (see
+    ``compare.analysis.relative``).  The intervals belong to single rows.  *Slower* and *faster* are
+    decided over all rows together (see ``compare.analysis.family``).  If two runs do not differ,
+    at most one such pair of runs in twenty therefore shows any difference, also if the machine was
+    slower in one of them.
 
     Raises:
         DifferentPlansError: the runs measured different things, or on different machines, and
@@ -82,58 +104,108 @@ def compare_runs(a: Analysis, b: Analysis, *, anyway: bool = False) -> Differenc
             f"the runs cannot be compared: {'; '.join(unequal)}; measure again with equal "
             "settings on one machine, or pass --anyway"
         )
+    machine = machine_of(a.series, b.series, (a.calibrated, b.calibrated))
     return Differences(
         run_a=a.plan.run_id,
         run_b=b.plan.run_id,
-        changes=(*_numbers(a.series, b.series), *_words(a.rows, b.rows)),
+        machine=machine,
+        changes=(*compare_series(a.series, b.series, machine), *_words(a.rows, b.rows)),
     )
 
 
-def _numbers(old: Sequence[Series], new: Sequence[Series]) -> Iterator[Change]:
-    """Yield the changes of all metrics that have a direction."""
-    later = {_key(series): series for series in new}
-    pairs = [
-        (series, later[_key(series)])
-        for series in old
-        if _key(series) in later and series.quantity.better is not Better.NEITHER
-    ]
-    tested = {}
-    for place, (before, after) in enumerate(pairs):
-        if before.usable and after.usable and _positive(before) and _positive(after):
-            tested[place] = unpaired_ratio(
-                list(after.values.values()), list(before.values.values())
-            )
-    significant = _discoveries({place: ratio.p for place, ratio in tested.items()})
-    for place, (before, after) in enumerate(pairs):
-        ratio = tested[place].estimate if place in tested else None
-        yield Change(
-            experiment=before.experiment,
-            engine=before.engine,
-            metric=before.quantity.name,
-            case=before.case,
-            ratio=ratio,
-            outcome=_outcome(before, after, ratio, significant=place in significant),
-            detail=_why_none(after) if before.usable and not after.usable else None,
-        )
+def compare_series(
+    old: Sequence[Series], new: Sequence[Series], machine: Machine | None
+) -> tuple[Change, ...]:
+    """The changes of all numbers that have a direction, as one family of tests.
+
+    The serial engine has no rows for its times and rates, which are the units of the others, unless
+    it lost or gained a number.
+    """
+    pairs = list(_compared(old, new, machine))
+    rows = {
+        place: Tried(before=before, after=after, pair=pair)
+        for place, (before, after, pair) in enumerate(pairs)
+        if _has_ratio(before, after, pair)
+    }
+    ratios = tested(list(rows.values()))
+    changed = discoveries(list(rows.values()), ratios)
+    results = dict(zip(rows, zip(ratios, changed, strict=True), strict=True))
+    return tuple(
+        _change(before, after, *results.get(place, (None, False)))
+        for place, (before, after, _) in enumerate(pairs)
+    )
 
 
-def _outcome(
-    before: Series, after: Series, ratio: Estimate | None, *, significant: bool
-) -> Outcome:
+def _change(before: Series, after: Series, ratio: Ratio | None, changed: bool) -> Change:  # noqa: FBT001
+    return Change(
+        experiment=before.experiment,
+        engine=before.engine,
+        metric=before.quantity.name,
+        case=before.case,
+        ratio=None if ratio is None else ratio.estimate,
+        outcome=_outcome(before, after, ratio, significant=changed),
+        detail=_why_none(after) if before.usable and not after.usable else None,
+        kind=kind(before.quantity),
+    )
+
+
+def _compared(
+    old: Sequence[Series], new: Sequence[Series], machine: Machine | None
+) -> Iterator[tuple[Series, Series, Pair]]:
+    earlier, later = ({key(series): series for series in items} for items in (old, new))
+    known: set[tuple[str, tuple[float, ...]]] = set()
+    for name, before in earlier.items():
+        after = later.get(name)
+        if after is None or before.quantity.better is Better.NEITHER or _is_unit(before, after):
+            continue
+        serial = key(before, SERIAL)
+        pair = relative(before, after, (earlier.get(serial), later.get(serial)), machine)
+        shape = _up_to_units(before, after, pair)
+        if (before.engine, shape) not in known:
+            yield before, after, pair
+        if any(shape):
+            known.add((before.engine, shape))
+
+
+def _is_unit(before: Series, after: Series) -> bool:
+    """Whether both are the unit of other rows, or 1 by definition."""
+    if before.note == after.note == BY_DEFINITION:
+        return True
+    timed = before.engine == SERIAL and kind(before.quantity) is not Kind.OTHER
+    return timed and before.usable and after.usable
+
+
+def _up_to_units(before: Series, after: Series, pair: Pair) -> tuple[float, ...]:
+    """A key that a quantity shares with its multiples and their inverses: a speed-up repeats the
+    throughput relative to serial, and a rate the time of a task.
+    """
+    if not _has_ratio(before, after, pair):
+        return ()
+    logs = [math.log(value) for value in (*pair.before.values(), *pair.after.values())]
+    apart = [round(log - logs[0], 9) for log in logs]
+    sign = next((math.copysign(1.0, one) for one in apart if one), 1.0)
+    return tuple(sign * one for one in apart)
+
+
+def _has_ratio(before: Series, after: Series, pair: Pair) -> bool:
+    return bool(measurable(before) and measurable(after) and pair.before and pair.after)
+
+
+def _outcome(before: Series, after: Series, ratio: Ratio | None, *, significant: bool) -> Outcome:
     if before.usable and not after.usable:
         return Outcome.NOT_GIVEN if _merely_not_given(after) else Outcome.LOST
-    if after.usable and not before.usable:
-        return Outcome.GAINED
-    if ratio is None or not significant:
-        alone = ratio is not None and ratio.low is None
-        return Outcome.NO_INTERVAL if alone else Outcome.NO_DIFFERENCE
-    rose = ratio.value > 1
+    if not before.usable:
+        return Outcome.GAINED if after.usable else Outcome.NO_NUMBER
+    if ratio is None:
+        return Outcome.NO_RATIO
+    if not significant:
+        return Outcome.NO_INTERVAL if ratio.p is None else Outcome.NO_DIFFERENCE
+    rose = ratio.estimate.value > 1
     return Outcome.FASTER if rose == (before.quantity.better is Better.HIGHER) else Outcome.SLOWER
 
 
 def _merely_not_given(item: Series) -> bool:
-    harmless = {Why.NOT_GIVEN, Why.DISTURBED}
-    return bool(item.absences) and all(one.why in harmless for one in item.absences.values())
+    return bool(item.absences) and all(one.why in _HARMLESS for one in item.absences.values())
 
 
 def _words(old: Sequence[Row], new: Sequence[Row]) -> Iterator[Change]:
@@ -148,43 +220,24 @@ def _words(old: Sequence[Row], new: Sequence[Row]) -> Iterator[Change]:
                 metric=before.metric,
                 case=before.case,
                 ratio=None,
-                outcome=Outcome.LOST if after.value is None else Outcome.CHANGED_WORD,
+                outcome=_outcome_of_words(after),
                 detail=f"{before.value}, now {after.value or after.verdict}",
             )
 
 
-def _discoveries(p_values: Mapping[int, float | None]) -> frozenset[int]:
-    known = {place: p for place, p in p_values.items() if p is not None}
-    if not known:
-        return frozenset()
-    adjusted = stats.false_discovery_control(list(known.values()), method="bh")
-    return frozenset(place for place, p in zip(known, adjusted, strict=True) if p <= 1 - CONFIDENCE)
-
-
-def _positive(series: Series) -> bool:
-    return min(series.values.values()) > 0
+def _outcome_of_words(after: Row) -> Outcome:
+    if after.value is not None:
+        return Outcome.CHANGED_WORD
+    harmless = (after.verdict or "").startswith(tuple(f"{why}" for why in _HARMLESS))
+    return Outcome.NOT_GIVEN if harmless else Outcome.LOST
 
 
 def _why_none(series: Series) -> str | None:
     return next((str(absence) for absence in series.absences.values()), None)
 
 
-def _key(series: Series) -> tuple[str, str, str, str]:
-    return (
-        series.experiment,
-        series.engine,
-        series.quantity.name,
-        _case_key(series.experiment, series.case),
-    )
-
-
-def _row_key(row: Row) -> tuple[str, str, str, str]:
-    return row.experiment, row.engine, row.metric, _case_key(row.experiment, row.case)
-
-
-def _case_key(experiment: str, case: Mapping[str, Scalar]) -> str:
-    # Different settings were refused before, or the user allowed them: they give no other row.
-    return " ".join(f"{name}={case[name]}" for name in identity(experiment, case))
+def _row_key(row: Row) -> Key:
+    return row.experiment, row.engine, row.metric, case_key(row.experiment, row.case)
 
 
 def _unequal(a: Analysis, b: Analysis) -> Iterator[str]:

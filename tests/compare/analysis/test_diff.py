@@ -1,11 +1,15 @@
 import io
+import re
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from compare.analysis.diff import Change, Differences, DifferentPlansError, Outcome
-from compare.records.measurements import Run
+from compare.analysis.relative import Source
+from compare.options import PresetName
+from compare.records.measurements import Calibration, Record, Run
+from compare.records.plan import SERIAL
 from compare.report.diff_table import diff_table
 from engines.interface import Config
 from tests.compare import fakes
@@ -76,6 +80,8 @@ def test_another_answer_to_a_share_is_told() -> None:
     ("changes", "words"),
     [
         ({"workers": 4}, "--workers is 2 in one and 4 in the other"),
+        ({"preset": PresetName.QUICK}, "--preset is standard in one and quick"),
+        ({"control": "ray"}, "--control is None in one and ray"),
         ({"threads_per_worker": 2}, "--threads-per-worker is 1 in one and 2"),
         ({"config": Config.SHIPPED}, "--config is tuned in one and shipped"),
         ({"workload": fakes.workload(chunk=15)}, "--chunk is 4 in one and 15"),
@@ -110,5 +116,93 @@ def test_the_table_lists_what_changed_and_counts_the_rest() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(diff_table(compare_runs(run(1), run(2, chunk_s=1.2))))
     text = console.export_text()
+    lines = text.splitlines()
+    assert lines[0] == "A is run 1, B is run 2."
+    assert lines[1].startswith("No change of the machine is shown: the speed of B was ")
+    assert lines[2].startswith("Of ")
+    assert "worse in B" in lines[2]
     assert "slower" in text
     assert "rows: no difference shown" in text
+
+
+def shown(found: Differences) -> str:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(diff_table(found))
+    return console.export_text()
+
+
+def slowed(of: Run, factor: float) -> Run:
+    """The run on a machine that needs so many times the seconds for each iteration."""
+
+    def change(record: Record) -> Record:
+        if not isinstance(record, Calibration):
+            return record
+        return replace(record, before_s=factor * record.before_s, after_s=factor * record.after_s)
+
+    return replace(of, records=tuple(map(change, of.records)))
+
+
+def test_the_change_of_the_machine_is_said_first_and_serial_has_no_row_for_it() -> None:
+    engines = {
+        name: replace(engine, chunk_s=1.1 * engine.chunk_s)
+        for name, engine in fakes.ENGINES.items()
+    }
+    plan = fakes.plan(run_id="slow", experiments=("throughput",))
+    found = compare_runs(fakes.run(replace(plan, run_id="quick")), fakes.run(plan, engines=engines))
+    assert found.slower == ()
+    assert found.machine is not None
+    assert found.machine.source is Source.SERIAL
+    assert found.machine.ratio.value == pytest.approx(1 / 1.1, rel=0.03)
+    assert not [c for c in found.changes if c.engine == SERIAL and c.metric == "throughput"]
+    sentence = shown(found).splitlines()[1]
+    assert re.fullmatch(
+        r"The machine of B was \d+% slower \(\d+–\d+%\): serial throughput\.", sentence.strip()
+    )
+
+
+def test_without_serial_throughput_the_calibration_tells_the_speed_of_the_machine() -> None:
+    plans = [
+        fakes.plan(run_id=name, experiments=("overhead",), workload=None) for name in ("a", "b")
+    ]
+    a, b = map(fakes.run, plans)
+    found = compare_runs(a, slowed(b, 1.25))
+    assert found.machine is not None
+    assert found.machine.source is Source.CALIBRATION
+    assert found.machine.ratio.value == pytest.approx(0.8)
+    # The costs per task are the same as measured: the machine alone makes nobody faster.
+    assert not [c for c in found.changes if c.outcome is Outcome.FASTER]
+
+
+def test_a_machine_whose_speed_nobody_measured_is_said_to_be_unknown() -> None:
+    plans = [
+        fakes.plan(run_id=name, experiments=("fractional",), workload=None) for name in ("a", "b")
+    ]
+    found = compare_runs(*map(fakes.run, plans))
+    assert found.machine is None
+    assert "speed of the machine is not known" in shown(found)
+
+
+def test_a_number_that_an_interrupted_run_did_not_reach_is_no_slow_down() -> None:
+    plan = fakes.plan(experiments=("overhead",), workload=None)
+    found = compare_runs(fakes.run(plan), fakes.interrupted(fakes.run(plan), sessions=1))
+    assert found.slower == ()
+    assert Outcome.NOT_GIVEN in {c.outcome for c in found.changes}
+
+
+def test_a_speed_up_does_not_repeat_the_throughput() -> None:
+    metrics = [c.metric for c in compare_runs(run(1), run(2)).changes if c.engine == "ray"]
+    assert "throughput" in metrics
+    assert "speedup" not in metrics
+
+
+def test_all_rows_of_an_invalid_batch_share_one_line_of_the_table() -> None:
+    found = compare_runs(run(1), fakes.changed(run(2), "1-ray", kernel_calls=13))
+    lost = [line for line in shown(found).splitlines() if "number any more" in line]
+    assert len(lost) == 1
+    assert "more rows" in lost[0]
+    assert len(found.slower) > 1
+
+
+def test_ten_changed_rows_of_one_engine_do_not_make_others_look_slower() -> None:
+    found = compare_runs(run(1), run(2, chunk_s=1.2, memory_bytes=1_100_000_000))
+    assert {c.engine for c in found.changes if c.outcome is Outcome.SLOWER} == {"ray"}
