@@ -100,7 +100,7 @@ class Bench:
         """Calibrate the kernel for one case, and keep the processes for ``calibrate_busy``."""
         self.iteration_s = self.calibrate()
         self.busy_s = []
-        with BusyCores(self.workers) as self._busy_cores:
+        with BusyCores(self.workers, self.iteration_s) as self._busy_cores:
             yield
 
     def calibrate_busy(self) -> float:

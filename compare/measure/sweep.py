@@ -14,7 +14,7 @@ from workload.kernels import spin
 
 _LADDER = (1 / 2, 1, 2, 4, 8)
 """Work of a task, relative to the overhead that the pilots measured."""
-_MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 3
+_MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 6
 _AROUND = (4 / 5, 5 / 4)
 """Sizes relative to that of a crossing, one after the other: METG depends on these."""
 _ROUNDS = 4

@@ -8,6 +8,8 @@ AGREE = 0.10
 """Change of the cost of a task from one batch to one of twice as many tasks."""
 FIRST_TASKS = 50
 _MOST_TASKS = 20_000
+_SHORTEST_S = 0.02
+"""Batches that are shorter agree, or do not, by chance."""
 
 
 def warm_up(batch: Callable[[int], TaskRun], limit_s: float) -> Iterator[TaskRun]:
@@ -21,7 +23,9 @@ def warm_up(batch: Callable[[int], TaskRun], limit_s: float) -> Iterator[TaskRun
     count, left_s = FIRST_TASKS, limit_s
     runs: list[TaskRun] = []
     while len(runs) < 2 or not (  # noqa: PLR2004 - two batches can agree
-        settled(runs) or count > _MOST_TASKS or 2 * runs[-1].makespan_s > left_s
+        (runs[-2].makespan_s > _SHORTEST_S and settled(runs))
+        or count > _MOST_TASKS
+        or 2 * runs[-1].makespan_s > left_s
     ):
         run = batch(count)
         yield run

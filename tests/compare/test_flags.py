@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "control": "ray",
     "on": "compose",
     "link_rate": "100mbit",
+    "precision": "3%",
 }
 """Another value of the flags whose type does not tell one."""
 
@@ -91,7 +92,7 @@ def test_flags_that_do_not_decide_what_is_measured_are_named_here() -> None:
     """A new flag is compared unless somebody decides otherwise."""
     assert set(NAMES) - set(planned_fields()) == {"out", "resume", "dry_run"}
     assert set(planned_fields()) - set(compared_fields()) == {
-        *("images", "seed", "native_trace", "blocks"),
+        *("images", "seed", "native_trace", "blocks", "minutes", "precision"),
     }
 
 
@@ -108,7 +109,7 @@ def test_a_plan_keeps_every_option(tmp_path: Path) -> None:
 
 def test_two_spellings_of_a_request_are_one() -> None:
     one = canonical(Options(engines="spark, ray", experiments="overhead,throughput"))
-    same = Options(engines="ray,spark,serial", experiments="throughput , overhead", chunk=4)
+    same = Options(engines="ray,spark,serial", experiments="throughput , overhead", chunk=2)
     assert one == canonical(same)
     assert canonical(Options(preset=PresetName.FULL)).chunk == 15
 

@@ -1,6 +1,7 @@
 """Cautions about the measurements with no-ops."""
 
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,6 +25,15 @@ _HARNESS = 0.05
 
 def _task_s(run: TaskRun) -> float:
     return run.makespan_s / run.tasks
+
+
+def _slope_over_average(blocks: Sequence[Costs]) -> float:
+    ratios = [
+        fit.per_task_s / _task_s(largest)
+        for block in blocks
+        if (fit := line(block)) is not None and (largest := block.largest) is not None
+    ]
+    return statistics.fmean(ratios) if ratios else 0.0
 
 
 def _last_change(block: Costs) -> float:
@@ -107,22 +117,12 @@ class SlopeAboveAverage(Caution):
     """The cost of one more task is above the average cost of a task."""
 
     ratios: Mapping[str, float]
-    """b over the makespan per task of the largest batch, by engine."""
+    """b over the makespan per task of the largest batch, by engine: mean of the blocks."""
 
     @classmethod
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
-        ratios = {
-            engine: max(
-                (
-                    fit.per_task_s / _task_s(largest)
-                    for block in blocks
-                    if (fit := line(block)) is not None and (largest := block.largest) is not None
-                ),
-                default=0.0,
-            )
-            for engine, blocks in _blocks(evidence)
-        }
+        ratios = {engine: _slope_over_average(blocks) for engine, blocks in _blocks(evidence)}
         high = {engine: ratio for engine, ratio in ratios.items() if ratio > 1 + _ABOVE}
         if high:
             yield cls(ratios=high)
