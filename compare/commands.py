@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 
+from compare import console
 from compare.analysis import diff
 from compare.analysis.analysis import Analysis, analyse
 from compare.console import print_plan, print_report, say, show
@@ -116,7 +117,7 @@ def _print_plan(plan: Plan, image_s: float) -> None:
 
 def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> int:
     interrupted = False
-    execution = Execution(folder, plan, image_s)
+    execution = Execution(folder, plan, image_s, console)
     try:
         execution.run(sessions)
     except ComposeError as error:

@@ -3,9 +3,9 @@
 import math
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 from compare.analysis.analysis import Analysis, analyse
-from compare.console import print_outcome, print_start, say
 from compare.formatting import duration
 from compare.observations.disturbance import disturbances
 from compare.plan.duration import expected_s
@@ -19,11 +19,20 @@ from compare.run.runner import Way, failed, run_session, start_here
 from compare.run.time_left import TimeLeft
 
 
+class Progress(Protocol):
+    """Tells the user how far a run is; ``compare.console`` does."""
+
+    def say(self, sentence: str, /) -> None: ...  # noqa: D102 - see compare.console
+    def print_start(self, plan: Plan, session: Session, left_s: float, /) -> None: ...  # noqa: D102
+    def print_outcome(self, session: Session, records: Sequence[Record], /) -> None: ...  # noqa: D102
+
+
 class Execution:
     """One run on this machine."""
 
-    def __init__(self, folder: RunFolder, plan: Plan, image_s: float) -> None:
+    def __init__(self, folder: RunFolder, plan: Plan, image_s: float, progress: Progress) -> None:
         self.plan = plan
+        self._progress = progress
         self._folder = folder
         self._image_s = image_s
         self._composed: Composed | None = None
@@ -43,7 +52,9 @@ class Execution:
         self._composed = Composed(self.plan, self._folder) if self.plan.options.composed else None
         try:
             if self._composed is not None:
-                say("Building the container image of the nodes; this takes some minutes at first")
+                self._progress.say(
+                    "Building the container image of the nodes; this takes some minutes at first"
+                )
                 self._composed.build()
             self._run_planned([session for session in sessions if not session.traced])
             if self.plan.options.minutes is not None:
@@ -60,7 +71,9 @@ class Execution:
             in_block = [session for session in sessions if session.block == block]
             if block > 1 and not self._fits(in_block):
                 left = self.plan.blocks - block + 1
-                say(f"The time is up for {left} of {self.plan.blocks} planned blocks.")
+                self._progress.say(
+                    f"The time is up for {left} of {self.plan.blocks} planned blocks."
+                )
                 self._time.forget(session for session in sessions if session.block >= block)
                 self._replan(without_later_blocks(self.plan, block))
                 return
@@ -81,7 +94,7 @@ class Execution:
 
     def _run_one(self, session: Session) -> None:
         """Run a session; print a line before and after it, and nothing while it is measured."""
-        print_start(self.plan, session, self._time.left_s())
+        self._progress.print_start(self.plan, session, self._time.left_s())
         with self._time.running(session):
             if self._composed is None:
                 records = run_session(
@@ -89,7 +102,7 @@ class Execution:
                 )
             else:
                 records = self._in_containers(self._composed, session)
-        print_outcome(session, records)
+        self._progress.print_outcome(session, records)
 
     def _in_containers(self, composed: Composed, session: Session) -> list[Record]:
         try:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from compare import execution
+from compare import console, execution
 from compare.execution import Execution
 from compare.options import PresetName
 from compare.plan.duration import expected_s
@@ -68,7 +68,7 @@ def executed(
     plan = replace(plan, options=replace(plan.options, **changes))  # type: ignore[arg-type]
     stored = RunFolder(folder / "run")
     stored.create(plan, fakes.environment())
-    run = Execution(stored, plan, IMAGE_S)
+    run = Execution(stored, plan, IMAGE_S, console)
     run.run(list(plan.sessions))
     assert stored.read_plan() == run.plan
     assert len(machine.ran) == len(set(machine.ran)) == len(run.plan.sessions)
