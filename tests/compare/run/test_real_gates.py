@@ -176,7 +176,8 @@ def test_without_a_fault_there_are_numbers(sessions: Sessions) -> None:
 
 
 @pytest.mark.xfail(
-    reason="since sweeps warm up, this engine's crowd of processes starts at another batch"
+    reason="since sweeps warm up, this engine's crowd of processes starts at another batch",
+    strict=False,
 )
 def test_a_sweep_that_was_disturbed_leaves_no_number(sessions: Sessions) -> None:
     told = [row for row in sessions.rows("disturbing") if row.metric in ("metg50", "metg90")]
