@@ -85,6 +85,20 @@ def test_a_block_whose_calibration_was_disturbed_has_no_metg(
     assert reason in verdict
 
 
+def test_a_block_in_which_busy_cores_became_slow_is_disturbed() -> None:
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
+
+    def crowded(one: Record) -> Record:
+        if not isinstance(one, Calibration) or one.session != "2-ray":
+            return one
+        first, *rest = one.busy_s
+        return replace(one, busy_s=(first, *(4 * busy_s for busy_s in rest)))
+
+    _, verdict = of(replace(run, records=tuple(map(crowded, run.records))), "metg50")
+    assert verdict is not None
+    assert verdict.startswith("disturbed in 1 of 3 blocks: on busy cores the kernel mostly took 4")
+
+
 @pytest.mark.parametrize("end", ["finished", "interrupted"])
 def test_of_a_sweep_that_was_measured_again_the_last_whole_one_counts(end: str) -> None:
     run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
