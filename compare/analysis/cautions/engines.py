@@ -21,6 +21,8 @@ _ALLOCATOR = ("MALLOC_", "LD_PRELOAD")
 _GOOD_EFFICIENCY = 0.9
 _ENOUGH_CHUNKS = 16
 """With fewer tasks, the last wave alone can cost a tenth of the efficiency."""
+_VISIBLY_ABOVE = 1.0005
+"""Less prints as 100.0%."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ class AboveCeiling(Caution):
         above: dict[int, dict[str, float]] = {}
         for engine in engines(evidence.run.plan):
             for block, value in speed(evidence.observations, engine).values.items():
-                if engine != CEILING and block in ceiling and value > ceiling[block]:
+                if block in ceiling and value > _VISIBLY_ABOVE * ceiling[block]:
                     above.setdefault(block, {})[engine] = value / ceiling[block]
         if above:
             yield cls(shares=dict(sorted(above.items())))
