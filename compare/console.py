@@ -173,7 +173,10 @@ def _first_table(rows: Sequence[Row]) -> RichTable | None:
     ]
     if not shown:
         return None
-    table = RichTable(box=SIMPLE, caption="95% intervals; n = blocks; details are in the report")
+    head = shown[0][1].metric
+    usual_n = max((row.n for (_, _, metric), row in cells.items() if metric == head), default=0)
+    caption = f"95% intervals over {plural(usual_n, 'block')}; details are in the report"
+    table = RichTable(box=SIMPLE, caption=caption)
     table.add_column("engine", no_wrap=True)
     for _, column in shown:
         table.add_column(column.heading, no_wrap=column.metric == speed)
@@ -183,5 +186,7 @@ def _first_table(rows: Sequence[Row]) -> RichTable | None:
             for experiment, column in shown
         ]
         first, *others = of_engine
-        table.add_row(engine, brief(*first), *(briefest(*other) for other in others))
+        table.add_row(
+            engine, brief(*first, usual_n=usual_n), *(briefest(*other) for other in others)
+        )
     return table

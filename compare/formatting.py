@@ -8,6 +8,7 @@ from typing import Protocol
 _DIGITS, _BOUND_DIGITS = 3, 2
 _COUNTED = ("tasks", "processes", "threads", "workers")
 """Units whose values are whole numbers."""
+_RATE, _MANY = "tasks/s", 10_000
 _LONGEST = 110
 """Longest reason in a table, in characters; the cautions print reasons in full."""
 
@@ -122,8 +123,10 @@ def duration(value_s: float) -> str:
 
 def _unit_of(row: Estimated, scale: float) -> tuple[str, float]:
     """The unit to print, and the factor to it; a scale has its unit in the heading of its column,
-    except for durations.
+    except for durations.  Large rates are in thousands, so that nobody has to count zeros.
     """
+    if row.unit == _RATE and value_of(row) * scale >= _MANY:
+        return "k", scale / 1000
     if row.unit != "s":
         return "", scale
     unit, factor = _unit(value_of(row) * scale)

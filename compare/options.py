@@ -171,7 +171,7 @@ class Options:
             group=Group.HOW_MUCH,
             minimum=1,
             help="Images to classify.",
-            default="from the preset; with --images all images",
+            default="as many as the machine classifies in some seconds; with --images all images",
         ),
     ] = None
     chunk: Annotated[

@@ -51,7 +51,7 @@ def n_images(preset: PresetName, image_s: float, workers: int, chunk: int) -> in
 def described() -> str:
     """The presets in one line, for ``--help``."""
     return "; ".join(
-        f"{name}: {MINUTES.of(name)} minutes, {BLOCKS.of(name)} "
-        f"block{'s' * (BLOCKS.of(name) > 1)} or more, {CHUNK.of(name)} images per task"
+        f"{name}: {MINUTES.of(name)} minutes, planned for {BLOCKS.of(name)} "
+        f"block{'s' * (BLOCKS.of(name) > 1)}, {CHUNK.of(name)} images per task"
         for name in PresetName
     )

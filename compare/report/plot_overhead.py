@@ -7,10 +7,10 @@ from compare.analysis.analysis import Analysis
 from compare.experiments.section import Efficiency, NoOps
 from compare.formatting import seconds, value_of
 from compare.observations.metg import THRESHOLDS
+from compare.observations.metric import FEWEST_BLOCKS
 from compare.report.drawable import numbers
 from compare.report.plot_style import GREY, GRID, WIDTH, look
 
-_FEWEST_FOR_A_BAND = 3
 _WIDE = 100
 """A logarithmic axis over a larger ratio has labels at powers of ten only."""
 _DURATIONS = FuncFormatter(lambda value, _: seconds(value, digits=1))
@@ -62,8 +62,7 @@ def draw_efficiency(_: Efficiency, experiment: str, analysis: Analysis) -> Figur
         curve = analysis.efficiency[engine].mean
         sizes = [granularity_s for granularity_s, _ in curve]
         axes.plot(sizes, [estimate.value for _, estimate in curve], color=color, linewidth=1)
-        # With two blocks the interval is wider than the figure.
-        if curve and min(estimate.n for _, estimate in curve) >= _FEWEST_FOR_A_BAND:
+        if curve and min(estimate.n for _, estimate in curve) >= FEWEST_BLOCKS:
             low = [estimate.low or 0.0 for _, estimate in curve]
             high = [estimate.high or 0.0 for _, estimate in curve]
             axes.fill_between(sizes, low, high, color=color, alpha=0.15, linewidth=0)
