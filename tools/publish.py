@@ -25,7 +25,7 @@ from compare.observations.series import Row
 from compare.options import Dtype
 from compare.plan.resolve import cache_folder
 from compare.records.plan import CEILING, SERIAL, Scalar
-from compare.records.store import RunFolder
+from compare.records.store import PACKED, RunFolder
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -33,7 +33,7 @@ RESULTS = ROOT / "docs" / "results.md"
 MAIN = ROOT / "docs" / "example"
 ALL = MAIN / "all"
 BFLOAT16 = MAIN / "bfloat16"
-RECORDS = ("plan.json", "environment.json", "measurements.jsonl")
+RECORDS = ("plan.json", "environment.json", PACKED)
 _MIB = 2.0**-20
 
 
@@ -222,13 +222,14 @@ def _copy(run: Path) -> Path:
         str(Path.home()): "/home",
         socket.gethostname(): "host",
     }
-    for name in RECORDS:
+    for name in ("plan.json", "environment.json", "measurements.jsonl"):
         text = (run / name).read_text()
         for secret, replacement in hidden.items():
             text = text.replace(secret, replacement)
         (folder / name).write_text(text)
     options = dataclasses.replace(plan.options, out=Path("results"))
     copied = RunFolder(folder)
+    copied.pack()
     copied.write_plan(dataclasses.replace(copied.read_plan(), options=options))
     record = copied.read()
     write_report(folder, record, analyse(record))

@@ -17,7 +17,15 @@ from compare.records.measurements import (
     TaskRun,
 )
 from compare.records.plan import Case
-from compare.records.store import RunFolder, StoreError, decode, encode, finished_sessions
+from compare.records.store import (
+    PACKED,
+    RunFolder,
+    StoreError,
+    decode,
+    encode,
+    finished_sessions,
+)
+from tests.compare import fakes
 from tests.compare.plan.test_schedule import planned
 
 HEAD = {"session": "1-ray", "block": 1, "position": 0, "engine": "ray"}
@@ -116,3 +124,17 @@ def test_a_session_has_finished_with_its_lifecycle_or_when_it_failed_as_a_whole(
 def test_an_existing_run_is_never_overwritten(folder: RunFolder) -> None:
     with pytest.raises(StoreError, match="choose another --out"):
         folder.create(planned(), {})
+
+
+def test_packed_records_are_read_like_others_and_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.create(fakes.plan(), {})
+    for record in RECORDS:
+        folder.append(record)
+    folder.pack()
+    assert not (folder.path / "measurements.jsonl").exists()
+    assert list(folder.read().records) == RECORDS
+    packed = folder.path / PACKED
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(StoreError, match=PACKED):
+        folder.read()
