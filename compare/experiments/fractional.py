@@ -48,7 +48,9 @@ from workload.kernels import sleep
 SHARES = (1.0, 0.5, 0.25, 0.1)
 """Largest first: each share needs at least as many processes as the one before."""
 NAP_S = Sizes(quick=0.6, standard=2.0, full=2.0)
-"""Seconds that a task sleeps."""
+"""Seconds that a task sleeps at the smallest share; its many tasks need a while until all run."""
+_SHORT_NAP_S = Sizes(quick=0.3, standard=0.5, full=1.0)
+"""At the larger shares."""
 _BLOCKS = Sizes(quick=1, standard=1, full=5)
 """Fewer blocks than for other experiments, because every wave takes seconds of sleep."""
 _PROBE_SECONDS = 0.2
@@ -86,12 +88,8 @@ class Fractional(Experiment):
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:
-        nap_s = NAP_S.of(scope.preset)
-        # Only the smallest share needs long naps: it takes a while until its many tasks all run.
-        smallest = min(SHARES)
-        return tuple(
-            self.case(CPUS, share, nap_s if share == smallest else nap_s / 2) for share in SHARES
-        )
+        naps_s = dict.fromkeys(SHARES, _SHORT_NAP_S) | {min(SHARES): NAP_S}
+        return tuple(self.case(CPUS, share, naps_s[share].of(scope.preset)) for share in SHARES)
 
     def case(self, resource: str, share: float, nap_s: float) -> Case:
         """A case whose tasks ask for ``share`` and sleep."""

@@ -19,9 +19,9 @@ _FEWEST, _MOST = 300, 10_000
 """Limits of the largest batch of no-ops: three different sizes above 100, and not too long."""
 _SMALL = {1: 9, 10: 3}
 """Repetitions by size of the batches below the straight part of the line."""
-_SIZES, _REPEATS = 4, 3
+_SIZES, _REPEATS = 3, 3
 """Of the batches on the straight part: different sizes, and repetitions of each."""
-_SUM_OF_SIZES = 1.8
+_SUM_OF_SIZES = 1.6
 """Approximate sum of the sizes, relative to the largest one."""
 _CLOSEST = 1.4
 """Ratio of two neighbouring sizes; nearer ones tell nothing about a slope."""

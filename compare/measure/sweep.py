@@ -62,6 +62,8 @@ class Sweep:
             for threshold in THRESHOLDS:
                 around = _AROUND[number % len(_AROUND)]
                 yield self._measured(self._crossing_s(threshold) * around)
+        # Noise may have taken a crossing away that was there before these sizes.
+        yield from self._widened()
 
     def _pilots(self) -> Iterator[TaskRun]:
         """Measure the fixed cost of a batch, and what a task adds for its worker."""
