@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from compare.measure import clock
 from compare.measure.cgroup import oom_kills
 from compare.measure.hosts import ALONE, DRIVER, hosts_of, sum_or_none
-from compare.measure.process_tree import TreeSampler, tree_cpu_s, wait_until_idle
+from compare.measure.process_tree import TreeSampler, host_busy_s, tree_cpu_s, wait_until_idle
 from compare.measure.speed import BusyCores
 from compare.records.measurements import (
     EngineSpan,
@@ -85,8 +85,9 @@ class Bench:
         return f"{self.plan.run_id}/{self.session.id}/{next(self._batches)}"
 
     def settle(self) -> None:
-        """Wait until the host is almost idle, but at most some seconds."""
-        wait_until_idle()
+        """Wait until the engine is almost idle, but at most some seconds."""
+        # The daemons of a cluster are no descendants of this process.
+        wait_until_idle(host_busy_s if self.plan.clusters else tree_cpu_s)
 
     def calibrate(self) -> float:
         """Measure the seconds per iteration of the fixed-work kernel, while the engine is idle."""

@@ -7,7 +7,7 @@ tree contains exactly what the comparison has to count.
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,7 +18,7 @@ import psutil
 _WAIT_S = 0.25
 _MOST_WAITS = 20
 _IDLE_CORES = 0.15
-"""Busy cores of the whole host; the kernel counts in hundredths of a second."""
+"""Busy cores; the kernel counts in hundredths of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,16 +106,21 @@ def host_cpu_s() -> tuple[float, float]:
     return busy, times.steal
 
 
-def wait_until_idle() -> None:
-    """Wait until the host is almost idle, but at most some seconds.
+def host_busy_s() -> float:
+    """Busy CPU seconds of the whole host since it was started."""
+    return host_cpu_s()[0]
 
-    After a measurement, workers may still start or end, and a JVM may still compile.
+
+def wait_until_idle(busy_s: Callable[[], float] = tree_cpu_s) -> None:
+    """Wait until what ``busy_s`` counts is almost idle, but at most some seconds.
+
+    After a measurement, workers may still start or end, and a JVM may still compile.  There is no
+    point in waiting for other programs: they end when they end.
     """
     for _ in range(_MOST_WAITS):
-        before_s, _ = host_cpu_s()
+        before_s = busy_s()
         time.sleep(_WAIT_S)
-        after_s, _ = host_cpu_s()
-        if (after_s - before_s) / _WAIT_S < _IDLE_CORES:
+        if (busy_s() - before_s) / _WAIT_S < _IDLE_CORES:
             return
 
 

@@ -15,8 +15,9 @@ _Kind = tuple[str, str, tuple[Case, ...]]
 class TimeLeft:
     """Learns from the sessions that have run.
 
-    A session of a kind that has already run is expected to take as long as before; others take
-    their estimate, multiplied by the ratio of measured to estimated time so far.
+    A session of a kind that has already run is expected to take as long as the shortest of them:
+    the others may have been slowed down by other programs.  Others take their estimate, multiplied
+    by the ratio of measured to estimated time so far.
     """
 
     def __init__(self, expected_s: Iterable[tuple[Session, float]] = ()) -> None:
@@ -58,9 +59,9 @@ class TimeLeft:
         self._took.setdefault(session.engine, []).append((_kind(session), took_s))
 
     def _like(self, session: Session) -> float | None:
-        """Mean duration of sessions of the same kind; ``None`` if none has run."""
-        alike = [s for kind, s in self._took.get(session.engine, ()) if kind == _kind(session)]
-        return sum(alike) / len(alike) if alike else None
+        """Shortest duration of a session of the same kind; ``None`` if none has run."""
+        took = self._took.get(session.engine, ())
+        return min((s for kind, s in took if kind == _kind(session)), default=None)
 
 
 def _kind(session: Session) -> _Kind:

@@ -47,3 +47,13 @@ def test_moving_data_over_a_limited_link_is_expected_to_take_its_time() -> None:
     assert over(None) < over("1gbit") < over("100mbit")
     assert over("800kbit") == pytest.approx(10 * over("8mbit"), rel=0.05)
     assert over("100gbit") == over(None)
+
+
+def test_a_session_that_was_slowed_down_does_not_tell_how_long_the_next_one_takes() -> None:
+    """Otherwise a program beside the first blocks would cost the run a later one."""
+    plan = fakes.plan(blocks=3)
+    of_ray = [one for one in plan.sessions if one.engine == "ray" and not one.label]
+    progress = TimeLeft((one, 10.0) for one in of_ray)
+    progress.finished(of_ray[0], 40.0)
+    progress.finished(of_ray[1], 20.0)
+    assert progress.left_s() == 20.0
