@@ -24,6 +24,8 @@ from compare.experiments.shared_metrics import (
     host_total,
 )
 from compare.experiments.throughput import batches
+from compare.experiments.useful_share import SECTION as USEFUL_SHARES
+from compare.experiments.useful_share import useful_shares
 from compare.formatting import enumeration, estimate, seconds
 from compare.measure.bench import Bench
 from compare.measure.hosts import HEAD
@@ -114,7 +116,7 @@ class Overhead(Experiment):
     """No-ops, as many as fit into a time budget, and fixed work in tasks of many sizes."""
 
     name = NAME
-    sections = (_SECTION, _PAIRS)
+    sections = (_SECTION, USEFUL_SHARES, _PAIRS)
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:
@@ -152,6 +154,7 @@ class Overhead(Experiment):
             swept = observations.sweep(engine, planned)
             for size in (*METG, METG_IDLE):
                 yield series_of(NAME, engine, case, size, swept)
+            yield from useful_shares(NAME, engine, case, swept)
         if original_of(engine) in plan.clusters:
             yield series_of(HOSTS, engine, {**case, "role": HEAD}, _HEAD_CPU, observed)
 

@@ -45,18 +45,21 @@ def of_part(of_run: Metric[TaskRun], part: str = "") -> Metric[Runs]:
     )
 
 
+def beyond(limit: Limit, text: Callable[[float], str]) -> Beyond:
+    """The limit as the reason why a block has no number; ``text`` writes its value."""
+    words = "more than" if limit.more else "less than"
+    return Beyond(
+        why=Why.BEYOND,
+        reason=f"{words} {text(limit.value)}",
+        limit=limit.value,
+        more=limit.more,
+    )
+
+
 def _metg_metric(threshold: float, *, idle: bool = False) -> Metric[Swept]:
     def value(swept: Swept) -> float | Absence | None:
         found = metg(swept.idle if idle else swept.busy, threshold)
-        if not isinstance(found, Limit):
-            return found
-        words = "more than" if found.more else "less than"
-        return Beyond(
-            why=Why.BEYOND,
-            reason=f"{words} {seconds(found.seconds)}",
-            limit=found.seconds,
-            more=found.more,
-        )
+        return beyond(found, seconds) if isinstance(found, Limit) else found
 
     name = f"metg{threshold * 100:.0f}"
     if idle:

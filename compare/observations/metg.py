@@ -49,11 +49,11 @@ class Swept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """METG lies beyond the sizes of a sweep."""
+    """What was looked for lies beyond the sizes of a sweep."""
 
-    seconds: float
+    value: float
     more: bool
-    """METG is larger than ``seconds``; otherwise it is smaller."""
+    """It is larger than ``value``; otherwise it is smaller."""
 
 
 def point(
@@ -123,9 +123,9 @@ def metg(points: Sequence[Point], threshold: float) -> float | Limit | None:
     if not curve:
         return None
     if curve[-1].efficiency < threshold:
-        return Limit(seconds=curve[-1].granularity_s, more=True)
+        return Limit(value=curve[-1].granularity_s, more=True)
     if curve[0].efficiency >= threshold:
-        return Limit(seconds=curve[0].granularity_s, more=False)
+        return Limit(value=curve[0].granularity_s, more=False)
     below, above = next(
         (one, other) for one, other in pairwise(curve) if other.efficiency >= threshold
     )
@@ -143,6 +143,23 @@ def efficiency_at(points: Sequence[Point], granularity_s: float) -> float | None
     if not sizes[0] <= granularity_s <= sizes[-1]:
         return None
     return float(np.interp(granularity_s, sizes, [one.efficiency for one in curve]))
+
+
+def efficiency_of_work(points: Sequence[Point], work_s: float) -> float | Limit | None:
+    """Fitted efficiency of tasks with this useful work; ``None`` without points.
+
+    Outside the sizes of the sweep a limit, since longer tasks are not less efficient; its value is
+    the efficiency of the nearest size.  Between two sizes as in ``metg``.
+    """
+    curve = fitted(points)
+    if not curve:
+        return None
+    sizes = [one.work_s for one in curve]
+    if work_s < sizes[0]:
+        return Limit(value=curve[0].efficiency, more=False)
+    if work_s > sizes[-1]:
+        return Limit(value=curve[-1].efficiency, more=True)
+    return work_s / float(np.interp(work_s, sizes, [one.granularity_s for one in curve]))
 
 
 def drifted(before_s: float, after_s: float) -> bool:

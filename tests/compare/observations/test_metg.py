@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
-from compare.observations.metg import Limit, Point, fitted, metg, point
+from compare.observations.metg import Limit, Point, efficiency_of_work, fitted, metg, point
 from compare.records.measurements import Calibration, Record, Run, TaskRun
 from tests.compare import fakes
 from tests.compare.analysed import efficiency_curve, rows
@@ -157,8 +157,31 @@ def test_the_fit_is_that_of_scipy(batches: list[tuple[float, float]]) -> None:
 
 def test_a_threshold_that_no_size_reaches_is_a_limit_not_a_gap() -> None:
     points = swept((1.0, 2.0, 4.0), (0.2, 0.3, 0.6))
-    assert metg(points, 0.9) == Limit(seconds=points[-1].granularity_s, more=True)
-    assert metg(points, 0.1) == Limit(seconds=points[0].granularity_s, more=False)
+    assert metg(points, 0.9) == Limit(value=points[-1].granularity_s, more=True)
+    assert metg(points, 0.1) == Limit(value=points[0].granularity_s, more=False)
+
+
+def test_the_useful_share_of_a_length_is_its_work_over_work_and_cost() -> None:
+    """A cost of 2 ms for each task leaves 10 / 12 of the time to tasks of 10 ms."""
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.002 / WORKERS))
+    shares = {
+        one.case["work_s"]: one
+        for one in rows(run)
+        if (one.engine, one.metric) == ("ray", "useful_share")
+    }
+    assert shares[0.01].value == pytest.approx(10 / 12, rel=0.03)
+    assert shares[0.0001].value is None
+    assert str(shares[0.0001].verdict).startswith("less than ")
+    assert str(shares[0.1].verdict).startswith("more than 9")
+
+
+@given(st.floats(0.001, 0.5), st.floats(1e-5, 1e-2))
+def test_at_half_of_metg_50_half_of_the_time_is_useful(step: float, cost_s: float) -> None:
+    works = [cost_s * (1 + step) ** power for power in range(-40, 41)]
+    points = [Point(granularity_s=w + cost_s, efficiency=w / (w + cost_s)) for w in works]
+    found = metg(points, 0.5)
+    assert isinstance(found, float)
+    assert efficiency_of_work(points, found / 2) == pytest.approx(0.5, rel=1e-6)
 
 
 def test_the_fixed_cost_of_a_batch_is_no_cost_of_its_tasks() -> None:

@@ -94,7 +94,7 @@ def estimate(
     ]
     found = metg(points, threshold)
     assert found is not None
-    return found.seconds if isinstance(found, Limit) else found
+    return found.value if isinstance(found, Limit) else found
 
 
 def _iterations(run: TaskRun) -> int:
