@@ -62,8 +62,10 @@ def geometric_mean(values: Sequence[float]) -> Estimate:
 
 
 def geometric_if_positive(values: Sequence[float]) -> Estimate:
-    """Geometric mean if all values are positive, otherwise the arithmetic mean."""
-    return geometric_mean(values) if min(values) > 0 else mean(values)
+    """Geometric mean if all values are positive, otherwise the arithmetic mean and the range: a t
+    interval around it could reach below zero, where no duration is.
+    """
+    return geometric_mean(values) if min(values) > 0 else mean_and_range(values)
 
 
 def mean_and_range(values: Sequence[float]) -> Estimate:
