@@ -138,6 +138,20 @@ def report(
 
 
 @app.command()
+def serve(
+    run_dir: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of a run; by default the newest one in results/."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of 127.0.0.1.", min=0, max=65535)] = 8642,
+) -> int:
+    """Show a run in the browser: its progress while it is measured, then its report."""
+    from compare.commands import serve_run
+
+    return serve_run(run_dir, port)
+
+
+@app.command()
 def diff(
     run_a: Annotated[Path, typer.Argument(help="Folder of the earlier run.")],
     run_b: Annotated[Path, typer.Argument(help="Folder of the later run.")],

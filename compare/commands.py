@@ -22,6 +22,7 @@ from compare.records.plan import Plan, Session
 from compare.records.store import RunFolder, StoreError
 from compare.report.diff_table import diff_table
 from compare.report.markdown import details_markdown, summary_markdown
+from compare.report.page import report_page
 from compare.report.plots import write_plots
 from compare.report.summary_json import summary_json
 from compare.report.trace import trace_json
@@ -77,8 +78,30 @@ def show_report(run_dir: Path) -> int:
         run = RunFolder(run_dir).read()
     analysis = analyse(run)
     write_report(run_dir, run, analysis)
-    print_report(analysis, run_dir / "summary.md")
+    print_report(analysis, run_dir)
     return _OK
+
+
+def serve_run(run_dir: Path | None, port: int) -> int:
+    """Serve a run to the browser until Ctrl-C; returns the exit code."""
+    from compare.serve import serve  # a web server takes a while to import
+
+    if run_dir is None:
+        run_dir = _newest_run(Options().out)
+    serve(run_dir, port)
+    return _OK
+
+
+def _newest_run(out: Path) -> Path:
+    """The run that was started last.
+
+    Raises:
+        UsageError: there is none.
+    """
+    runs = sorted(path.parent for path in out.glob("*/plan.json"))
+    if not runs:
+        raise UsageError(f"{out} holds no run; name the folder of one")
+    return runs[-1]
 
 
 def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
@@ -94,7 +117,8 @@ def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
 
 
 def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:
-    """Write summary.json, summary.md, plots/ and trace.json; they depend only on the records.
+    """Write summary.json, summary.md, details.md, report.html, plots/ and trace.json; they depend
+    only on the records.
 
     Raises:
         UsageError: the files cannot be written.
@@ -104,6 +128,7 @@ def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:
         _replace(run_dir / "summary.md", summary_markdown(analysis))
         _replace(run_dir / "details.md", details_markdown(analysis))
         write_plots(analysis, run_dir / "plots")
+        _replace(run_dir / "report.html", report_page(analysis, run_dir / "plots"))
         _replace(run_dir / "trace.json", trace_json(run))
     except OSError as error:
         raise UsageError(
@@ -133,7 +158,7 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     analysis = analyse(run)
     write_report(folder.path, run, analysis)
     _publish(folder.path)
-    print_report(analysis, folder.path.parent / "summary.md")
+    print_report(analysis, folder.path.parent)
     if interrupted:
         say(f"Finish the run with: python -m compare --resume {folder.path}")
         return _INTERRUPTED
@@ -143,13 +168,14 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
 
 
 def _publish(run_dir: Path) -> None:
-    """Copy the run's summary to the results folder; its links point into the run's folder."""
+    """Copy the run's report to the results folder; its links point into the run's folder."""
     out = run_dir.parent
     text = (run_dir / "summary.md").read_text(encoding="utf-8")
     for linked in ("plots/", "trace.json)", "details.md)"):
         text = text.replace(f"]({linked}", f"]({run_dir.name}/{linked}")
     _replace(out / "summary.md", text)
-    shutil.copyfile(run_dir / "summary.json", out / "summary.json")
+    for name in ("summary.json", "report.html"):
+        shutil.copyfile(run_dir / name, out / name)
 
 
 def _replace(path: Path, text: str) -> None:

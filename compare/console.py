@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
@@ -12,16 +13,16 @@ from rich.table import Table as RichTable
 from compare.analysis.analysis import Analysis
 from compare.experiments import overhead, throughput
 from compare.experiments.fractional import Fractional
-from compare.experiments.registry import load_experiment
 from compare.experiments.section import MIB, Column
 from compare.experiments.share_rows import CPUS, smallest_warm
 from compare.experiments.shared_metrics import THROUGHPUT
 from compare.formatting import duration, plural
 from compare.measure import machine
 from compare.observations.series import Row
-from compare.records.measurements import Failure, Lifecycle, OwnTrace, Record
+from compare.records.measurements import Record
 from compare.records.plan import Plan, Session
 from compare.report.cells import brief, briefest
+from compare.report.outcome import heading, outcome
 from compare.report.tables import FilledSection, filled_sections, rows_called
 
 # A log has no width limit, and the table is wider than the 80 columns that rich assumes there.
@@ -79,55 +80,21 @@ def print_plan(plan: Plan, how_long: str) -> None:
 
 def print_start(plan: Plan, session: Session, left_s: float) -> None:
     """Print one line before a session."""
-    names = list(dict.fromkeys(case.experiment for case in session.cases))
-    contents = ", ".join(names) or "start and stop"
-    if session.repeats is not None:
-        contents += ", again because other programs had taken the machine"
-    if session.traced:
-        contents += ", traced and not timed"
-    say(
-        f"[{session.position + 1}/{len(plan.sessions)}] block {session.block}, "
-        f"{session.engine}: {contents}; {duration(left_s)} left"
-    )
+    say(f"{heading(plan, session)}; {duration(left_s)} left")
 
 
 def print_outcome(session: Session, records: Sequence[Record]) -> None:
     """Print one line after a session, with its main results."""
-    say(f"    {'; '.join(_outcome(session, records))}")
+    say(f"    {outcome(session, records)}")
 
 
-def _outcome(session: Session, records: Sequence[Record]) -> Iterator[str]:
-    for record in records:
-        if isinstance(record, Failure):
-            yield f"FAILED: {record.reason.splitlines()[0]}"
-    for record in records:
-        if isinstance(record, OwnTrace):
-            yield f"{plural(len(record.spans), 'span')} in the engine's own trace"
-    if not session.traced:
-        for name in dict.fromkeys(case.experiment for case in session.cases):
-            progress = load_experiment(name).progress(list(_of_experiment(records, name)))
-            if progress is not None:
-                yield progress
-    for record in records:
-        if isinstance(record, Lifecycle):
-            yield f"took {record.wall_s:.0f} s"
-
-
-def _of_experiment(records: Iterable[Record], name: str) -> Iterator[Record]:
-    for record in records:
-        if isinstance(record, Lifecycle | OwnTrace):
-            continue
-        if record.case is not None and record.case.experiment == name:
-            yield record
-
-
-def print_report(analysis: Analysis, where: object) -> None:
+def print_report(analysis: Analysis, folder: Path) -> None:
     """Print the final tables, the cautions, and where the report is."""
     for table in console_tables(analysis):
         show(table)
     for caution in analysis.cautions:
         say(f"• {caution}")
-    say(f"Read {where}")
+    say(f"Read {folder / 'summary.md'}, or open {folder / 'report.html'} in a browser")
 
 
 def console_tables(analysis: Analysis) -> tuple[RichTable, ...]:

@@ -233,6 +233,8 @@ def _copy(run: Path) -> Path:
     copied.write_plan(dataclasses.replace(copied.read_plan(), options=options))
     record = copied.read()
     write_report(folder, record, analyse(record))
+    # A repository shows the Markdown; everybody can write the page from the records.
+    (folder / "report.html").unlink()
     return folder
 
 

@@ -83,6 +83,20 @@ class RunFolder:
         )
         return Run(plan=plan, environment=environment, records=records)
 
+    def read_from(self, start: int) -> tuple[tuple[Record, ...], int]:
+        """The records that were written after the first ``start`` bytes, and where they end.
+
+        If the file has become shorter, which happens when a run is resumed, they are all records.
+
+        Raises:
+            StoreError: the file is missing or damaged.
+        """
+        content = self._all_records()
+        start = start if start <= len(content) else 0
+        *lines, torn = content[start:].split(b"\n")
+        records = tuple(_parse(_RECORD, self._records, line) for line in lines)
+        return records, len(content) - len(torn)
+
     def read_plan(self) -> Plan:
         """Read only the plan.
 

@@ -1,7 +1,6 @@
 """Writes ``summary.md`` and ``details.md``.  The same records give the same bytes."""
 
 import textwrap
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,10 @@ from compare.analysis.session_rows import SECTION as STARTUP_SECTION
 from compare.experiments.registry import question_of
 from compare.experiments.section import Picture
 from compare.experiments.shared_metrics import HOSTS
-from compare.options import Options, planned_fields, spelled
 from compare.report.cluster import SECTION as HOSTS_SECTION
 from compare.report.cluster import cluster_sentences
 from compare.report.drawable import drawable
+from compare.report.facts import command_line, flat, machine_line
 from compare.report.headline import headline
 from compare.report.tables import FilledSection, filled_sections, table_of
 
@@ -37,8 +36,8 @@ def summary_markdown(analysis: Analysis) -> str:
         .get_template("summary.md.jinja")
         .render(
             **_common(analysis, details=False),
-            command=_command(analysis.plan.options),
-            machine=_machine(analysis.environment),
+            command=command_line(analysis.plan.options),
+            machine=machine_line(analysis.environment),
         )
     )
 
@@ -56,7 +55,7 @@ def details_markdown(analysis: Analysis) -> str:
             hosts=table_of(analysis, HOSTS_SECTION, HOSTS, details=True),
             startup_section=STARTUP_SECTION,
             startup=table_of(analysis, STARTUP_SECTION, STARTUP, details=True),
-            machine=_flat(analysis.environment),
+            machine=flat(analysis.environment),
             settings=analysis.settings,
             watched=analysis.watched,
             untraced=_untraced(analysis),
@@ -103,48 +102,12 @@ def _sentence(question: str) -> str:
     return f"{question[:1].upper()}{question[1:]}." if question else ""
 
 
-def _command(options: Options) -> str:
-    """The command line that asks for the same."""
-    default = Options()
-    parts = ["python -m compare"]
-    for name in (*planned_fields(),):
-        value = getattr(options, name)
-        if value != getattr(default, name) and value is not None:
-            parts.append(f"{spelled(name)}" if value is True else f"{spelled(name)} {value}")
-    return " ".join(parts)
-
-
-def _machine(environment: Mapping[str, object]) -> str:
-    """The machine and the versions in one line."""
-    versions = environment.get("versions")
-    packages = versions.items() if isinstance(versions, Mapping) else ()
-    facts = [f"{environment[name]}" for name in ("started_at", "cpu_model") if name in environment]
-    if "cores" in environment:
-        facts.append(f"{environment['cores']} cores")
-    if "commit" in environment:
-        facts.append(f"commit {environment['commit']}")
-    return ", ".join([*facts, *(f"{name} {version}" for name, version in packages)]) + "."
-
-
 def _untraced(analysis: Analysis) -> list[str]:
     """Engines that were asked for their own trace and record none."""
     plan = analysis.plan
     traced = {session.engine for session in plan.sessions if session.traced}
     present = [engine for engine in plan.engines if engine not in plan.missing]
     return [name for name in present if name not in traced] if plan.options.native_trace else []
-
-
-def _flat(environment: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
-    """Names and values as text; nested names are joined by dots."""
-    lines: list[tuple[str, str]] = []
-    for name, value in environment.items():
-        if isinstance(value, Mapping):
-            lines += _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, list | tuple):
-            lines.append((f"{prefix}{name}", ", ".join(map(str, value))))
-        else:
-            lines.append((f"{prefix}{name}", str(value)))
-    return lines
 
 
 def _reflowed(text: str) -> str:
