@@ -87,6 +87,9 @@ def expected(plan: Plan) -> Iterator[Place]:
                 for case in cases(plan, name):
                     whole = batch if name == "throughput" else {**budget, **case}
                     yield place(name, engine, metric, whole)
+            if name == "overhead":
+                for length_s in (0.0001, 0.001, 0.01, 0.1):
+                    yield place(name, engine, "useful_share", {**budget, "work_s": length_s})
             if metrics is SHARES:
                 for case in cases(plan, name, phases=("after",)):
                     yield place(name, engine, "capacity_after", {**budget, **case})
@@ -154,8 +157,10 @@ def test_a_row_has_a_number_or_says_why_not(run: Run) -> None:
 
 def test_a_run_in_which_all_went_well_lacks_no_number_without_a_good_reason() -> None:
     good = ("not applicable: ", "rejected: ", "not given: needs 1000 samples")
+    limits = ("more than ", "less than ")
     for row in rows(fakes.run(everything())):
-        assert row.value is not None or (row.verdict or "").startswith(good), row
+        known = (*good, *limits) if row.metric == "useful_share" else good
+        assert row.value is not None or (row.verdict or "").startswith(known), row
 
 
 def test_exactly_what_an_engine_cannot_do_is_not_applicable_with_the_reason() -> None:
