@@ -61,6 +61,9 @@ class Resources:
     config: Config = Config.TUNED
     traced: bool = False
     """Whether the engine records which worker ran which task when; see ``Engine.own_trace``."""
+    faults: bool = False
+    """Whether something will go wrong on purpose.  The engine then shows what its users would see:
+    the adapter adds no check of its own, and the tuned configuration repeats failed tasks."""
     cluster: str | None = None
     """Address, in the framework's own form, of a running cluster with this number of workers in
     total.  ``None``: a private cluster on this host."""
@@ -109,7 +112,10 @@ Graph: TypeAlias = Sequence[Sequence[Node[Input]]]
 
 
 class Engine(ABC):
-    """One framework, running with fixed resources.  It never reads a clock and never retries.
+    """One framework, running with fixed resources.  It never reads a clock.
+
+    It never retries either, except where a retry is what is measured: with ``Resources.faults``,
+    and in an engine whose summary says so.
 
     A process opens one engine, and only once: Ray cannot be opened twice, and Spark's
     ``getOrCreate`` returns the session that is already open.  An adapter may therefore change

@@ -25,6 +25,7 @@ _BUILT_IN = {
     "ray": "engines._ray.tasks:RayEngine",
     "dask": "engines._dask.tasks:DaskEngine",
     "spark": "engines._spark.tasks:SparkEngine",
+    "process-executor": "engines._stdlib.executor:ExecutorEngine",
 }
 
 

@@ -1,6 +1,7 @@
 """The functions that every engine runs.  They know no engine and no particular workload.
 
-There is one for ordinary tasks, one for tasks that need others, and one for coroutines.
+There is one for ordinary tasks, one for tasks that need others, one for coroutines, and one that
+does not hide errors from the engine.
 """
 
 import importlib
@@ -69,6 +70,15 @@ async def run_packed_async(task: PackedTask) -> PackedReport:
     except Exception:  # noqa: BLE001 - as above
         error = traceback.format_exc()
     return _report(call, set_up_s, started_s, output, error)
+
+
+def run_or_raise(task: PackedTask) -> PackedReport:
+    """Like ``run_packed``, but the engine sees an error of the kernel, as one of a user's code."""
+    workload, settings, case, payload = task
+    call = calls.count(case)
+    kernel, set_up_s = _kernel(workload, settings)
+    started_s = time.monotonic()
+    return _report(call, set_up_s, started_s, kernel(payload), None)
 
 
 def _report(

@@ -18,14 +18,23 @@ def settings_of(run: Run) -> tuple[SettingLine, ...]:
     """All settings of the run, in the order of the engines."""
     holders: dict[tuple[str, str, str], dict[str, None]] = {}
     order = {engine: place for place, engine in enumerate(run.plan.engines)}
-    traced = {session.id for session in run.plan.sessions if session.traced}
+    special = {
+        session.id: "traced" if session.traced else "faults"
+        for session in run.plan.sessions
+        if session.traced or session.faults
+    }
     lives = [record for record in run.records if isinstance(record, Lifecycle)]
-    for life in sorted(lives, key=lambda life: (order.get(life.engine, -1), life.position)):
+
+    def place(life: Lifecycle) -> tuple[int, bool, int]:
+        # Special sessions last: a setting that first appears there was absent when timed.
+        return order.get(life.engine, -1), life.session in special, life.position
+
+    for life in sorted(lives, key=place):
         for setting in life.settings:
             engines = holders.setdefault((setting.name, setting.value, setting.reason), {})
-            # Traced sessions come last: a setting that first appears there was absent when timed.
             if life.engine not in engines:
-                engines[f"{life.engine} (traced)" if life.session in traced else life.engine] = None
+                only = special.get(life.session)
+                engines[f"{life.engine} ({only})" if only else life.engine] = None
     return tuple(
         SettingLine(name, value, ", ".join(engines), reason)
         for (name, value, reason), engines in holders.items()

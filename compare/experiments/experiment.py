@@ -48,6 +48,8 @@ class Opening:
     workers: int
     smallest_share: float = 1.0
     traced: bool = False
+    faults: bool = False
+    """See ``engines.interface.Resources.faults``."""
     label: str = ""
     """Part of the session's name; empty for the main session."""
 

@@ -70,6 +70,10 @@ _BUILT_IN: dict[str, _Entry] = {
         f"{_HERE}.timeline:Timeline",
     ),
     "dependencies": _Entry("METG of a tree and of a stencil", f"{_HERE}.dependencies:Dependencies"),
+    "faults": _Entry(
+        "what an engine does when a task raises, or a worker dies or stands still",
+        f"{_HERE}.faults:Faults",
+    ),
 }
 
 

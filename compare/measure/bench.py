@@ -4,21 +4,21 @@ import contextlib
 import itertools
 import math
 import statistics
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from enum import Enum
 from typing import Any, TypeAlias
 
-from compare.measure import clock
+from compare.measure import clock, faults
+from compare.measure.background import in_background
 from compare.measure.cgroup import oom_kills
 from compare.measure.hosts import ALONE, DRIVER, hosts_of, sum_or_none
 from compare.measure.process_tree import TreeSampler, host_busy_s, tree_cpu_s, wait_until_idle
 from compare.measure.speed import BusyCores
 from compare.records.measurements import (
     EngineSpan,
+    FaultRun,
     Head,
     NodeUse,
     OwnTrace,
@@ -217,12 +217,16 @@ class Bench:
         """
         futures = []
         for run in (first, second):
-            future: Future[TaskRun] = Future()
-            # Daemon threads, so that a session that has to stop does not wait for them.
-            threading.Thread(target=_fulfil, args=(future, run), daemon=True).start()
-            futures.append(future)
+            futures.append(in_background(run))
             time.sleep(_APART_S)
         return futures[0].result(), futures[1].result()
+
+    def run_with_fault(
+        self, case: Case, tasks: Sequence[Task], fault: faults.Fault, *, deadline_s: float
+    ) -> FaultRun:
+        """Submit fragile tasks, let the fault happen, and record what the engine did until then."""
+        happened = faults.happened(self.engine, tasks, fault, deadline_s)
+        return FaultRun(**self.head(), case=case, deadline_s=deadline_s, **happened)
 
     def round_trip_s(self, task: Task) -> float:
         """Seconds from submitting one task until its result is in the driver."""
@@ -289,13 +293,6 @@ class Bench:
 def _graph(packed: Sequence[PackedTask], needs: Needs) -> list[list[Node[PackedTask]]]:
     rest = iter(packed)
     return [[Node(value=next(rest), needs=needed) for needed in layer] for layer in needs]
-
-
-def _fulfil(future: "Future[TaskRun]", run: Callable[[], TaskRun]) -> None:
-    try:
-        future.set_result(run())
-    except BaseException as error:  # noqa: BLE001 - raised again when the result is read
-        future.set_exception(error)
 
 
 def _peak_bytes(sampled: TreeSampler | None, nodes: Sequence[NodeUse]) -> int | None:

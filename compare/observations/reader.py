@@ -15,6 +15,7 @@ from compare.observations.metg import Point, Swept, fixed_cost_s, point
 from compare.records.measurements import (
     Calibration,
     Failure,
+    FaultRun,
     Lifecycle,
     NotApplicable,
     OwnTrace,
@@ -60,6 +61,14 @@ class Costs:
     def largest(self) -> TaskRun | None:
         """The batch with the most tasks; ``None`` without batches."""
         return max(self.no_ops, key=lambda run: run.tasks, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The same batch twice in one session: undisturbed, then with a fault."""
+
+    twin: TaskRun
+    faulty: FaultRun
 
 
 def timed(plan: Plan) -> tuple[Session, ...]:
@@ -134,6 +143,10 @@ class Observations:
 
         return self._observe(engine, lambda case: refines(case, planned), read)
 
+    def trials(self, engine: str, planned: Case) -> Observed[Trial]:
+        """A batch with a fault, and its undisturbed twin, in each block."""
+        return self._observe(engine, lambda case: refines(case, planned), self._trial)
+
     def costs(self, engine: str, planned: Case) -> Observed[Costs]:
         """Batches of no-ops and round trips of a case in each block."""
         return self._observe(engine, lambda case: refines(case, planned), self._costs)
@@ -178,6 +191,15 @@ class Observations:
     def _last_batch(self, records: list[Record]) -> TaskRun | Absence | None:
         runs = [record for record in records if isinstance(record, TaskRun)]
         return None if not runs else self._invalid(runs[-1]) or runs[-1]
+
+    def _trial(self, records: list[Record]) -> Trial | Absence | None:
+        twin = next((record for record in records if isinstance(record, TaskRun)), None)
+        faulty = next((record for record in records if isinstance(record, FaultRun)), None)
+        if twin is None or faulty is None:
+            return None
+        if faulty.fault_s is None:
+            return Absence(why=Why.INVALID, reason="the fault did not happen")
+        return self._invalid(twin) or Trial(twin=twin, faulty=faulty)
 
     def _costs(self, records: list[Record]) -> Costs | Absence | None:
         no_ops = tuple(record for record in records if isinstance(record, TaskRun))

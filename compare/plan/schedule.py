@@ -218,6 +218,7 @@ def _session(engine: str, block: int, opening: Opening, cases: Sequence[Case]) -
         workers=opening.workers,
         smallest_share=opening.smallest_share,
         traced=opening.traced,
+        faults=opening.faults,
         cases=tuple(cases),
     )
 

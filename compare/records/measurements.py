@@ -1,7 +1,7 @@
 """What the sessions of a run measured.  Plain values: no files, no clock, no statistics.
 
     Record = Measurement | OwnTrace | Rejected | Failure | NotApplicable
-    Measurement = TaskRun | RoundTrips | Calibration | Lifecycle
+    Measurement = TaskRun | FaultRun | RoundTrips | Calibration | Lifecycle
 
 ``None`` means that a value was not measured; it is never written as 0.  Names end in the unit.
 """
@@ -115,6 +115,38 @@ class TaskRun(_Record):
     """Label of each image in the order of the inputs; ``None`` for tasks without images."""
     spans: tuple[Span, ...] | None
     """``None`` if they carry no information (no-ops)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRun(_Record):
+    """One batch of tasks during which something went wrong on purpose.
+
+    Seconds count from submission.  No validity gate applies: what the engine did is the result.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    kind: Literal["fault"] = "fault"
+    case: Case
+    tasks: int
+    verdict: Literal["finished", "failed", "hung"]
+    """The engine handed over its last result, raised an error, or did neither before the
+    deadline."""
+    words: str
+    """The engine's error as its user reads it; empty without an error."""
+    ended_s: float
+    """Until the last result, the error, or the deadline."""
+    deadline_s: float
+    fault_s: float | None
+    """When the fault happened; ``None`` if the batch ended before."""
+    received: tuple[int, ...]
+    """How often each index came back."""
+    wrong: int
+    """Results that differ from the right ones."""
+    starts: tuple[int, ...]
+    """How often a worker started each task, including workers that died."""
+    completed_s: tuple[float, ...]
+    """When the tasks ended in their workers, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +269,7 @@ class NotApplicable(_Record):
     reason: str
 
 
-Measurement: TypeAlias = TaskRun | RoundTrips | Calibration | Lifecycle
+Measurement: TypeAlias = TaskRun | FaultRun | RoundTrips | Calibration | Lifecycle
 Record: TypeAlias = Measurement | OwnTrace | Rejected | Failure | NotApplicable
 
 

@@ -73,6 +73,8 @@ class Session:
     cases: tuple[Case, ...]
     repeats: str | None = None
     """Id of the session that it measures again, because other programs had taken the machine."""
+    faults: bool = False
+    """Something goes wrong on purpose; see ``engines.interface.Resources.faults``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ def cell(row: Row | None, scale: float = 1.0, *, usual_n: int | None = None) -> 
     if row.verdict == BY_DEFINITION:
         return f"{value_of(row) * scale:.0f} ({BY_DEFINITION})"
     value = estimate(row, scale, usual_n=usual_n)
-    return value if row.verdict is None else f"{value}; {short(row.verdict)}"
+    return value if row.verdict in (None, row.value) else f"{value}; {short(row.verdict)}"
 
 
 def brief(row: Row | None, scale: float, *, usual_n: int | None = None) -> str:

@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TypedDict, TypeVar
 
@@ -97,26 +97,49 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         if bench.hosts.one_clock:  # the nodes run on the cores of this machine
             own_cpu_s += sum(node.cpu_s or 0.0 for node in nodes if node.role != DRIVER)
         wall_s = clock.now() - wall_from_s
-        _, close_s = clock.timed(opened.close)
-    emit(
-        Lifecycle(
-            **bench.head(),
-            open_s=open_s,
-            first_result_s=first_result_s,
-            warm_up_s=warm_up_s,
-            close_s=close_s,
-            engine_workers=engine_workers,
-            settings=settings,
-            leftovers=(),
-            host_cpu_s=busy_after_s - busy_before_s,
-            own_cpu_s=own_cpu_s,
-            steal_s=steal_after_s - steal_before_s,
-            wall_s=wall_s,
-            nodes=nodes,
-            one_clock=bench.hosts.one_clock,
-            **_grown(counted_before, counted_after),
-        )
-    )
+
+        def lifecycle(close_s: float) -> Lifecycle:
+            return Lifecycle(
+                **bench.head(),
+                open_s=open_s,
+                first_result_s=first_result_s,
+                warm_up_s=warm_up_s,
+                close_s=close_s,
+                engine_workers=engine_workers,
+                settings=settings,
+                leftovers=(),
+                host_cpu_s=busy_after_s - busy_before_s,
+                own_cpu_s=own_cpu_s,
+                steal_s=steal_after_s - steal_before_s,
+                wall_s=wall_s,
+                nodes=nodes,
+                one_clock=bench.hosts.one_clock,
+                **_grown(counted_before, counted_after),
+            )
+
+        with _in_time(lambda: emit(lifecycle(CLOSE_LIMIT_S))) if session.faults else nullcontext():
+            _, close_s = clock.timed(opened.close)
+    emit(lifecycle(close_s))
+
+
+@contextmanager
+def _in_time(last: Callable[[], None]) -> Iterator[None]:
+    """End this process, after a last action, if closing the engine takes too long.
+
+    What went wrong on purpose may keep the engine from closing; the runner ends what is left of it.
+    """
+
+    def end() -> None:
+        last()
+        os._exit(0)
+
+    timer = threading.Timer(CLOSE_LIMIT_S, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Grown(TypedDict):
@@ -145,6 +168,7 @@ def resources_of(plan: Plan, session: Session) -> Resources:
         smallest_share=session.smallest_share,
         config=plan.options.config,
         traced=session.traced,
+        faults=session.faults,
         cluster=plan.clusters.get(original_of(session.engine)),
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engines._dask.settings import counted, held, threads, variables
-from engines.cluster import LOOPBACK, Cluster, Daemon, Node
+from engines.cluster import LOOPBACK, Cluster, Daemon, Node, refuse_other_versions
 from engines.environment import budget
 
 _DASK = (sys.executable, "-m", "dask")
@@ -66,3 +66,22 @@ CLUSTER = Cluster(
     nodes_path="/json/identity.json",
     nodes=_nodes,
 )
+
+
+_MUST_BE_EQUAL = ("python", "dask", "distributed", "cloudpickle", "msgpack", "tornado")
+
+
+def refuse_other_packages(versions: Mapping[str, Any], address: str) -> None:
+    """Fail early: Dask itself only prints a warning, and fails later with another message.
+
+    Raises:
+        EngineStartError: the scheduler or a worker has another version of a package.
+    """
+    ours = _versions(versions["client"])
+    for node, theirs in (("scheduler", versions["scheduler"]), *versions["workers"].items()):
+        refuse_other_versions(f"dask: the {node} at {address}", _versions(theirs), ours)
+
+
+def _versions(node: Mapping[str, Any]) -> dict[str, str]:
+    packages = {**node["packages"], "python": node["host"]["python"]}
+    return {name: str(packages[name]) for name in _MUST_BE_EQUAL}

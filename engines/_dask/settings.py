@@ -34,6 +34,14 @@ def variables(resources: Resources) -> tuple[Setting, ...]:
     )
 
 
+RETRIES = Setting(
+    name="retries",
+    value="3",
+    reason="by default Dask runs a task again if its worker died, up to three times, and not if it "
+    "raised; set only where tasks fail on purpose",
+)
+
+
 def held(resources: Resources) -> int:
     """Number of cores and slots of the one worker process; 0 if all tasks take a whole core.
 

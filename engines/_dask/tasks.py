@@ -9,17 +9,18 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines._dask.cluster import CLUSTER
+from engines._dask.cluster import CLUSTER, refuse_other_packages
 from engines._dask.settings import (
     FOLDER_OF_ITS_OWN,
     RECORD,
+    RETRIES,
     cluster_arguments,
     counted,
     held,
     variables,
 )
 from engines.awaiter import Awaiter
-from engines.cluster import Cluster, refuse_other_versions, wait_for_workers
+from engines.cluster import Cluster, wait_for_workers
 from engines.environment import (
     Framework,
     arguments,
@@ -32,6 +33,7 @@ from engines.environment import (
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
+    Config,
     Engine,
     Graph,
     Input,
@@ -81,13 +83,16 @@ class DaskEngine(Engine):
         self._client = client
         self._resources = resources
         self._settings = settings
+        self._retries = int(RETRIES.value) if RETRIES in settings else None
         self._large_outputs = False
 
     @override
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        recorded = (RECORD,) if resources.traced else ()
+        added = (RECORD,) if resources.traced else ()
+        if resources.faults and resources.config is Config.TUNED:
+            added += (RETRIES,)
         with private_folder() as folder:
             environment = (*budget(resources), FOLDER_OF_ITS_OWN, *variables(resources))
             if resources.cluster is None:
@@ -101,7 +106,7 @@ class DaskEngine(Engine):
             with _client(resources, folder) as (client, settings):
                 if resources.traced:
                     client.get_task_stream()
-                engine = cls(client, resources, environment + settings + recorded)
+                engine = cls(client, resources, environment + settings + added)
                 if resources.cluster is not None:
                     wait_for_workers(engine, resources)
                 yield engine
@@ -118,7 +123,10 @@ class DaskEngine(Engine):
         share = self._share(cpus, slots)
         # pure=False: by default Dask gives equal inputs one key and runs them once.
         return self._results(
-            lambda values: self._client.map(function, values, pure=False, resources=share), inputs
+            lambda values: self._client.map(
+                function, values, pure=False, resources=share, retries=self._retries
+            ),
+            inputs,
         )
 
     @override
@@ -311,7 +319,7 @@ def _client(resources: Resources, folder: Path) -> Iterator[tuple[Framework, tup
         # TypeError: the address begins with tls://, but there is no client certificate.
         raise EngineStartError(f"dask: cannot join {resources.cluster}: {error}") from error
     try:
-        _refuse_other_versions(client.get_versions(), resources.cluster)
+        refuse_other_packages(client.get_versions(), resources.cluster)
         yield client, ()
     finally:
         client.close(timeout=_STOP_TIMEOUT_S)
@@ -332,18 +340,3 @@ def _private_cluster(
         yield cluster, settings
     finally:
         cluster.close(timeout=_STOP_TIMEOUT_S)
-
-
-_MUST_BE_EQUAL = ("python", "dask", "distributed", "cloudpickle", "msgpack", "tornado")
-
-
-def _refuse_other_versions(versions: dict[str, Any], address: str) -> None:
-    """Fail early: Dask itself only prints a warning, and fails later with another message."""
-    ours = _versions(versions["client"])
-    for node, theirs in (("scheduler", versions["scheduler"]), *versions["workers"].items()):
-        refuse_other_versions(f"dask: the {node} at {address}", _versions(theirs), ours)
-
-
-def _versions(node: dict[str, Any]) -> dict[str, str]:
-    packages = {**node["packages"], "python": node["host"]["python"]}
-    return {name: str(packages[name]) for name in _MUST_BE_EQUAL}

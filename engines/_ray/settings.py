@@ -81,6 +81,20 @@ def tuned_view(resources: Resources) -> tuple[Setting, ...]:
     )
 
 
+def task_options(resources: Resources) -> tuple[Setting, ...]:
+    """Options of every remote function; each value is a Python literal."""
+    if not resources.faults or resources.config is Config.SHIPPED:
+        return ()
+    return (
+        Setting(
+            name="retry_exceptions",
+            value="True",
+            reason="by default Ray runs a task again if its worker died, and not if it raised; set "
+            "only where tasks fail on purpose",
+        ),
+    )
+
+
 def init_arguments(resources: Resources) -> tuple[Setting, ...]:
     """Arguments of ``ray.init`` for a private cluster; each value is a Python literal."""
     settings = [

@@ -1,5 +1,6 @@
 """The Ray engine: tasks on a private one-node cluster or on a running cluster."""
 
+import ast
 import functools
 import math
 import secrets
@@ -16,6 +17,7 @@ from engines._ray.settings import (
     init_arguments,
     join_arguments,
     private,
+    task_options,
     tuned_node,
     tuned_view,
 )
@@ -71,6 +73,7 @@ class RayEngine(Engine):
         self._ray = ray
         self._resources = resources
         self._settings = settings
+        self._options = {s.name: ast.literal_eval(s.value) for s in task_options(resources)}
         self._awaiters: list[Framework] = []
         # Create a remote function once, as a module with a decorated function does: Ray pickles
         # every new one, stores it in the cluster, and every worker fetches it from there.
@@ -110,7 +113,7 @@ class RayEngine(Engine):
                     ray.shutdown()
                     raise EngineStartError(f"ray did not start: {error}") from error
                 try:
-                    engine = cls(ray, resources, variables + init)
+                    engine = cls(ray, resources, variables + init + task_options(resources))
                     if resources.cluster is not None:
                         wait_for_workers(engine, resources)
                     yield engine
@@ -151,7 +154,7 @@ class RayEngine(Engine):
                 "forever"
             )
         try:
-            return self._ray.remote(**_demand(cpus, slots))(call)
+            return self._ray.remote(**_demand(cpus, slots), **self._options)(call)
         except ValueError as error:
             raise CpusRejectedError(f"ray: {error}") from error
 

@@ -150,6 +150,15 @@ def _master(resources: Resources) -> tuple[Setting, ...]:
             ),
         )
     shares = resources.smallest_share < 1
+    if resources.faults and resources.config is Config.TUNED:
+        return (
+            Setting(
+                name="spark.master",
+                value=f"local[{resources.workers},4]",
+                reason="a core for each worker; a task may fail three times, as on a cluster; by "
+                "default the first failure ends a job in local mode",
+            ),
+        )
     return (
         Setting(
             name="spark.master",

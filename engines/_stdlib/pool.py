@@ -76,7 +76,9 @@ class ProcessEngine(Engine):
                 connection.wait([worker.sentinel for worker in workers])
                 engine._lost.set()
 
-            threading.Thread(target=watch, daemon=True).start()
+            # Where workers are killed on purpose, the pool shows what its users see: it waits.
+            if not resources.faults:
+                threading.Thread(target=watch, daemon=True).start()
             yield engine
         pool.join()
 

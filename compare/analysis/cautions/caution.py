@@ -23,8 +23,8 @@ class Evidence:
 
     @property
     def lifecycles(self) -> list[Lifecycle]:
-        """Start and stop of all timed sessions."""
-        sessions = {session.id for session in timed(self.run.plan)}
+        """Start and stop of all timed sessions in which nothing went wrong on purpose."""
+        sessions = {session.id for session in timed(self.run.plan) if not session.faults}
         return [
             record
             for record in self.run.records

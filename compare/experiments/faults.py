@@ -1,0 +1,215 @@
+"""What an engine does when a task raises, and when one of its processes dies or stands still.
+
+Each fault has a session of its own, because it may break the engine.  In the session, the same
+tasks run twice: undisturbed, and then with the fault.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from typing_extensions import override
+
+from compare.experiments.experiment import Estimable, Experiment, Facts, Opening, Pace, Scope
+from compare.experiments.section import Column, Columns, Section
+from compare.formatting import enumeration, short
+from compare.measure.bench import Bench
+from compare.measure.faults import LOAD_S, Fault, in_a_task, in_its_loading
+from compare.measure.hosts import ALONE
+from compare.observations.metric import Better, Mean, Metric, metric
+from compare.observations.reader import Observations, Observed, Trial, absent, cases_of, valid
+from compare.observations.recovery import correct, ran_twice, recovery_s, time_lost_s
+from compare.observations.series import Answers, planned_case, series_of
+from compare.options import PresetName
+from compare.presets import BLOCKS, Sizes
+from compare.records.measurements import FaultRun, NotApplicable, Record
+from compare.records.plan import Case, Plan, Scalar, is_contender, refine
+from engines.interface import Capability
+from workload.kernels import fragile, sleep
+
+KILLED = "worker-killed"
+_STOPPED_S = 2.0
+FAULTS: Mapping[str, Fault] = {
+    "task-raises": Fault(deed=fragile.RAISES_ONCE),
+    KILLED: Fault(victim=in_a_task),
+    "worker-stopped": Fault(victim=in_a_task, stopped_s=_STOPPED_S),
+    "poison-task": Fault(deed=fragile.KILLS),
+    "killed-while-loading": Fault(victim=in_its_loading, load_s=LOAD_S),
+}
+_TASKS_PER_WORKER, _TASK_S = 20, 0.15
+_DEADLINE = 5
+"""As a multiple of the twin's makespan.  Nothing that an engine does by itself takes so long."""
+_MOST_WARM_UPS = 10
+_BLOCKS = Sizes(quick=1, standard=1, full=3)
+"""Fewer blocks than for other experiments, because every fault needs a session."""
+_VERDICT, _WORDS, _NO_WORDS = "verdict", "words", "none"
+
+_SECTION = Section(
+    title="When something goes wrong",
+    explanation="""Sleeping tasks of 0.15 s, 20 per worker.  When a third of them have ended, as the
+workers report it, one fault happens.  *task-raises*: a task raises an error the first time that it
+runs.  *worker-killed*: the process that started a task last gets SIGKILL.  *worker-stopped*: it
+gets SIGSTOP, and SIGCONT two seconds later.  *poison-task*: one task kills every process that runs
+it.  *killed-while-loading*: every process needs half a second before its first task, as for a
+model, and one gets SIGKILL meanwhile.
+
+Each fault has an engine of its own, and an undisturbed twin on the same engine before it.  An
+engine has *finished* if it handed over its last result, has *failed* if it raised an error, and
+*hung* if it did neither in five times the twin's makespan.  *Right* is 1 if every result came
+exactly once with the right content.  *Ran twice* counts the tasks that workers started more than
+once.  *Lost* is the makespan minus the twin's.  *Recovered* is the time from the fault until four
+tasks per worker in a row end at 95% of the twin's rate; an engine that hangs may have recovered,
+and wait for a lost task.
+
+Shipped engines repeat what they repeat by default; tuned ones also repeat a task that raised, if
+they can (see the settings).  multiprocessing has no such setting.""",
+    table=Columns(
+        axes=(("fault", "fault"),),
+        columns=(
+            Column(metric=_VERDICT, heading="verdict"),
+            Column(metric="correct", heading="right", caveat=False),
+            Column(metric="ran_twice", heading="ran twice", caveat=False),
+            Column(metric="time_lost", heading="lost", caveat=False),
+            Column(metric="recovery", heading="recovered", caveat=False),
+            Column(metric=_WORDS, heading="what the user reads", caveat=False),
+        ),
+    ),
+)
+
+
+class Faults(Experiment):
+    """One case, and one session, for each fault."""
+
+    name = "faults"
+    with_ceiling = False
+    sections = (_SECTION,)
+
+    @override
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
+        sizes = {"tasks": _TASKS_PER_WORKER * scope.workers, "seconds": _TASK_S}
+        return tuple(
+            Case(experiment=self.name, parameters={"fault": fault, **sizes}) for fault in FAULTS
+        )
+
+    @override
+    def blocks(self, preset: PresetName) -> int:
+        return min(_BLOCKS.of(preset), BLOCKS.of(preset))
+
+    @override
+    def needs(self, case: Case) -> frozenset[Capability]:
+        # The only process of another engine is the program itself.
+        return frozenset({Capability.PARALLEL})
+
+    @override
+    def opening(self, case: Case, workers: int) -> Opening:
+        return Opening(workers=workers, faults=True, label=str(case.parameters["fault"]))
+
+    @override
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        """Seconds for the twin, and more than twice as many for the batch with the fault."""
+        return (
+            3.5 * int(case.parameters["tasks"]) * float(case.parameters["seconds"]) / pace.workers
+        )
+
+    @override
+    def measure(self, bench: Bench, case: Case) -> Iterator[Record]:
+        if bench.hosts is not ALONE:
+            reason = "faults are injected on this host, and the workers of a cluster are on others"
+            yield NotApplicable(**bench.head(), case=case, reason=reason)
+            return
+        fault = FAULTS[str(case.parameters["fault"])]
+        count, seconds = int(case.parameters["tasks"]), float(case.parameters["seconds"])
+        _warm_up(bench, case, seconds)
+        with tempfile.TemporaryDirectory(prefix="ec-notes-", ignore_cleanup_errors=True) as folder:
+            sound = replace(fault, deed=fragile.SOUND)
+            tasks = sound.tasks(bench.label(), Path(folder) / "twin", count, seconds)
+            twin = bench.run(refine(case, part="twin"), tasks)
+            yield twin
+            tasks = fault.tasks(bench.label(), Path(folder) / "fault", count, seconds)
+            deadline_s = _DEADLINE * twin.makespan_s
+            yield bench.run_with_fault(case, tasks, fault, deadline_s=deadline_s)
+
+    @override
+    def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
+        plan = observations.plan
+        for planned in cases_of(plan, engine, self.name):
+            case = planned_case(plan, planned)
+            trials = observations.trials(engine, planned)
+            yield self._answers(engine, case, trials)
+            for number in _metrics(plan):
+                yield series_of(self.name, engine, case, number, trials)
+            yield self._answers(engine, case, trials, words=True)
+
+    def _answers(
+        self,
+        engine: str,
+        case: Mapping[str, Scalar],
+        trials: Observed[Trial],
+        *,
+        words: bool = False,
+    ) -> Answers:
+        """The verdict of each block, or the engine's words."""
+        runs = {block: trial.faulty for block, trial in valid(trials).items()}
+        verdicts = {block: run.verdict for block, run in runs.items()}
+        said = {block: short(run.words) or _NO_WORDS for block, run in runs.items()}
+        return Answers(
+            experiment=self.name,
+            engine=engine,
+            name=_WORDS if words else _VERDICT,
+            case=case,
+            words=said if words else verdicts,
+            # The row has the verdict in its field of that name, too.
+            reasons={} if words else verdicts,
+            absences=absent(trials),
+        )
+
+    @override
+    def answer(self, facts: Facts) -> str | None:
+        engines: dict[str, list[str]] = {}
+        for row in facts.rows:
+            asked = (row.experiment, row.metric, row.case.get("fault"))
+            if asked != (self.name, _VERDICT, KILLED) or not is_contender(row.engine):
+                continue
+            if isinstance(row.value, str):
+                engines.setdefault(row.value, []).append(f"`{row.engine}`")
+        if not engines:
+            return None
+        clauses = [f"{enumeration(names)} {verdict}" for verdict, names in engines.items()]
+        return f"When a worker was killed in the middle of a batch, {enumeration(clauses)}."
+
+    @override
+    def progress(self, records: Sequence[Record]) -> str | None:
+        found = [record for record in records if isinstance(record, FaultRun)]
+        return ", ".join(f"{run.case.parameters['fault']}: {run.verdict}" for run in found) or None
+
+
+def _warm_up(bench: Bench, case: Case, seconds: float) -> None:
+    """Run unmeasured tasks until every worker has run one: Ray starts processes on demand."""
+    for _ in range(_MOST_WARM_UPS):
+        tasks = [sleep.task(bench.label(), seconds)] * (2 * bench.workers)
+        if bench.run(case, tasks).workers_seen >= bench.workers:
+            return
+
+
+def _metrics(plan: Plan) -> tuple[Metric[Trial], ...]:
+    return (
+        metric("correct", "1 or 0", Better.HIGHER, correct, mean=Mean.RANGE),
+        metric("ran_twice", "tasks", Better.LOWER, ran_twice, mean=Mean.RANGE),
+        metric(
+            "time_lost",
+            "s",
+            Better.LOWER,
+            time_lost_s,
+            mean=Mean.ARITHMETIC,
+            lacking="the batch did not finish",
+        ),
+        metric(
+            "recovery",
+            "s",
+            Better.LOWER,
+            lambda trial: recovery_s(trial, plan.workers),
+            mean=Mean.RANGE,
+            lacking="the rate was not back before the tasks ended",
+        ),
+    )

@@ -1,0 +1,207 @@
+"""Lets something go wrong while an engine runs fragile tasks, and notes what it does.
+
+The same rules hold for every engine.  A fault happens when a third of the tasks have ended, as
+their workers report it.  The victim is the process that started a task last.  A task that fails by
+itself is the one whose number is a third of the number of tasks.
+"""
+
+import contextlib
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, TypedDict
+
+from typing_extensions import override
+
+from compare.measure import clock
+from compare.measure.background import in_background
+from engines.errors import EngineError
+from engines.interface import Engine
+from workload.interface import PackedReport, PackedTask, Task, TaskReport
+from workload.kernels import fragile
+from workload.kernels.fragile import ENDED, FAILING, LOADING, STARTED, InjectedError, Note
+from workload.task import run_or_raise
+
+LOAD_S = 0.5
+"""Seconds of loading, if a process is to die meanwhile."""
+_LOOK_EVERY_S = 0.01
+
+Victim: TypeAlias = Callable[[Sequence[Note], int, float], int | None]
+"""From the notes, the number of tasks and the time: the process to hit, once it is time for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong: one task fails by itself, or its process is hit from outside."""
+
+    deed: str = fragile.SOUND
+    """What the task does whose number is a third of the number of tasks."""
+    load_s: float = 0.0
+    """Seconds that every process needs before its first task."""
+    victim: Victim | None = None
+    stopped_s: float | None = None
+    """The victim is stopped for so long; ``None``: it is killed."""
+
+    def tasks(self, case: str, path: Path, count: int, seconds: float) -> list[Task]:
+        """So many tasks of this length that take notes in the file, one of which may fail."""
+        deeds = {faulty(count): self.deed}
+        settings = (str(path), self.load_s)
+        return [
+            fragile.task(case, settings, number, seconds, deeds.get(number, fragile.SOUND))
+            for number in range(count)
+        ]
+
+
+class Happened(TypedDict):
+    """The fields of a ``FaultRun`` that are measured."""
+
+    tasks: int
+    verdict: Literal["finished", "failed", "hung"]
+    words: str
+    ended_s: float
+    fault_s: float | None
+    received: tuple[int, ...]
+    wrong: int
+    starts: tuple[int, ...]
+    completed_s: tuple[float, ...]
+
+
+def faulty(count: int) -> int:
+    """Number of the task that fails by itself."""
+    return count // 3
+
+
+def in_a_task(notes: Sequence[Note], count: int, _: float) -> int | None:
+    """The process that started a task last and is still in it, when a third have ended."""
+    if sum(note.what == ENDED for note in notes) < faulty(count):
+        return None
+    return _last_doing(notes, STARTED)
+
+
+def in_its_loading(notes: Sequence[Note], _: int, now_s: float) -> int | None:
+    """The process that began to load last, when the first of them had some time for it."""
+    loading = [note for note in notes if note.what == LOADING]
+    if not loading or now_s < loading[0].at_s + LOAD_S / 2:
+        return None
+    return _last_doing(notes, LOADING)
+
+
+def _last_doing(notes: Sequence[Note], what: str) -> int | None:
+    """The process with the last note of this kind that has noted nothing since."""
+    latest = {note.pid: note for note in notes}
+    doing = [note for note in latest.values() if note.what == what]
+    return max(doing, key=lambda note: note.at_s).pid if doing else None
+
+
+def happened(engine: Engine, tasks: Sequence[Task], fault: Fault, deadline_s: float) -> Happened:
+    """Submit the tasks, let the fault happen, and wait for the end, but not beyond the deadline.
+
+    Raises:
+        Exception: neither an error of the engine nor the injected one.
+    """
+    packed: list[PackedTask] = [tuple(task) for task in tasks]
+    seen: list[tuple[int, PackedReport]] = []
+
+    def submit() -> Iterator[tuple[int, PackedReport]]:
+        for result in engine.run(run_or_raise, packed):
+            seen.append(result)  # also those before an error
+            yield result
+
+    path = Path(str(tasks[0].settings[0]))
+    path.touch()
+    submitted_s = clock.now()
+    batch = in_background(lambda: clock.batch(submit))
+    with _Hitting(fault, path, len(tasks)) as hitting:
+        while not batch.done() and clock.now() - submitted_s < deadline_s:
+            hitting.look()
+            wait([batch], _LOOK_EVERY_S)
+        ended_s = clock.now() - submitted_s
+    verdict, words = _verdict(batch)
+    if verdict == "finished" and batch.result().arrivals:
+        ended_s = batch.result().arrivals[-1][2] - batch.result().submitted_s
+    received = Counter(index for index, _ in seen)
+    started = Counter(note.task for note in hitting.notes if note.what == STARTED)
+    return Happened(
+        tasks=len(tasks),
+        verdict=verdict,
+        words=words,
+        ended_s=ended_s,
+        fault_s=None if hitting.hit_at_s is None else hitting.hit_at_s - submitted_s,
+        received=tuple(received[number] for number in range(len(tasks))),
+        wrong=sum(TaskReport(*report).output != index for index, report in seen),
+        starts=tuple(started[number] for number in range(len(tasks))),
+        completed_s=tuple(
+            sorted(note.at_s - submitted_s for note in hitting.notes if note.what == ENDED)
+        ),
+    )
+
+
+def _verdict(batch: "Future[clock.Batch]") -> tuple[Literal["finished", "failed", "hung"], str]:
+    if not batch.done():
+        return "hung", ""
+    error = batch.exception()
+    if error is None:
+        return "finished", ""
+    if isinstance(error, InjectedError):
+        # Ray appends it to the traceback of the worker.
+        return "failed", f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
+    if isinstance(error, EngineError):
+        return "failed", str(error)
+    raise error
+
+
+class _Hitting(AbstractContextManager["_Hitting"]):
+    """Reads the notes, and hits the victim when it is time for it."""
+
+    def __init__(self, fault: Fault, path: Path, count: int) -> None:
+        self.notes: list[Note] = []
+        self.hit_at_s: float | None = None
+        """When the fault happened."""
+        self._fault = fault
+        self._count = count
+        self._file = path.open()
+        self._half_line = ""
+        self._stopped: int | None = None
+
+    @override
+    def __exit__(self, *_: object) -> None:
+        self._let_go_on()
+        self._read()
+        self._file.close()
+
+    def look(self) -> None:
+        """Hit the victim if it is time for it, and let it go on if it was stopped long enough."""
+        self._read()
+        now_s, fault = clock.now(), self._fault
+        if self.hit_at_s is None and fault.victim is not None:
+            pid = fault.victim(self.notes, self._count, now_s)
+            if pid is not None:
+                self._hit(pid)
+        elif self.hit_at_s is not None and now_s >= self.hit_at_s + (fault.stopped_s or 0.0):
+            self._let_go_on()
+
+    def _read(self) -> None:
+        lines, _, self._half_line = (self._half_line + self._file.read()).rpartition("\n")
+        added = fragile.notes(lines)
+        self.notes += added
+        failing = [note.at_s for note in added if note.what == FAILING]
+        if self.hit_at_s is None and failing:
+            self.hit_at_s = failing[0]
+
+    def _hit(self, pid: int) -> None:
+        stopped = self._fault.stopped_s is not None
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself: look for another
+            os.kill(pid, signal.SIGSTOP if stopped else signal.SIGKILL)
+            self.hit_at_s = clock.now()
+            self._stopped = pid if stopped else None
+
+    def _let_go_on(self) -> None:
+        if self._stopped is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._stopped, signal.SIGCONT)
+            self._stopped = None

@@ -1,0 +1,84 @@
+"""Sleeping tasks that note when they start and end, and that fail if they are told to.
+
+All processes of a host append their notes to one file.  A note is one write of few bytes, so a
+process that is killed leaves no half of it, and the notes of dead processes stay.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from workload.interface import Kernel, Task
+
+LOADING, STARTED, FAILING, ENDED = "loading", "started", "failing", "ended"
+"""What a process notes: it creates its kernel; a task starts, is about to fail, has ended."""
+SOUND, RAISES_ONCE, KILLS = "sound", "raises once", "kills"
+"""What a task does: its work; its work, but it raises the first time; it kills its process."""
+NO_TASK = -1
+
+
+class Note(NamedTuple):
+    """What a process did at a moment of its host's clock."""
+
+    what: str
+    task: int
+    """Number of the task; ``NO_TASK`` while the kernel is created."""
+    pid: int
+    at_s: float
+
+
+class InjectedError(Exception):
+    """The error of a task that was told to raise."""
+
+
+def load(path: str, load_s: float) -> Kernel:
+    """A kernel that returns its task's number and notes what it does in the file.
+
+    Creating it takes ``load_s`` seconds, as loading a model does.  It takes
+    ``(number, seconds, what the task does)``.
+    """
+    _note(path, LOADING, NO_TASK)
+    time.sleep(load_s)
+
+    def nap(payload: tuple[int, float, str]) -> int:
+        number, seconds, deed = payload
+        _note(path, STARTED, number)
+        time.sleep(seconds / 2)
+        if deed == KILLS:
+            _note(path, FAILING, number)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if deed == RAISES_ONCE and _starts(path, number) == 1:
+            _note(path, FAILING, number)
+            raise InjectedError(f"task {number} raised, as it was told to")
+        time.sleep(seconds / 2)
+        _note(path, ENDED, number)
+        return number
+
+    return nap
+
+
+def task(case: str, settings: tuple[str, float], number: int, seconds: float, deed: str) -> Task:
+    """The task of this number; ``settings`` are the file of notes and the seconds of loading."""
+    return Task("fragile", settings, case, (number, seconds, deed))
+
+
+def notes(text: str) -> list[Note]:
+    """The notes in whole lines of the file."""
+    fields = (line.split() for line in text.splitlines())
+    return [Note(what, int(number), int(pid), float(at_s)) for what, number, pid, at_s in fields]
+
+
+def _starts(path: str, number: int) -> int:
+    found = notes(Path(path).read_text())
+    return sum(note.what == STARTED and note.task == number for note in found)
+
+
+def _note(path: str, what: str, number: int) -> None:
+    line = f"{what} {number} {os.getpid()} {time.monotonic():.6f}\n".encode()
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, line)
+    finally:
+        os.close(file)
