@@ -12,8 +12,10 @@ from compare.experiments.registry import load_experiment
 from compare.experiments.share_rows import slots as fitting
 from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench, Needs, Way
+from compare.measure.faults import Fault, faulty
 from compare.records.measurements import (
     EngineSpan,
+    FaultRun,
     Lifecycle,
     OwnTrace,
     Record,
@@ -59,6 +61,8 @@ class FakeEngine:
     round_trip_s: float = 0.002
     busy_slowdown: float = 1.0
     """Of fixed work, while all cores are busy."""
+    restart_s: float | None = 1.0
+    """Without any task, after a fault; ``None``: the engine waits for the lost task for ever."""
 
 
 def claims(engine: str) -> frozenset[Capability]:
@@ -193,7 +197,7 @@ class FakeBench(Bench):
         kernel = tasks[0].workload
         at_once = self._at_once(share, tasks, way)
         # A sleep may be too long, never too short.
-        factor = max(self._noisy(1.0), 1.0 if kernel == "sleep" else 0.0)
+        factor = max(self._noisy(1.0), 1.0 if kernel in ("sleep", "fragile") else 0.0)
         seconds = [factor * self._kernel_s(task) for task in tasks]
         lanes = _scheduled(seconds, at_once, self._costs.per_task_s) if spans else None
         if lanes is None:
@@ -234,6 +238,31 @@ class FakeBench(Bench):
             spans=lanes,
         )
 
+    @override
+    def run_with_fault(
+        self, case: Case, tasks: Sequence[Task], fault: Fault, *, deadline_s: float
+    ) -> FaultRun:
+        restart_s, count = self._costs.restart_s, len(tasks)
+        seconds = [self._kernel_s(task) for task in tasks]
+        sound_s = [span.end_s for span in _scheduled(seconds, self.workers, self._costs.per_task_s)]
+        fault_s = sorted(sound_s)[faulty(count)]
+        late_s = [end_s + (restart_s or 0.0) * (end_s > fault_s) for end_s in sound_s]
+        lost = restart_s is None
+        return FaultRun(
+            **self.head(),
+            case=case,
+            tasks=count,
+            verdict="hung" if lost else "finished",
+            words="",
+            ended_s=deadline_s if lost else max(late_s) + self._costs.per_task_s,
+            deadline_s=deadline_s,
+            fault_s=fault_s,
+            received=tuple(int(not lost or n != faulty(count)) for n in range(count)),
+            wrong=0,
+            starts=tuple(1 + int(not lost and n == faulty(count)) for n in range(count)),
+            completed_s=tuple(sorted(late_s)),
+        )
+
     def _at_once(self, share: float, tasks: Sequence[Task], way: Way) -> int:
         if way is Way.AWAITED:
             return len(tasks)
@@ -257,8 +286,8 @@ class FakeBench(Bench):
     def _kernel_s(self, task: Task) -> float:
         if task.workload == "noop":
             return 0.0
-        if task.workload == "sleep":
-            return float(task.payload)
+        if task.workload in ("sleep", "fragile"):
+            return float(task.payload if task.workload == "sleep" else task.payload[1])
         if task.workload == "spin":
             slowdown = self._costs.busy_slowdown if self.workers > 1 else 1.0
             return int(task.payload) * ITERATION_S * slowdown

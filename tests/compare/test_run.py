@@ -14,12 +14,13 @@ import pytest
 from tests.compare.analysed import EXPERIMENTS
 from tests.compare.command_line import run_folder, small_run
 
-ENGINES = ("ceiling", "serial", "multiprocessing", "ray", "dask", "spark")
+ENGINES = ("ceiling", "serial", "multiprocessing", "ray", "dask", "spark", "process-executor")
 FRACTIONAL = ("ray", "dask", "spark")
 _IMAGES = 360  # all held-out digits: enough for an accuracy of 0.97 to mean something
 
 ON_ALL = ("throughput", "overhead", "fractional", "lying", "timeline")
-ON_ONE = tuple(name for name in EXPERIMENTS if name not in ON_ALL)
+ON_ONE = tuple(name for name in EXPERIMENTS if name not in (*ON_ALL, "faults"))
+"""Faults need a session each, and have tests of their own."""
 ONE = "dask"
 FIRST = {"throughput", "overhead", "fractional", "startup", "memory"}
 
@@ -205,7 +206,7 @@ def test_the_parts_of_a_makespan_add_up_to_what_the_driver_measured(
         assert sum(float(part or 0) for part in parts) == pytest.approx(makespan_s, rel=0.05)
 
 
-@pytest.mark.parametrize("engine", ["serial", "multiprocessing"])
+@pytest.mark.parametrize("engine", ["serial", "multiprocessing", "process-executor"])
 def test_an_engine_without_shares_says_so_instead_of_giving_a_number(
     rows: list[dict[str, Any]], engine: str
 ) -> None:

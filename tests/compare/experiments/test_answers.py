@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from compare.experiments.faults import FAULTS
 from compare.experiments.residency import PER
 from compare.observations.series import Row
 from compare.records.measurements import Run, TaskRun
 from compare.records.plan import Case
 from tests.compare import fakes
-from tests.compare.analysed import EXPERIMENTS, rows
+from tests.compare.analysed import EXPERIMENTS, headlines, rows, summary
 from tests.compare.fake_bench import BYTES_PER_S, LOAD_S
 
 LIMIT_S = 0.5
@@ -203,6 +204,36 @@ def test_metg_of_a_pattern_is_twice_its_cost_in_each_worker(
 ) -> None:
     found = told(run, "dependencies", "metg50", pattern=pattern)
     assert found == pytest.approx(2 * costs * ADDED_S * 4, rel=0.05)
+
+
+@pytest.mark.parametrize("fault", tuple(FAULTS))
+def test_a_fault_costs_the_time_in_which_nothing_runs(run: Run, fault: str) -> None:
+    assert told(run, "faults", "correct", fault=fault) == 1
+    assert told(run, "faults", "ran_twice", fault=fault) == 1
+    assert told(run, "faults", "time_lost", fault=fault) == pytest.approx(1.0, abs=0.01)
+    # The next tasks to end are the four that were running.
+    recovery_s = told(run, "faults", "recovery", fault=fault)
+    assert recovery_s == pytest.approx(1.0 + 0.15 + ADDED_S, abs=0.01)
+
+
+def test_an_engine_that_waits_for_a_lost_task_hangs_and_has_no_time_lost() -> None:
+    engines = {**fakes.ENGINES, "ray": fakes.FakeEngine(restart_s=None)}
+    run = fakes.run(fakes.plan(experiments=("faults",), blocks=1), engines=engines)
+    found = {
+        row.metric: row
+        for row in rows(run)
+        if (row.engine, row.case.get("fault")) == ("ray", "worker-killed")
+    }
+    assert (found["verdict"].value, found["verdict"].verdict) == ("hung", "hung")
+    assert found["correct"].value == 0
+    assert found["time_lost"].value is None
+    assert found["time_lost"].verdict == "not given: the batch did not finish"
+    assert headlines(run) == (
+        "When a worker was killed in the middle of a batch, `multiprocessing`, `dask` and `spark` "
+        "finished and `ray` hung.",
+    )
+    (line,) = (line for line in summary(run).splitlines() if line.startswith("| ray | worker-k"))
+    assert line == "| ray | worker-killed | hung | 0 | 0 | – | 75.5 ms | none |"
 
 
 @pytest.mark.parametrize("name", tuple(EXPERIMENTS))

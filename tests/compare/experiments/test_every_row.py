@@ -42,11 +42,13 @@ METRICS = {
     "payload": {"payload_per_task", "payload_rate"},
     "timeline": {"makespan", "waits_at_once", "over_one_wait"},
     "dependencies": METG,
+    "faults": {"verdict", "correct", "ran_twice", "time_lost", "recovery", "words"},
 }
 """By the experiment that they belong to."""
 STARTUP = {"open", "first_result", "warm_up", "close"}
 WITHOUT_CEILING = {"submission", "fractional", "matrix", "lying", "hybrid", "payload"} | {
-    "dependencies"
+    "dependencies",
+    "faults",
 }
 
 Place = tuple[str, str, str, frozenset[tuple[str, Scalar]]]

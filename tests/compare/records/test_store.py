@@ -8,6 +8,7 @@ import pytest
 from compare.records.measurements import (
     EngineSpan,
     Failure,
+    FaultRun,
     NodeUse,
     NotApplicable,
     OwnTrace,
@@ -59,6 +60,20 @@ RUN = TaskRun(
 )
 RECORDS: list[Record] = [
     RUN,
+    FaultRun(
+        **HEAD,  # type: ignore[arg-type]
+        case=CASE,
+        tasks=2,
+        verdict="hung",
+        words="",
+        ended_s=5.0,
+        deadline_s=5.0,
+        fault_s=None,
+        received=(1, 0),
+        wrong=0,
+        starts=(1, 2),
+        completed_s=(0.1,),
+    ),
     RoundTrips(**HEAD, case=CASE, samples_s=(0.1, 0.2)),  # type: ignore[arg-type]
     NotApplicable(**HEAD, case=CASE, reason="no"),  # type: ignore[arg-type]
     OwnTrace(**HEAD, spans=(EngineSpan("task", "pid 7", 0.1, 0.2),)),  # type: ignore[arg-type]

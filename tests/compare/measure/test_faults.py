@@ -1,0 +1,132 @@
+"""Who is hit, when, and what is recorded of an engine that raises or hangs."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from compare.measure.faults import LOAD_S, Fault, happened, in_a_task, in_its_loading
+from engines._stdlib.loop import SerialEngine
+from engines.errors import WorkerLostError
+from engines.interface import Input, Output
+from workload.kernels.fragile import ENDED, LOADING, NO_TASK, RAISES_ONCE, STARTED, Note
+
+TASKS, SECONDS, DEADLINE_S = 6, 0.01, 20.0
+ONE, OTHER = 101, 102
+
+
+def notes(*what: tuple[str, int, int]) -> list[Note]:
+    """Notes at 0 s, 1 s, …, from kind, task and process."""
+    return [Note(kind, task, pid, float(at_s)) for at_s, (kind, task, pid) in enumerate(what)]
+
+
+def test_nobody_is_hit_before_a_third_of_the_tasks_have_ended() -> None:
+    early = notes((STARTED, 0, ONE), (STARTED, 1, OTHER), (ENDED, 0, ONE), (STARTED, 2, ONE))
+    assert in_a_task(early, TASKS, 9.0) is None
+    assert in_a_task([*early, Note(ENDED, 1, OTHER, 4.0)], TASKS, 9.0) == ONE
+
+
+def test_the_process_that_started_a_task_last_and_is_still_in_it_is_hit() -> None:
+    ended = notes((STARTED, 0, ONE), (STARTED, 1, OTHER), (ENDED, 0, ONE), (STARTED, 2, ONE))
+    both = [*ended, Note(ENDED, 1, OTHER, 4.0), Note(STARTED, 3, OTHER, 5.0)]
+    assert in_a_task(both, TASKS, 9.0) == OTHER
+    assert in_a_task([*both, Note(ENDED, 3, OTHER, 6.0)], TASKS, 9.0) == ONE
+    assert in_a_task([*both[:3], Note(ENDED, 1, OTHER, 4.0)], TASKS, 9.0) is None
+
+
+def test_a_process_is_hit_in_the_middle_of_its_loading() -> None:
+    loading = notes((LOADING, NO_TASK, ONE), (LOADING, NO_TASK, OTHER), (STARTED, 0, OTHER))
+    assert in_its_loading([], TASKS, 9.0) is None
+    assert in_its_loading(loading, TASKS, LOAD_S / 4) is None
+    assert in_its_loading(loading, TASKS, LOAD_S / 2) == ONE
+
+
+class Losing(SerialEngine):
+    """Hands over two results and then raises."""
+
+    @override
+    def run(
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        *,
+        cpus: float = 1.0,
+        slots: float | None = None,
+    ) -> Iterator[tuple[int, Output]]:
+        yield from super().run(function, inputs[:2])
+        raise WorkerLostError("losing: a worker died")
+
+
+class Stuck(SerialEngine):
+    """Hands over two results and then nothing, as long as the test runs."""
+
+    @override
+    def run(
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        *,
+        cpus: float = 1.0,
+        slots: float | None = None,
+    ) -> Iterator[tuple[int, Output]]:
+        yield from super().run(function, inputs[:2])
+        threading.Event().wait()
+
+
+class Careless(SerialEngine):
+    """Hands over the first result a second time, under the number of the last task."""
+
+    @override
+    def run(
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        *,
+        cpus: float = 1.0,
+        slots: float | None = None,
+    ) -> Iterator[tuple[int, Output]]:
+        results = list(super().run(function, inputs))
+        yield from [*results[:-1], (len(inputs) - 1, results[0][1])]
+
+
+def test_a_batch_that_ends_has_every_result_and_when_each_task_ended(tmp_path: Path) -> None:
+    fault = Fault()
+    tasks = fault.tasks("case", tmp_path / "notes", TASKS, SECONDS)
+    seen = happened(SerialEngine(()), tasks, fault, DEADLINE_S)
+    assert (seen["verdict"], seen["words"], seen["fault_s"]) == ("finished", "", None)
+    assert seen["received"] == seen["starts"] == (1,) * TASKS
+    assert seen["wrong"] == 0
+    assert len(seen["completed_s"]) == TASKS
+    assert TASKS * SECONDS <= seen["completed_s"][-1] <= seen["ended_s"] < DEADLINE_S
+
+
+def test_the_error_of_a_task_is_a_failure_in_the_words_of_the_user(tmp_path: Path) -> None:
+    fault = Fault(deed=RAISES_ONCE)
+    tasks = fault.tasks("case", tmp_path / "notes", TASKS, SECONDS)
+    seen = happened(SerialEngine(()), tasks, fault, DEADLINE_S)
+    assert seen["verdict"] == "failed"
+    assert seen["words"] == "InjectedError: task 2 raised, as it was told to"
+    assert seen["received"] == (1, 1, 0, 0, 0, 0)
+    assert seen["fault_s"] == pytest.approx(2.5 * SECONDS, abs=0.1)
+
+
+def test_the_error_of_an_engine_is_a_failure_and_results_before_it_count(tmp_path: Path) -> None:
+    tasks = Fault().tasks("case", tmp_path / "notes", TASKS, SECONDS)
+    seen = happened(Losing(()), tasks, Fault(), DEADLINE_S)
+    assert (seen["verdict"], seen["words"]) == ("failed", "losing: a worker died")
+    assert seen["received"] == (1, 1, 0, 0, 0, 0)
+
+
+def test_an_engine_that_hands_over_nothing_more_hangs_until_the_deadline(tmp_path: Path) -> None:
+    tasks = Fault().tasks("case", tmp_path / "notes", TASKS, SECONDS)
+    seen = happened(Stuck(()), tasks, Fault(), 0.3)
+    assert (seen["verdict"], seen["words"]) == ("hung", "")
+    assert 0.3 <= seen["ended_s"] < 2
+    assert seen["received"] == (1, 1, 0, 0, 0, 0)
+
+
+def test_a_wrong_result_is_counted(tmp_path: Path) -> None:
+    tasks = Fault().tasks("case", tmp_path / "notes", TASKS, SECONDS)
+    assert happened(Careless(()), tasks, Fault(), DEADLINE_S)["wrong"] == 1
