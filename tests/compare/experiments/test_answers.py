@@ -228,9 +228,10 @@ def test_an_engine_that_waits_for_a_lost_task_hangs_and_has_no_time_lost() -> No
     assert found["correct"].value == 0
     assert found["time_lost"].value is None
     assert found["time_lost"].verdict == "not given: the batch did not finish"
-    assert headlines(run) == (
+    (sentence,) = headlines(run)
+    assert sentence == (
         "When a worker was killed in the middle of a batch, `multiprocessing`, `dask` and `spark` "
-        "finished and `ray` hung.",
+        "finished and `ray` hung."
     )
     (line,) = (line for line in summary(run).splitlines() if line.startswith("| ray | worker-k"))
     assert line == "| ray | worker-killed | hung | 0 | 0 | – | 75.5 ms | none |"

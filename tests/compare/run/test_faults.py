@@ -73,7 +73,7 @@ def session_with_a_fault(folder: Path, engine: str, config: Config) -> Seen:
             assert process.stdout is not None
             said = process.stdout.read()
             assert process.wait() == 0, said
-    records: tuple[Record, ...] = tuple(map(decode, written.read_bytes().splitlines(True)))
+    records: tuple[Record, ...] = tuple(map(decode, written.read_bytes().splitlines(keepends=True)))
     assert isinstance(records[-1], Lifecycle)
     (run,) = (record for record in records if isinstance(record, FaultRun))
     told = rows(Run(plan=plan, environment=fakes.environment(), records=records))
