@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 _DIGITS, _BOUND_DIGITS = 3, 2
-_COUNTED = ("tasks", "processes", "threads", "workers")
+_COUNTED = ("tasks", "processes", "threads", "workers", "1 or 0")
 """Units whose values are whole numbers."""
 _RATE, _MANY = "tasks/s", 10_000
 _LONGEST = 110

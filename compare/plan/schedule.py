@@ -18,6 +18,7 @@ from compare.records.plan import (
     Plan,
     Session,
     Workload,
+    original_of,
     refine,
 )
 from engines.interface import Capability
@@ -164,6 +165,8 @@ def _sessions(
             # A case that the engine cannot run needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)
             opening = experiment.opening(case, request.workers) if can else main
+            if opening.faults and original_of(engine) in request.clusters:
+                opening = main  # to report that faults are injected on this host only
             twice = engine == CEILING and experiment.ceiling_twice and _frames_blocks(request)
             own = refine(case, turn=FIRST_TURN) if twice else case
             cases.setdefault(opening, []).append(own)

@@ -245,7 +245,7 @@ class FakeBench(Bench):
         restart_s, count = self._costs.restart_s, len(tasks)
         seconds = [self._kernel_s(task) for task in tasks]
         sound_s = [span.end_s for span in _scheduled(seconds, self.workers, self._costs.per_task_s)]
-        fault_s = sorted(sound_s)[faulty(count)]
+        fault_s = sorted(sound_s)[faulty(count)] + seconds[0] / 2
         late_s = [end_s + (restart_s or 0.0) * (end_s > fault_s) for end_s in sound_s]
         lost = restart_s is None
         return FaultRun(

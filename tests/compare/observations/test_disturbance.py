@@ -48,6 +48,14 @@ def test_a_slow_engine_is_no_disturbance() -> None:
     assert disturbed(fakes.run(engines={**fakes.ENGINES, "ray": slow})) == set()
 
 
+def test_a_session_whose_workers_are_killed_is_not_measured_again() -> None:
+    run = fakes.run(fakes.plan(experiments=("faults",)))
+    busy = fakes.changed(run, "2-ray-worker-killed", host_cpu_s=24.0)
+    assert disturbed(busy) == set()
+    assert not any("Other programs" in str(caution) for caution in cautions(busy))
+    assert disturbed(fakes.changed(run, "2-ray", host_cpu_s=24.0)) == {"2-ray"}
+
+
 def measured_again(run: Run, factor: float, *, end: bool = True) -> Run:
     """The run with a second measurement of 2-ray, ``factor`` times as long."""
     first = next(session for session in run.plan.sessions if session.id == "2-ray")

@@ -1,13 +1,14 @@
 """A plan is decided by its request and seed, and its blocks are complete."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compare.experiments.experiment import Opening, Scope
+from compare.experiments.faults import FAULTS
 from compare.measure.adapters import capabilities
 from compare.options import Options, PresetName
 from compare.plan.schedule import Request, make_plan
@@ -27,6 +28,7 @@ def planned(  # noqa: PLR0913 - one for each part of the request that a test cha
     experiments: Sequence[str] = ("overhead", "fractional"),
     workload: Workload | None = None,
     native_trace: bool = False,
+    clusters: Mapping[str, str] | None = None,
 ) -> Plan:
     options = Options(
         preset=PresetName(preset), blocks=blocks, seed=seed, native_trace=native_trace
@@ -40,6 +42,7 @@ def planned(  # noqa: PLR0913 - one for each part of the request that a test cha
             workers=2,
             workload=workload,
             missing=missing or {},
+            clusters=clusters or {},
         )
     )
 
@@ -184,3 +187,15 @@ def test_native_traces_are_taken_after_all_that_is_timed(workload: Workload | No
 def test_a_missing_engine_is_not_asked_for_a_trace() -> None:
     plan = planned(missing={"ray": "not installed"}, native_trace=True)
     assert [s.engine for s in plan.sessions if s.traced] == ["dask", "spark"]
+
+
+def test_every_fault_has_a_session_of_its_own_on_engines_with_workers_on_this_host() -> None:
+    plan = planned(experiments=("faults",), clusters={"spark": "spark://head:7077"})
+    faulty = Counter(session.engine for session in plan.sessions if session.faults)
+    assert faulty == dict.fromkeys(("multiprocessing", "ray", "dask"), len(FAULTS))
+    for session in plan.sessions:
+        assert bool(session.label) == session.faults
+        assert not session.faults or len(session.cases) == 1
+    main = {session.engine: session for session in plan.sessions if not session.label}
+    assert len(main["spark"].cases) == len(main["serial"].cases) == len(FAULTS)
+    assert main["ray"].cases == ()

@@ -217,6 +217,13 @@ def test_a_setting_of_traced_sessions_alone_is_told_as_such() -> None:
     assert text.count("(traced)") == 1
 
 
+def test_a_setting_of_sessions_with_faults_alone_is_told_as_such() -> None:
+    run = fakes.run(fakes.plan(experiments=("faults",), blocks=1))
+    retries = Setting(name="retries", value="3", reason="it may pass")
+    run = fakes.changed(run, "1-dask-worker-killed", settings=(retries,))
+    assert "| retries | 3 | dask (faults) | it may pass |" in markdown(run)
+
+
 def test_every_experiment_has_a_section_with_a_line_for_every_engine() -> None:
     plan = fakes.plan(experiments=tuple(EXPERIMENTS), blocks=2)
     text = markdown(fakes.run(plan))
