@@ -77,9 +77,9 @@ def _parts(engines: Sequence[Listed]) -> Iterator[RenderableType]:
         runs = "no" if engine.missing else "yes"
         about.add_row(engine.name, engine.version or "–", runs, engine.summary or "–")
     yield about
-    # A long name takes two lines, so that the first column has room for its sentences.
+    # Names in two lines and narrow gaps leave the first column room for its sentences.
     names = (engine.name.replace("-", "-\n") for engine in engines)
-    able = Table("an engine that …", *names, box=SIMPLE)
+    able = Table("an engine that …", *names, box=SIMPLE, padding=(0, 0, 0, 1))
     for capability in Capability:
         marks = ("yes" if _key(capability) in one.capabilities else "–" for one in engines)
         able.add_row(capability.value, *marks)

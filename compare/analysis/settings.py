@@ -19,7 +19,7 @@ def settings_of(run: Run) -> tuple[SettingLine, ...]:
     holders: dict[tuple[str, str, str], dict[str, None]] = {}
     order = {engine: place for place, engine in enumerate(run.plan.engines)}
     special = {
-        session.id: "traced" if session.traced else "faults"
+        session.id: "traced" if session.traced else "with a fault"
         for session in run.plan.sessions
         if session.traced or session.faults
     }

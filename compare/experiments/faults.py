@@ -43,7 +43,7 @@ _DEADLINE = 5
 _MOST_WARM_UPS = 10
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because every fault needs a session."""
-_VERDICT, _WORDS, _NO_WORDS = "verdict", "words", "none"
+_VERDICT, _WORDS, _NO_WORDS = "verdict", "words", "nothing"
 
 _SECTION = Section(
     title="When something goes wrong",
@@ -133,7 +133,9 @@ class Faults(Experiment):
     @override
     def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
         plan = observations.plan
-        for planned in cases_of(plan, engine, self.name):
+        order = list(FAULTS)
+        cases = cases_of(plan, engine, self.name)
+        for planned in sorted(cases, key=lambda case: order.index(str(case.parameters["fault"]))):
             case = planned_case(plan, planned)
             trials = observations.trials(engine, planned)
             yield self._answers(engine, case, trials)

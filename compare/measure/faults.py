@@ -123,7 +123,7 @@ def happened(engine: Engine, tasks: Sequence[Task], fault: Fault, deadline_s: fl
         ended_s = clock.now() - submitted_s
     verdict, words = _verdict(batch)
     if verdict == "finished" and batch.result().arrivals:
-        ended_s = batch.result().arrivals[-1][2] - batch.result().submitted_s
+        ended_s = batch.result().arrivals[-1][2] - submitted_s
     received = Counter(index for index, _ in seen)
     started = Counter(note.task for note in hitting.notes if note.what == STARTED)
     return Happened(

@@ -90,9 +90,8 @@ class DaskEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        added = (RECORD,) if resources.traced else ()
-        if resources.faults and resources.config is Config.TUNED:
-            added += (RETRIES,)
+        retries = resources.faults and resources.config is Config.TUNED
+        added = (*([RECORD] if resources.traced else []), *([RETRIES] if retries else []))
         with private_folder() as folder:
             environment = (*budget(resources), FOLDER_OF_ITS_OWN, *variables(resources))
             if resources.cluster is None:

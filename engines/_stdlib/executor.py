@@ -209,7 +209,8 @@ class _Pool:
     def close(self) -> None:
         """Stop all processes; those that still have a task are killed."""
         executor = self.executor
-        manager = executor._executor_manager_thread  # noqa: SLF001 - shutdown() forgets both
+        # shutdown() forgets both.  The annotation corrects the one of typeshed.
+        manager: threading.Thread | None = executor._executor_manager_thread  # type: ignore[assignment]  # noqa: SLF001
         processes = list(executor._processes.values())  # noqa: SLF001
         executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:
@@ -221,7 +222,8 @@ class _Pool:
 
     def workers(self) -> int:
         """The number of processes that the executor keeps."""
-        return self.executor._max_workers  # noqa: SLF001 - no public way
+        workers: int = self.executor._max_workers  # type: ignore[attr-defined]  # noqa: SLF001
+        return workers
 
 
 def _report_ready(ready: "Semaphore") -> None:

@@ -234,7 +234,7 @@ def test_an_engine_that_waits_for_a_lost_task_hangs_and_has_no_time_lost() -> No
         "finished and `ray` hung."
     )
     (line,) = (line for line in summary(run).splitlines() if line.startswith("| ray | worker-k"))
-    assert line == "| ray | worker-killed | hung | 0 | 0 | – | 75.2 ms | none |"
+    assert line == "| ray | worker-killed | hung | 0 | 0 | – | 75.2 ms | nothing |"
 
 
 @pytest.mark.parametrize("name", tuple(EXPERIMENTS))

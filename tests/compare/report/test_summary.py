@@ -221,7 +221,7 @@ def test_a_setting_of_sessions_with_faults_alone_is_told_as_such() -> None:
     run = fakes.run(fakes.plan(experiments=("faults",), blocks=1))
     retries = Setting(name="retries", value="3", reason="it may pass")
     run = fakes.changed(run, "1-dask-worker-killed", settings=(retries,))
-    assert "| retries | 3 | dask (faults) | it may pass |" in markdown(run)
+    assert "| retries | 3 | dask (with a fault) | it may pass |" in markdown(run)
 
 
 def test_every_experiment_has_a_section_with_a_line_for_every_engine() -> None:
