@@ -79,7 +79,7 @@ def _parts(engines: Sequence[Listed]) -> Iterator[RenderableType]:
     yield about
     # Names in two lines and narrow gaps leave the first column room for its sentences.
     names = (engine.name.replace("-", "-\n") for engine in engines)
-    able = Table("an engine that …", *names, box=SIMPLE, padding=(0, 0, 0, 1))
+    able = Table("an engine that …", *names, box=SIMPLE, padding=0)
     for capability in Capability:
         marks = ("yes" if _key(capability) in one.capabilities else "–" for one in engines)
         able.add_row(capability.value, *marks)
