@@ -89,12 +89,18 @@ def expected(plan: Plan) -> Iterator[Place]:
                 for case in cases(plan, name):
                     whole = batch if name == "throughput" else {**budget, **case}
                     yield place(name, engine, metric, whole)
-            if name == "overhead":
-                for length_s in (0.0001, 0.001, 0.01, 0.1):
-                    yield place(name, engine, "useful_share", {**budget, "work_s": length_s})
-            if metrics is SHARES:
-                for case in cases(plan, name, phases=("after",)):
-                    yield place(name, engine, "capacity_after", {**budget, **case})
+            for metric, case in more_rows(plan, name):
+                yield place(name, engine, metric, {**budget, **case})
+
+
+def more_rows(plan: Plan, name: str) -> Iterator[tuple[str, Mapping[str, Scalar]]]:
+    """Metrics of an experiment that have cases of their own."""
+    if name == "overhead":
+        for length_s in (0.0001, 0.001, 0.01, 0.1):
+            yield "useful_share", {"work_s": length_s}
+    if METRICS[name] is SHARES:
+        for case in cases(plan, name, phases=("after",)):
+            yield "capacity_after", case
 
 
 def cases(
