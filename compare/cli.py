@@ -71,6 +71,7 @@ def compare(context: typer.Context, **values: Any) -> int:  # noqa: ANN401 - fie
       python -m compare --experiments throughput --dtype bfloat16
       python -m compare --images photos/ --chunk 15
       python -m compare --on compose              on clusters of containers
+      python -m compare --job my_job.py           your own job; init writes an example
     """  # noqa: D301 - the backspace keeps the line breaks
     if context.invoked_subcommand is not None:
         return 0
@@ -115,6 +116,16 @@ def engines(
     else:
         engine_list.print_engines(listed)
     return 0
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("my_job.py"),
+) -> int:
+    """Write an example of a job of your own, to change and to run with --job."""
+    from compare.commands import write_example_job
+
+    return write_example_job(file)
 
 
 @app.command()

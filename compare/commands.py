@@ -16,6 +16,7 @@ from compare.execution import Execution, announced
 from compare.measure import machine
 from compare.options import Options, differing, planned_fields, spelled
 from compare.plan.duration import workload_image_s
+from compare.plan.job import check_unchanged
 from compare.plan.resolve import canonical, check_writable, prepare
 from compare.records.measurements import Run
 from compare.records.plan import Plan, Session
@@ -29,6 +30,7 @@ from compare.report.trace import trace_json
 from compare.run.compose import ComposeError, check_docker
 from compare.run.leftovers import stop_on_signals
 from compare.run.runner import BusyError, alone_on_this_machine, remaining
+from workload import example_job
 
 _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
 
@@ -70,6 +72,24 @@ def resume_run(run_dir: Path, options: Options, given: AbstractSet[str]) -> int:
         if options.dry_run:
             return _OK
         return _execute(folder, run.plan, sessions, image_s)
+
+
+def write_example_job(file: Path) -> int:
+    """Write an example of the user's own job; returns the exit code.
+
+    Raises:
+        UsageError: the file exists, or cannot be written.
+    """
+    example = Path(example_job.__file__).read_text(encoding="utf-8").replace("FILE", str(file))
+    try:
+        with file.open("x", encoding="utf-8") as new:
+            new.write(example)
+    except FileExistsError as error:
+        raise UsageError(f"{file} exists and is left as it is; name another file") from error
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}; name another file") from error
+    say(f"Change {file} to your own work, then: python -m compare --job {file}")
+    return _OK
 
 
 def show_report(run_dir: Path) -> int:
@@ -216,6 +236,8 @@ def _check_same_machine(run: Run, run_dir: Path) -> None:
                 f"{run_dir} was started with different {fact.replace('_', ' ')} "
                 f"({run.environment.get(fact)}, now {now.get(fact)}); start a new run"
             )
+    if run.plan.job is not None:
+        check_unchanged(run.plan.job)
     workload = run.plan.workload
     gone = [path for path in (workload.images if workload else ()) if not Path(path).is_file()]
     if gone:

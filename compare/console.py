@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from compare.analysis.analysis import Analysis
-from compare.experiments import overhead, throughput
+from compare.experiments import job, overhead, throughput
 from compare.experiments.fractional import Fractional
 from compare.experiments.section import MIB, Column
 from compare.experiments.share_rows import CPUS, smallest_warm
 from compare.experiments.shared_metrics import THROUGHPUT
-from compare.formatting import duration, plural
+from compare.formatting import duration, plural, seconds
 from compare.measure import machine
 from compare.observations.series import Row
 from compare.records.measurements import Record
@@ -65,6 +65,12 @@ def print_plan(plan: Plan, how_long: str) -> None:
         f"{plan.workers} workers × {options.threads_per_worker} threads, {options.config.value}; "
         f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {how_long}."
     )
+    if plan.job is not None:
+        one = plan.job
+        say(
+            f"Your job {one.label} ({one.file}): {plural(one.inputs, 'task')} of about "
+            f"{seconds(one.task_s)}."
+        )
     if plan.workload is not None:
         workload = plan.workload
         say(
@@ -120,6 +126,7 @@ def _first_table(rows: Sequence[Row]) -> RichTable | None:
     wanted = (
         (throughput.NAME, Column(metric=speed, heading="images/s")),
         (throughput.NAME, Column(metric="speedup", heading="× serial")),
+        (job.NAME, Column(metric=job.THROUGHPUT.quantity.name, heading="tasks/s of your job")),
         (overhead.NAME, Column(metric="metg50", heading="METG50")),
         (
             Fractional.name,

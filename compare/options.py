@@ -86,7 +86,18 @@ class Options:
             group=Group.WHAT,
             help="What to measure, separated by commas, or 'all': {experiments}. 'python -m "
             "compare experiments' lists their questions.",
-            default="{default_experiments}",
+            default="{default_experiments}; with --job only the job",
+        ),
+    ] = None
+    job: Annotated[
+        str | None,
+        Flag(
+            group=Group.WHAT,
+            metavar="FILE",
+            help="Your own job: a Python file with inputs() and run(input), or an object of a "
+            "package, package.module:Job. 'python -m compare init' writes an example.",
+            # diff compares the content instead: the file may have moved.
+            compared=False,
         ),
     ] = None
     config: Annotated[

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import site
 import sys
 import tempfile
 import threading
@@ -79,6 +80,19 @@ def arguments(settings: Iterable[Setting], folder: Path) -> dict[str, Any]:
 def filled(value: str, folder: Path) -> str:
     """Replace the placeholders in a value."""
     return value.replace(FOLDER, str(folder)).replace(PYTHON, sys.executable)
+
+
+def import_path() -> dict[str, str]:
+    """Environment variables with which a new process, and all that it starts, finds this project.
+
+    The working directory is no part of their import path: a file called ``random.py`` there must
+    not take the place of a module.
+    """
+    # Installed packages are found without help, and must not come before the standard library.
+    root = str(Path(__file__).parents[1])
+    own = [] if root in site.getsitepackages() else [root]
+    folders = [*own, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(folders)}
 
 
 def share_import_path() -> None:

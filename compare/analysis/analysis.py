@@ -100,7 +100,11 @@ def analyse(run: Run) -> Analysis:
     facts = Facts(
         observations=observations,
         rows=rows,
-        versus=versus(comparisons.get(speed), speeds),
+        versus={
+            experiment: versus(compared, ratios(values_of(series, experiment, metric)))
+            for (experiment, metric), compared in comparisons.items()
+            if metric == THROUGHPUT.quantity.name
+        },
         within={key: one.within for key, one in comparisons.items() if one.within is not None},
         cores=cores if isinstance(cores, int) else None,
     )

@@ -248,11 +248,16 @@ def _unequal(a: Analysis, b: Analysis) -> Iterator[str]:
     for field in differing(ours, theirs, compared_fields()):
         yield from _difference(spelled(field), getattr(ours, field), getattr(theirs, field))
     yield from _difference("list of images", _image_names(a), _image_names(b))
+    yield from _difference("content of the job", _job_content(a), _job_content(b))
 
 
 def _difference(name: str, ours: object, theirs: object) -> Iterator[str]:
     if ours != theirs:
         yield f"{name} is {short(str(ours))} in one and {short(str(theirs))} in the other"
+
+
+def _job_content(run: Analysis) -> str | None:
+    return None if run.plan.job is None else run.plan.job.sha256
 
 
 def _image_names(run: Analysis) -> list[str]:

@@ -38,12 +38,11 @@ _METRICS: tuple[Metric[Lifecycle], ...] = (
 
 
 def session_rows(observations: Observations, engine: str) -> Iterator[Series]:
-    """One series for each metric; warm-up only if there is a model to load."""
+    """One series for each metric; warm-up only if there is a model or a job to load."""
     plan = observations.plan
-    classifies = any(
-        load_experiment(case.experiment).classifies for case in planned_cases(plan, engine)
-    )
+    experiments = [load_experiment(case.experiment) for case in planned_cases(plan, engine)]
+    warmed_up = any(one.classifies or one.needs_job for one in experiments)
     observed = observations.lifecycle(engine)
     for duration in _METRICS:
-        if classifies or duration is not _WARM_UP:
+        if warmed_up or duration is not _WARM_UP:
             yield series_of(NAME, engine, budget_case(plan), duration, observed)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
+from compare.measure.image_tasks import image_tasks
 from compare.observations.reader import Observations, Runs, cases_of
 from compare.observations.series import Answers, Row, Series, planned_case, series_of
 from compare.options import PresetName
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from compare.measure.bench import Bench
     from compare.observations.metric import Metric
     from compare.records.measurements import Record
-    from compare.records.plan import Case, Plan, Scalar, Workload
+    from compare.records.plan import Case, Job, Plan, Scalar, Workload
     from engines.interface import Capability
+    from workload.interface import Task
 
 Estimable: TypeAlias = Series | Answers
 """The values from which a row of the summary is computed."""
@@ -29,6 +31,7 @@ class Scope:
     preset: PresetName
     workload: "Workload | None"
     workers: int
+    job: "Job | None" = None
 
     def need_workload(self) -> "Workload":
         """The workload.
@@ -80,8 +83,9 @@ class Facts:
 
     observations: Observations
     rows: Sequence[Row]
-    versus: Mapping[tuple[str, str], Versus]
-    """By pair of engines, if both have a valid throughput in the same blocks."""
+    versus: Mapping[str, Mapping[tuple[str, str], Versus]]
+    """By experiment that compares throughputs, and by pair of engines, if both have a valid one in
+    the same blocks."""
     within: Mapping[tuple[str, str], float]
     """By experiment and metric: with 95% confidence, no ratio of two engines exceeds this."""
     cores: int | None
@@ -98,6 +102,8 @@ class Experiment(ABC):
     classifies: ClassVar[bool] = False
     """Its tasks classify images with a model that every worker has loaded before."""
     needs_images: ClassVar[bool] = False
+    needs_job: ClassVar[bool] = False
+    """It runs the user's own job: it is measured if and only if there is one."""
     with_ceiling: ClassVar[bool] = True
     """The engine-free ceiling also runs this experiment."""
     ceiling_twice: ClassVar[bool] = False
@@ -112,6 +118,10 @@ class Experiment(ABC):
     @abstractmethod
     def cases(self, scope: Scope) -> "tuple[Case, ...]":
         """The cases that an engine measures, in this order."""
+
+    def warm_up_task(self, plan: "Plan", label: str) -> "Task | None":
+        """What every worker runs before the clock starts; ``None`` if it has nothing to load."""
+        return image_tasks(plan, label)[0] if self.classifies else None
 
     @abstractmethod
     def expected_s(self, plan: "Plan", case: "Case", pace: Pace) -> float:

@@ -30,6 +30,7 @@ from compare.records.plan import Case, Plan, Session, workers_of
 from engines.errors import EngineError
 from engines.interface import Engine, Node
 from workload import calls
+from workload.errors import last_words
 from workload.interface import PackedReport, PackedTask, Task, TaskReport
 from workload.kernels import spin, survey
 from workload.kernels.survey import Place
@@ -135,6 +136,7 @@ class Bench:
         returned: int | None = None,
         memory: bool = False,
         spans: bool = True,
+        as_text: Callable[[int, bytes], str] | None = None,
     ) -> TaskRun:
         """Submit all tasks, take all results, and record what happened.
 
@@ -142,7 +144,8 @@ class Bench:
         tasks form a graph, in the order of its layers.  If ``returned`` is given, each task must
         return that many bytes.  ``memory`` samples memory, processes and threads meanwhile, and
         ``spans`` keeps one entry per task.  With thousands of tiny tasks both are switched off:
-        sampling would disturb the tasks, and the entries would be too many.
+        sampling would disturb the tasks, and the entries would be too many.  ``as_text`` makes a
+        text of the index and the output of each task, whose output is then bytes.
         """
         packed: list[PackedTask] = [tuple(task) for task in tasks]
         graph = None if needs is None else _graph(packed, needs)
@@ -203,7 +206,8 @@ class Bench:
                 *(report.error for report in reports if report.error is not None),
                 *([] if returned is None else _too_few_bytes(reports, returned)),
             ),
-            outputs=None if items is None else _outputs(arrivals),
+            outputs=None if items is None else _outputs(arrivals, as_text),
+            output_bytes=None if as_text is None else _largest(reports),
             spans=_spans(arrivals, batch.submitted_s) if spans and self.hosts.one_clock else None,
         )
 
@@ -262,8 +266,8 @@ class Bench:
             for _, returned in self.engine.run(run_packed, [packed] * workers):
                 report = TaskReport(*returned)
                 if report.error is not None:
-                    last = report.error.strip().splitlines()[-1]
-                    raise EngineError(f"the warm-up task failed: {last}\n{report.error}")
+                    words = last_words(report.error)
+                    raise EngineError(f"the warm-up task failed: {words}\n{report.error}")
                 seen[_worker(report)] = report.output
             if len(seen) >= workers:
                 return tuple(seen.values())
@@ -313,10 +317,18 @@ def _worker(report: TaskReport) -> tuple[str, int]:
     return report.worker, report.thread
 
 
-def _outputs(arrivals: Sequence[_Report]) -> tuple[str, ...]:
+def _outputs(
+    arrivals: Sequence[_Report], as_text: Callable[[int, bytes], str] | None
+) -> tuple[str, ...]:
     """The outputs of all tasks, in the order of the inputs; a failed task has none."""
-    by_index = {index: report.output or () for index, report, _ in arrivals}
+    by_index = {i: report.output for i, report, _ in arrivals if report.output is not None}
+    if as_text is not None:
+        return tuple(as_text(index, by_index[index]) for index in sorted(by_index))
     return tuple(label for index in sorted(by_index) for label in by_index[index])
+
+
+def _largest(reports: Sequence[TaskReport]) -> int:
+    return max((len(report.output) for report in reports if report.output is not None), default=0)
 
 
 def _spans(arrivals: Sequence[_Report], submitted_s: float) -> tuple[Span, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from compare.observations.metg import MOST_EFFICIENCY, Point, drifted, fitted
 from compare.observations.spans import most_at_once
 from compare.records.measurements import Calibration, TaskRun
-from compare.records.plan import SERIAL, Plan
+from compare.records.plan import INPUTS, SERIAL, Plan
 from engines.interface import Config
+from workload.errors import last_words
 
 _MIB = 2**20
 _MOST_SLOWER = 2.0
@@ -70,8 +71,8 @@ def _exactly_once(run: TaskRun) -> Iterator[str]:
 
 def _no_error(run: TaskRun) -> Iterator[str]:
     if run.errors:
-        last_line = run.errors[0].strip().splitlines()[-1]
-        yield f"{len(run.errors)} of {run.tasks} tasks raised; the first: {last_line}"
+        words = last_words(run.errors[0])
+        yield f"{len(run.errors)} of {run.tasks} tasks raised; the first: {words}"
 
 
 def _called_once(run: TaskRun) -> Iterator[str]:
@@ -82,10 +83,11 @@ def _called_once(run: TaskRun) -> Iterator[str]:
 def _same_outputs(run: TaskRun, reference: TaskRun | None) -> Iterator[str]:
     if run.outputs is None or (run.engine == SERIAL and reference is None):
         return
+    noun = "input" if INPUTS in run.case.parameters else "image"
     if reference is None or reference.outputs is None:
         yield "there is no valid run of the serial engine to check the outputs against"
     elif len(run.outputs) != run.items:
-        yield f"{len(run.outputs)} outputs for {run.items} images"
+        yield f"{len(run.outputs)} outputs for {run.items} {noun}s"
     elif len(run.outputs) > len(reference.outputs):
         yield f"{len(run.outputs)} outputs, but the serial engine has {len(reference.outputs)}"
     else:
@@ -96,12 +98,13 @@ def _same_outputs(run: TaskRun, reference: TaskRun | None) -> Iterator[str]:
             ours, right = pairs[wrong[0]]
             yield (
                 f"{len(wrong)} of {len(pairs)} outputs differ from the serial engine's; "
-                f"the first is image {wrong[0]}: {ours!r} instead of {right!r}"
+                f"the first is {noun} {wrong[0]}: {ours!r} instead of {right!r}"
             )
 
 
 def _same_threads(run: TaskRun, plan: Plan) -> Iterator[str]:
-    if run.outputs is not None and not run.threads:
+    # The user's job need not load torch either.
+    if run.outputs is not None and not run.threads and INPUTS not in run.case.parameters:
         yield "no native thread budget could be read in the tasks"
     # Without images torch need not be loaded, and then there is no budget to read.
     if set(run.threads) - {plan.options.threads_per_worker}:

@@ -27,6 +27,7 @@ from compare.records.measurements import (
 )
 from compare.records.plan import (
     CEILING,
+    INPUTS,
     SERIAL,
     Case,
     Plan,
@@ -253,8 +254,10 @@ class Observations:
         )
 
     def _invalid(self, run: TaskRun) -> Absence | None:
-        reference = self._reference if run is not self._reference else None
-        reasons = invalid_reasons(run, reference, self.plan, self._workers(run))
+        own_job = INPUTS in run.case.parameters
+        reference = self._reference_of_job if own_job else self._reference
+        others = reference if run is not reference else None
+        reasons = invalid_reasons(run, others, self.plan, self._workers(run))
         return Absence(why=Why.INVALID, reason="; ".join(reasons)) if reasons else None
 
     def _workers(self, run: TaskRun) -> int:
@@ -263,7 +266,17 @@ class Observations:
     @functools.cached_property
     def _reference(self) -> TaskRun | None:
         """The first valid batch of the serial engine over all images."""
-        images = () if self.plan.workload is None else self.plan.workload.images
+        images = 0 if self.plan.workload is None else len(self.plan.workload.images)
+        return self._first_serial(images, own_job=False)
+
+    @functools.cached_property
+    def _reference_of_job(self) -> TaskRun | None:
+        """The first valid batch of the serial engine over all inputs of the user's job."""
+        return self._first_serial(
+            0 if self.plan.job is None else self.plan.job.inputs, own_job=True
+        )
+
+    def _first_serial(self, outputs: int, *, own_job: bool) -> TaskRun | None:
         return next(
             (
                 record
@@ -271,7 +284,8 @@ class Observations:
                 for record in self._by_session[session.id]
                 if isinstance(record, TaskRun)
                 and record.engine == SERIAL
-                and len(record.outputs or ()) == len(images) > 0
+                and (INPUTS in record.case.parameters) == own_job
+                and len(record.outputs or ()) == outputs > 0
                 and not invalid_reasons(record, None, self.plan, 1)
             ),
             None,

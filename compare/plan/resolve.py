@@ -13,10 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from compare.errors import UsageError
-from compare.experiments.registry import default_names, experiment_names, load_experiment
+from compare.experiments.registry import (
+    built_in_names,
+    default_names,
+    experiment_names,
+    load_experiment,
+)
 from compare.measure.machine import usable_cores
 from compare.options import COMPOSE, Options
 from compare.plan.duration import image_s
+from compare.plan.job import canonical_job, planned_job
 from compare.plan.schedule import BASELINES, Request, make_plan
 from compare.presets import CHUNK, MINUTES, n_images
 from compare.records.plan import CEILING, SERIAL, Plan, Workload, control_of
@@ -54,7 +60,8 @@ def canonical(options: Options) -> Options:
     return replace(
         options,
         engines=",".join(sorted(_engines(options.engines), key=engine_names().index)),
-        experiments=",".join(_experiments(options.experiments)),
+        experiments=",".join(_experiments(options.experiments, own_job=options.job is not None)),
+        job=None if options.job is None else canonical_job(options.job),
         workers=options.workers or usable_cores(),
         chunk=options.chunk or CHUNK.of(options.preset),
         images=images_folder,
@@ -81,6 +88,7 @@ def prepare(asked: Options) -> Plan:
             missing[control_of(options.control)] = missing[options.control]
     addresses = _clusters(options.on, engines)
     experiments = tuple((options.experiments or "").split(","))
+    _check_job_given(options, experiments)
     _check_link_rate(options)
     if asked.blocks and asked.minutes:
         raise UsageError("--blocks and --minutes contradict each other; give one of them")
@@ -89,14 +97,16 @@ def prepare(asked: Options) -> Plan:
     workload = _workload(options) if needed else None
     if workload is not None and options.images is None:
         options = replace(options, n_images=len(workload.images))
+    workers = options.workers or usable_cores()
     return make_plan(
         Request(
             run_id=_run_id(options.out),
             options=options,
             engines=engines,
             experiments=experiments,
-            workers=options.workers or usable_cores(),
+            workers=workers,
             workload=workload,
+            job=planned_job(options, workers),
             missing=missing,
             clusters=addresses,
             # On clusters the priority of the driver is not that of the workers.
@@ -174,6 +184,14 @@ def _clusters(on: str | None, engines: tuple[str, ...]) -> dict[str, str]:
     return {name: addresses[name] for name in spanning}
 
 
+def _check_job_given(options: Options, experiments: Iterable[str]) -> None:
+    for name in experiments:
+        if options.job is None and load_experiment(name).needs_job:
+            raise UsageError(
+                f"experiment {name!r} needs --job FILE; 'python -m compare init' writes an example"
+            )
+
+
 def _check_link_rate(options: Options) -> None:
     rate = options.link_rate
     if rate is None:
@@ -198,17 +216,25 @@ def _with_control(engines: tuple[str, ...], name: str) -> tuple[str, ...]:
     return (*engines[:place], control_of(name), *engines[place:])
 
 
-def _experiments(text: str | None) -> tuple[str, ...]:
-    """The experiments asked for, in the order of the registry.
+def _experiments(text: str | None, *, own_job: bool) -> tuple[str, ...]:
+    """The experiments asked for, in the order of the registry; with a job of the user, that of it.
 
     Raises:
         UsageError: an experiment is not known, or cannot be imported.
     """
-    if text is None:
+    if text is None and not own_job:
         return default_names()
-    asked = list(experiment_names()) if text.strip() == "all" else _names(text, "--experiments")
+    everything = (text or "").strip() == "all"
+    asked = list(experiment_names()) if everything else []
+    if text is not None and not everything:
+        asked = _names(text, "--experiments")
     for name in asked:
         load_experiment(name)
+    of_job = [name for name in built_in_names() if load_experiment(name).needs_job]
+    if own_job:
+        asked += of_job
+    elif everything:
+        asked = [name for name in asked if name not in of_job]
     return tuple(name for name in experiment_names() if name in asked)
 
 

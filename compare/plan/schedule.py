@@ -15,6 +15,7 @@ from compare.records.plan import (
     LAST_TURN,
     SERIAL,
     Case,
+    Job,
     Plan,
     Session,
     Workload,
@@ -44,6 +45,7 @@ class Request:
     clusters: Mapping[str, str] = field(default_factory=dict)
     """Addresses by engine."""
     niceness: int = 0
+    job: Job | None = None
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -53,7 +55,12 @@ class Request:
     @property
     def scope(self) -> Scope:
         """The inputs that determine the cases of an experiment."""
-        return Scope(preset=self.options.preset, workload=self.workload, workers=self.workers)
+        return Scope(
+            preset=self.options.preset,
+            workload=self.workload,
+            workers=self.workers,
+            job=self.job,
+        )
 
 
 def make_plan(request: Request) -> Plan:
@@ -85,6 +92,7 @@ def make_plan(request: Request) -> Plan:
         sessions=(),
         missing=dict(request.missing),
         clusters=dict(request.clusters),
+        job=request.job,
         niceness=request.niceness,
     ).with_sessions(tuple(sessions))
 
@@ -101,6 +109,7 @@ def request_of(plan: Plan) -> Request:
         missing=plan.missing,
         clusters=plan.clusters,
         niceness=plan.niceness,
+        job=plan.job,
     )
 
 

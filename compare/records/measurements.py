@@ -112,9 +112,12 @@ class TaskRun(_Record):
     errors: tuple[str, ...]
     """Tracebacks of tasks that raised."""
     outputs: tuple[str, ...] | None
-    """Label of each image in the order of the inputs; ``None`` for tasks without images."""
+    """Label of each image in the order of the inputs, or a text for each output of the user's job;
+    ``None`` for tasks without images."""
     spans: tuple[Span, ...] | None
     """``None`` if they carry no information (no-ops)."""
+    output_bytes: int | None = None
+    """Of the largest output of the user's job, pickled; ``None`` for other tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

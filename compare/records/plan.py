@@ -18,6 +18,8 @@ STRICT: dict[str, str] = {"extra": "forbid"}
 
 FIRST_TURN, LAST_TURN = "first", "last"
 """Values of the parameter ``turn`` of what the ceiling measures twice in a block."""
+INPUTS = "inputs"
+"""Parameter of a case that runs the user's job: the number of its inputs."""
 _CONTROL = "-control"
 
 
@@ -97,6 +99,39 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The user's own job, as it was when the run was planned; see ``workload.job``."""
+
+    file: str
+    """Absolute path of the Python file, which every worker imports."""
+    module: str
+    """Name of the module in a package; empty if the file is no part of one."""
+    name: str
+    """Name of the object in the module; empty if the module itself is the job."""
+    folder: str
+    """The working directory while the job runs."""
+    sha256: str
+    """Of the file."""
+    label: str
+    inputs: int
+    """Number of inputs: of tasks."""
+    inputs_digest: str
+    """Fingerprint of all inputs."""
+    input_bytes: int
+    output_bytes: int
+    """Pickled: of the largest input, and of the largest output among the inputs that were tried."""
+    cpus: float
+    """The share of a core that a task asks for, where the engine knows shares."""
+    has_same: bool
+    """The job itself decides whether two outputs agree."""
+    import_s: float
+    load_s: float | None
+    """``None`` if the job has no ``load``."""
+    task_s: float
+    """Median of the tasks that were tried, one after the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that determines what is measured."""
 
@@ -117,6 +152,8 @@ class Plan:
     """Engines asked for that cannot run here, with the reason; they still get rows."""
     clusters: Mapping[str, str] = field(default_factory=dict)
     """Addresses of clusters by engine; the other engines run on this host."""
+    job: Job | None = None
+    """``None`` if the user gave none."""
     niceness: int = 0
     """Priority of the program when it planned the run; all engines on this host inherit it."""
     schema: int = SCHEMA

@@ -4,7 +4,6 @@ import dataclasses
 import fcntl
 import os
 import signal
-import site
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from compare.records.plan import Plan, Session
 from compare.records.store import RunFolder, StoreError, decode, finished_sessions
 from compare.run.leftovers import adopt_orphans, command_line, kill, wait_for_none
 from compare.run.session import CLOSE_LIMIT_S, resources_of
-from engines.environment import thread_environment
+from engines.environment import import_path, thread_environment
 
 _LINGER_S = 5.0
 """Helper processes (a resource tracker, a JVM) may end shortly after the session."""
@@ -162,19 +161,10 @@ def start_here(
 
 
 def environment(plan: Plan, session: Session) -> dict[str, str]:
-    """The user's environment, with thread and allocator variables replaced by the plan's budget.
-
-    The working directory is no part of the import path of a session and of all that it starts: a
-    file called ``random.py`` there must not take the place of a module.
-    """
+    """The user's environment, with thread and allocator variables replaced by the plan's budget."""
     foreign = ("OMP_", "KMP_", "MKL_", "GOMP_", "MALLOC_", "OPENBLAS_NUM_THREADS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    # Installed packages are found without help, and must not come before the standard library.
-    root = str(Path(__file__).parents[2])
-    own = [] if root in site.getsitepackages() else [root]
-    folders = [*own, *filter(None, [kept.get("PYTHONPATH")])]
-    imports = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(folders)}
-    return kept | imports | thread_environment(resources_of(plan, session))
+    return kept | import_path() | thread_environment(resources_of(plan, session))
 
 
 def _decoded(line: bytes) -> Record | None:

@@ -7,6 +7,7 @@ process.  Records go to the file descriptor, one per line (1 in a container, whi
 The runner keeps standard input open; when it closes (the runner died), the session ends as well.
 """
 
+import functools
 import os
 import signal
 import sys
@@ -24,7 +25,6 @@ from compare.measure.adapters import adapter_of, lacking
 from compare.measure.bench import Bench
 from compare.measure.cgroup import Counters, counters, memory_room_bytes
 from compare.measure.hosts import DRIVER, refuse_other_versions
-from compare.measure.image_tasks import image_tasks
 from compare.measure.process_tree import host_cpu_s, tree_cpu_s, tree_sizes
 from compare.observations.metg import drifted
 from compare.records.measurements import (
@@ -41,6 +41,7 @@ from compare.run.leftovers import stop_on_signals
 from engines.errors import EngineError
 from engines.interface import Capability, Engine, Resources
 from workload import calls
+from workload.interface import Task
 from workload.kernels import noop
 
 _ATTEMPTS = 2
@@ -79,10 +80,10 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
             busy_before_s, steal_before_s = host_cpu_s()
             own_before_s = tree_cpu_s()
         usage_before = bench.hosts.usage()
-        warm_up_s = None
-        if any(_classifies(case, adapter) for case in session.cases):
-            image_task = image_tasks(plan, bench.label())[0]
-            _, warm_up_s = clock.timed(lambda: bench.warm_up(image_task))
+        warm_up_s: float | None = None
+        for task in _warm_up_tasks(bench, adapter):
+            _, took_s = clock.timed(functools.partial(bench.warm_up, task))
+            warm_up_s = took_s + (warm_up_s or 0.0)
         for case in session.cases:
             for record in measured(bench, adapter.capabilities, case):
                 emit(record)
@@ -175,15 +176,23 @@ def resources_of(plan: Plan, session: Session) -> Resources:
 
 def _files(plan: Plan) -> tuple[str, ...]:
     """Files that the workers of every host must be able to read."""
+    job = () if plan.job is None else (plan.job.file,)
     if plan.workload is None:
-        return ()
+        return job
     model = sorted(map(str, Path(plan.workload.model_folder).iterdir()))
-    return (*model, *(() if plan.options.shipped else plan.workload.images))
+    return (*job, *model, *(() if plan.options.shipped else plan.workload.images))
 
 
-def _classifies(case: Case, adapter: type[Engine]) -> bool:
-    experiment = load_experiment(case.experiment)
-    return experiment.classifies and experiment.needs(case) <= adapter.capabilities
+def _warm_up_tasks(bench: Bench, adapter: type[Engine]) -> list[Task]:
+    """What every worker must have loaded, each once."""
+    tasks: dict[tuple[object, ...], Task] = {}
+    for case in bench.session.cases:
+        experiment = load_experiment(case.experiment)
+        if experiment.needs(case) <= adapter.capabilities:
+            task = experiment.warm_up_task(bench.plan, bench.label())
+            if task is not None:
+                tasks.setdefault((task.workload, task.settings), task)
+    return list(tasks.values())
 
 
 def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterator[Record]:

@@ -28,7 +28,7 @@ EXPERIMENTS: dict[str, Experiment] = {name: load_experiment(name) for name in ex
 
 
 def scope(of: Plan) -> Scope:
-    return Scope(preset=of.options.preset, workload=of.workload, workers=of.workers)
+    return Scope(preset=of.options.preset, workload=of.workload, workers=of.workers, job=of.job)
 
 
 def rows(run: Run) -> tuple[Row, ...]:

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from compare.experiments.registry import load_experiment
 from compare.experiments.share_rows import slots as fitting
+from compare.measure import job_tasks
 from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench, Needs, Way
 from compare.measure.faults import Fault, faulty
@@ -23,7 +24,7 @@ from compare.records.measurements import (
     TaskRun,
     head,
 )
-from compare.records.plan import Case, Plan, Session, workers_of
+from compare.records.plan import Case, Job, Plan, Session, workers_of
 from compare.run.session import measured
 from engines._stdlib.loop import SerialEngine
 from engines.errors import CpusRejectedError, UnknownEngineError
@@ -35,6 +36,10 @@ ITERATION_S = 1e-7
 LOAD_S = 1.0
 """Seconds to load the model."""
 BYTES_PER_S = 200e6
+JOB_TASK_S = 0.3
+"""One task of the user's own job."""
+_EQUAL_S = {"noop": 0.0, "job": JOB_TASK_S}
+"""Kernels whose tasks all take the same time."""
 APART_S = 0.1
 """Between the submissions of two batches that run together."""
 
@@ -79,13 +84,16 @@ def session_records(
     """In the order in which ``compare.run.session.measure`` hands them over."""
     bench = FakeBench(of, session, engine, noisy)
     can = claims(session.engine)
-    with mock.patch.object(payload, "task_in", _task_without_bytes):
+    with (
+        mock.patch.object(payload, "task_in", _task_without_bytes),
+        mock.patch.object(job_tasks, "_inputs", _inputs_of_no_file),
+    ):
         for case in session.cases:
             yield from measured(bench, can, case)
-    classified = any(
-        load_experiment(case.experiment).classifies
-        and load_experiment(case.experiment).needs(case) <= can
-        for case in session.cases
+    experiments = [(load_experiment(case.experiment), case) for case in session.cases]
+    warmed_up = any(
+        (experiment.classifies or experiment.needs_job) and experiment.needs(case) <= can
+        for experiment, case in experiments
     )
     if session.traced:
         yield bench.own_trace()
@@ -93,7 +101,7 @@ def session_records(
         **head(session),
         open_s=noisy(engine.open_s),
         first_result_s=noisy(0.01),
-        warm_up_s=noisy(4.0) if classified else None,
+        warm_up_s=noisy(4.0) if warmed_up else None,
         close_s=noisy(0.2),
         engine_workers=workers_of(session.engine, session.workers),
         settings=(Setting(name="workers", value=str(of.workers), reason="the same for all"),),
@@ -106,6 +114,10 @@ def session_records(
         throttled_s=0.0,
         swapped_bytes=0,
     )
+
+
+def _inputs_of_no_file(job: Job) -> tuple[bytes, ...]:
+    return (b"",) * job.inputs
 
 
 def _task_without_bytes(case: str, size: int, _: int) -> Task:
@@ -191,6 +203,7 @@ class FakeBench(Bench):
         returned: int | None = None,
         memory: bool = False,
         spans: bool = True,
+        as_text: Callable[[int, bytes], str] | None = None,
     ) -> TaskRun:
         share = cpus if slots is None else slots
         whole = share == 1.0
@@ -234,8 +247,9 @@ class FakeBench(Bench):
             threads=() if items is None else (threads,),
             niceness=(0,),
             errors=(),
-            outputs=None if items is None else self._outputs(items),
+            outputs=None if items is None else self._outputs(items, own_job=as_text is not None),
             spans=lanes,
+            output_bytes=None if as_text is None else 200,
         )
 
     @override
@@ -284,8 +298,8 @@ class FakeBench(Bench):
         return costs.fixed_s + tasks / workers * (per_task_s * workers + work_s)
 
     def _kernel_s(self, task: Task) -> float:
-        if task.workload == "noop":
-            return 0.0
+        if task.workload in _EQUAL_S:
+            return _EQUAL_S[task.workload]
         if task.workload in ("sleep", "fragile"):
             return float(task.payload if task.workload == "sleep" else task.payload[1])
         if task.workload == "spin":
@@ -303,7 +317,9 @@ class FakeBench(Bench):
             loads = len(task.payload) if vit_reloading.PER_IMAGE in task.settings else 1
         return image_s * len(task.payload) + loads * LOAD_S
 
-    def _outputs(self, items: int) -> tuple[str, ...]:
+    def _outputs(self, items: int, *, own_job: bool) -> tuple[str, ...]:
+        if own_job:
+            return tuple(f"{n:016x}" for n in range(items))
         assert self.plan.workload is not None
         labels = self.plan.workload.labels or [f"label {n % 7}" for n in range(items)]
         return tuple(labels[n % len(labels)] for n in range(items))

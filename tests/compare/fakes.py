@@ -9,11 +9,18 @@ from typing import Any
 from unittest import mock
 
 from compare.experiments.fractional import SHARES
+from compare.experiments.registry import load_experiment
 from compare.options import Dtype, Options
 from compare.plan.schedule import Request, make_plan
 from compare.records.measurements import Failure, Lifecycle, Record, Run, TaskRun, head
-from compare.records.plan import CEILING, SERIAL, Plan, Session, Workload, original_of
-from tests.compare.fake_bench import ITERATION_S, FakeEngine, claims, session_records
+from compare.records.plan import CEILING, SERIAL, Job, Plan, Session, Workload, original_of
+from tests.compare.fake_bench import (
+    ITERATION_S,
+    JOB_TASK_S,
+    FakeEngine,
+    claims,
+    session_records,
+)
 
 __all__ = ["ENGINES", "ITERATION_S", "SHARES", "FakeEngine"]
 
@@ -48,8 +55,31 @@ def workload(**changes: Any) -> Workload:
     return replace(base, **changes)
 
 
+def job(**changes: Any) -> Job:
+    base = Job(
+        file="/jobs/letters.py",
+        module="",
+        name="",
+        folder="/jobs",
+        sha256="0" * 64,
+        label="letters",
+        inputs=24,
+        inputs_digest="1" * 16,
+        input_bytes=100,
+        output_bytes=200,
+        cpus=1.0,
+        has_same=False,
+        import_s=0.2,
+        load_s=None,
+        task_s=JOB_TASK_S,
+    )
+    return replace(base, **changes)
+
+
 def plan(**changes: Any) -> Plan:
     """With the sessions that the program plans for the other fields, and for the options."""
+    if any(load_experiment(name).needs_job for name in changes.get("experiments", ())):
+        changes = {"job": job(), **changes}
     options = {name: changes.pop(name) for name in _OPTIONS & changes.keys()}
     base = Plan(
         run_id="2026-01-02T03-04-05",
@@ -72,6 +102,8 @@ def _with_options(bare: Plan) -> Plan:
         "engines": ",".join(name for name in bare.engines if original_of(name) == name),
         "experiments": ",".join(bare.experiments),
     }
+    if bare.job is not None:
+        asked["job"] = bare.job.file
     if bare.workload is not None:
         asked |= {name: getattr(bare.workload, name) for name in ("model", "chunk")}
         asked |= {"n_images": len(bare.workload.images), "dtype": Dtype(bare.workload.dtype)}
@@ -90,6 +122,7 @@ def _sessions(bare: Plan) -> tuple[Session, ...]:
         workers=bare.workers,
         workload=bare.workload,
         missing=bare.missing,
+        job=bare.job,
     )
     with mock.patch("compare.plan.schedule.capabilities", claims):
         return make_plan(request).sessions

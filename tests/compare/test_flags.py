@@ -21,6 +21,7 @@ NAMES = tuple(field.name for field in dataclasses.fields(Options))
 OTHER: dict[str, Any] = {
     "engines": "dask",
     "experiments": "payload",
+    "job": "/elsewhere/job.py",
     "model": "vit-digits",
     "images": Path("/elsewhere"),
     "out": Path("elsewhere"),
@@ -92,7 +93,7 @@ def test_flags_that_do_not_decide_what_is_measured_are_named_here() -> None:
     """A new flag is compared unless somebody decides otherwise."""
     assert set(NAMES) - set(planned_fields()) == {"out", "resume", "dry_run"}
     assert set(planned_fields()) - set(compared_fields()) == {
-        *("images", "seed", "native_trace", "blocks", "minutes", "precision"),
+        *("images", "job", "seed", "native_trace", "blocks", "minutes", "precision"),
     }
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.compare.analysed import EXPERIMENTS
 from tests.compare.command_line import run_folder, small_run
+from workload import example_job
 
 ENGINES = ("ceiling", "serial", "multiprocessing", "ray", "dask", "spark", "process-executor")
 FRACTIONAL = ("ray", "dask", "spark")
@@ -43,7 +44,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rows_of_one(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    folder = measured(tmp_path_factory.mktemp("one"), ONE, ON_ONE)
+    own_job = ("--job", example_job.__file__)
+    folder = measured(tmp_path_factory.mktemp("one"), ONE, ON_ONE, *own_job)
     found: list[dict[str, Any]] = json.loads((folder / "summary.json").read_text())["rows"]
     return found
 

@@ -8,7 +8,8 @@ from typing import Self
 from typing_extensions import override
 
 from compare.analysis.cautions.caution import Caution, Evidence
-from compare.experiments.throughput import ENGINE_EFFICIENCY, batches, speed
+from compare.experiments.batch_rows import ENGINE_EFFICIENCY
+from compare.experiments.throughput import batches, speed
 from compare.formatting import enumeration, plural, seconds
 from compare.observations.makespan import Parts, parts
 from compare.observations.reader import engines, valid

@@ -17,6 +17,11 @@ SHARES = {
 }
 METG = {"metg50", "metg90"}
 METRICS = {
+    "job": {
+        *("throughput", "speedup", "engine_efficiency", "makespan", "task_length", "peak_memory"),
+        *("cpu_time", "submit", "run", "between", "tail", "return"),
+        *("task_wait_p50", "task_return_p50"),
+    },
     "throughput": {
         *("throughput", "speedup", "engine_efficiency", "cpu_time"),
         *("submit", "run", "between", "tail", "return", "task_wait_p50", "task_return_p50"),
@@ -87,6 +92,9 @@ def expected(plan: Plan) -> Iterator[Place]:
                 continue
             for metric in metrics:
                 for case in cases(plan, name):
+                    if name == "job":
+                        yield place(name, engine, metric, {**budget, "label": "letters", **case})
+                        continue
                     whole = batch if name == "throughput" else {**budget, **case}
                     yield place(name, engine, metric, whole)
             for metric, case in more_rows(plan, name):

@@ -1,0 +1,72 @@
+"""The inputs of the user's job as tasks, the same for every engine, and its outputs as texts."""
+
+import functools
+import pickle
+
+from compare.records.plan import Job, Plan
+from engines.errors import EngineError
+from workload import job_check
+from workload.errors import JobError
+from workload.fingerprint import fingerprint
+from workload.interface import Task
+from workload.job import Source, import_job
+from workload.kernels import job as kernel
+
+
+def source_of(job: Job) -> Source:
+    """Where the workers find the job."""
+    return Source(job.file, job.module, job.name, job.folder, job.sha256)
+
+
+def job_of(plan: Plan) -> Job:
+    """The job of a plan.
+
+    Raises:
+        ValueError: it has none; see ``Experiment.needs_job``.
+    """
+    if plan.job is None:
+        raise ValueError("this plan has no job")
+    return plan.job
+
+
+def job_tasks(plan: Plan, label: str) -> list[Task]:
+    """One task for each input.
+
+    Raises:
+        EngineError: the job cannot be imported, or its inputs are not those of the plan.
+    """
+    return kernel.tasks(label, source_of(job_of(plan)), _inputs(job_of(plan)))
+
+
+def warm_up_task(plan: Plan, label: str) -> Task:
+    """A task that loads the job in its worker and runs the first input there.
+
+    Raises:
+        EngineError: as above.
+    """
+    return kernel.warm_up_task(label, source_of(job_of(plan)), _inputs(job_of(plan))[0])
+
+
+@functools.cache
+def _inputs(job: Job) -> tuple[bytes, ...]:
+    """The pickled inputs, which every session makes anew."""
+    try:
+        given = job_check.inputs_of(import_job(source_of(job)))
+    except JobError as error:
+        raise EngineError(str(error)) from error
+    if job_check.fingerprints(given) != job.inputs_digest:
+        raise EngineError(
+            f"inputs() in {source_of(job)} gave other inputs in this session than when the run was "
+            "planned, but every engine must get the same: use a fixed seed, and neither the time "
+            "nor the process"
+        )
+    return tuple(given)
+
+
+def as_text(index: int, output: bytes) -> str:
+    """The output of a task as it is recorded: equal texts mean equal outputs.
+
+    The pickle was made by a worker of this session.
+    """
+    del index
+    return fingerprint(pickle.loads(output))  # noqa: S301
