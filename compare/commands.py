@@ -28,6 +28,7 @@ from compare.report.plots import write_plots
 from compare.report.summary_json import summary_json
 from compare.report.trace import trace_json
 from compare.run.compose import ComposeError, check_docker
+from compare.run.job_outputs import reference_outputs
 from compare.run.leftovers import stop_on_signals
 from compare.run.runner import BusyError, alone_on_this_machine, remaining
 from workload import example_job
@@ -48,7 +49,8 @@ def start_run(options: Options) -> int:
     folder = RunFolder(options.out / plan.run_id)
     with _lock():
         folder.create(plan, machine.collect(plan.engines))
-        return _execute(folder, plan, list(plan.sessions), image_s)
+        with reference_outputs(plan):
+            return _execute(folder, plan, list(plan.sessions), image_s)
 
 
 def resume_run(run_dir: Path, options: Options, given: AbstractSet[str]) -> int:
@@ -71,7 +73,8 @@ def resume_run(run_dir: Path, options: Options, given: AbstractSet[str]) -> int:
         say(f"{done} of {len(run.plan.sessions)} sessions are already on disk")
         if options.dry_run:
             return _OK
-        return _execute(folder, run.plan, sessions, image_s)
+        with reference_outputs(run.plan):
+            return _execute(folder, run.plan, sessions, image_s)
 
 
 def write_example_job(file: Path) -> int:

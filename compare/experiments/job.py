@@ -1,5 +1,6 @@
 """The user's own job: tasks per second, the makespan, the length of a task, and memory."""
 
+import statistics
 from collections.abc import Iterator, Sequence
 
 from typing_extensions import override
@@ -15,6 +16,7 @@ from compare.experiments.batch_rows import (
     speed_columns,
 )
 from compare.experiments.experiment import Estimable, Experiment, Facts, Pace, Scope
+from compare.experiments.overhead import sweep_cases
 from compare.experiments.section import (
     MIB,
     Column,
@@ -25,16 +27,17 @@ from compare.experiments.section import (
     Section,
 )
 from compare.experiments.shared_metrics import PAIRS_EXPLAINED, PEAK_MEMORY
-from compare.formatting import plural
+from compare.formatting import enumeration, plural, seconds
 from compare.measure import job_tasks
 from compare.measure.bench import Bench
+from compare.observations.metg import efficiency_of_work
 from compare.observations.metric import Better, Mean, metric
-from compare.observations.reader import Observations, Observed
+from compare.observations.reader import Observations, Observed, valid
 from compare.observations.series import budget_case
 from compare.observations.spans import median_s
 from compare.options import PresetName
 from compare.records.measurements import Record, TaskRun
-from compare.records.plan import INPUTS, Case, Plan, workers_of
+from compare.records.plan import CEILING, INPUTS, SERIAL, Case, Plan, is_contender, workers_of
 from workload.interface import Task
 
 NAME = "job"
@@ -126,7 +129,8 @@ class OwnJob(Experiment):
     def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
         """Measure one batch over all inputs, and sample the memory meanwhile."""
         tasks = job_tasks.job_tasks(bench.plan, bench.label())
-        yield bench.run(case, tasks, items=len(tasks), memory=True, as_text=job_tasks.as_text)
+        as_text = job_tasks.as_text(bench.plan)
+        yield bench.run(case, tasks, items=len(tasks), memory=True, as_text=as_text)
 
     @override
     def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
@@ -141,7 +145,8 @@ class OwnJob(Experiment):
     def answer(self, facts: Facts) -> str | None:
         job = job_tasks.job_of(facts.observations.plan)
         of = f"{plural(job.inputs, 'task')} of your job *{job.label}*"
-        return fastest_sentence(facts, NAME, of=of, unit="tasks/s")
+        sentences = [fastest_sentence(facts, NAME, of=of, unit="tasks/s"), _on_the_curves(facts)]
+        return " ".join(filter(None, sentences))
 
     @override
     def progress(self, records: Sequence[Record]) -> str | None:
@@ -162,3 +167,42 @@ def batches(observations: Observations, engine: str) -> Observed[TaskRun]:
         if observations.plan.job is None
         else _batches(observations.plan).of(observations, engine)
     )
+
+
+def _on_the_curves(facts: Facts) -> str | None:
+    """What the efficiency curves of the same run say of tasks as long as those of the job."""
+    lengths = {
+        row.engine: row.value
+        for row in facts.rows
+        if row.experiment == NAME and row.metric == TASK_LENGTH.quantity.name
+    }
+    task_s = lengths.get(CEILING) or lengths.get(SERIAL)
+    if not isinstance(task_s, float):
+        return None
+    told = [
+        f"{efficiency} on `{engine}`"
+        for engine in lengths
+        if is_contender(engine) and engine != SERIAL
+        if (efficiency := _efficiency(facts.observations, engine, task_s)) is not None
+    ]
+    if not told:
+        return None
+    return (
+        f"A task takes {seconds(task_s)}; with tasks of that length, the efficiency curves of this "
+        f"run reach {enumeration(told)}."
+    )
+
+
+def _efficiency(observations: Observations, engine: str, task_s: float) -> str | None:
+    """The mean of the blocks; beyond the sweep, that of its end is a limit."""
+    sweeps = [
+        swept.busy
+        for case in sweep_cases(observations.plan, engine)
+        for swept in valid(observations.sweep(engine, case)).values()
+    ]
+    known = [share for one in sweeps if (share := efficiency_of_work(one, task_s)) is not None]
+    if not known:
+        return None
+    works_s = [point.work_s for one in sweeps for point in one]
+    limit = "at least " if task_s > max(works_s) else "at most " if task_s < min(works_s) else ""
+    return f"{limit}{statistics.fmean(known):.0%}"

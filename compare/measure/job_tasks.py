@@ -1,7 +1,10 @@
 """The inputs of the user's job as tasks, the same for every engine, and its outputs as texts."""
 
 import functools
+import os
 import pickle
+from collections.abc import Callable
+from pathlib import Path
 
 from compare.records.plan import Job, Plan
 from engines.errors import EngineError
@@ -11,6 +14,9 @@ from workload.fingerprint import fingerprint
 from workload.interface import Task
 from workload.job import Source, import_job
 from workload.kernels import job as kernel
+
+OUTPUTS = "ENGINE_COMPARE_JOB_OUTPUTS"
+"""The environment variable that names the file with the expected outputs of a job with ``same``."""
 
 
 def source_of(job: Job) -> Source:
@@ -63,10 +69,26 @@ def _inputs(job: Job) -> tuple[bytes, ...]:
     return tuple(given)
 
 
-def as_text(index: int, output: bytes) -> str:
-    """The output of a task as it is recorded: equal texts mean equal outputs.
+def as_text(plan: Plan) -> Callable[[int, bytes], str]:
+    """How an output is recorded, from its index and its pickle: equal texts mean equal outputs.
 
-    The pickle was made by a worker of this session.
+    If the job has ``same``, an output that agrees with the expected one has the text of that one.
+
+    Raises:
+        EngineError: ``same`` raised.
     """
-    del index
-    return fingerprint(pickle.loads(output))  # noqa: S301
+    job = import_job(source_of(job_of(plan)))
+    # All pickles were made by workers of this session, or by the run that started it.
+    if job.same is None:
+        return lambda _, output: fingerprint(pickle.loads(output))  # noqa: S301
+    same, expected = job.same, pickle.loads(Path(os.environ[OUTPUTS]).read_bytes())  # noqa: S301
+
+    def text(index: int, output: bytes) -> str:
+        ours, right = pickle.loads(output), pickle.loads(expected[index])  # noqa: S301
+        try:
+            agrees = job.call("same(a, b)", same, right, ours)
+        except JobError as error:
+            raise EngineError(str(error)) from error
+        return fingerprint(right if agrees else ours)
+
+    return text

@@ -67,6 +67,11 @@ def planned_job(options: Options, workers: int) -> Job | None:
             f"a worker of {source} needs {memory_bytes / _MIB:,.0f} MiB, and {workers} of them do "
             f"not fit into the {room_bytes / _MIB:,.0f} MiB that are available: use fewer --workers"
         )
+    if facts["has_same"] and options.composed:
+        raise UsageError(
+            f"{source} has same(a, b), which cannot be used in containers: leave it out, or "
+            "measure on running clusters with --on ENGINE=ADDRESS"
+        )
     return Job(module=source.module, name=name, folder=source.folder, **facts)
 
 

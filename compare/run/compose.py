@@ -48,23 +48,25 @@ class Composed:
 
     def _prepare(self) -> None:
         """Mount the files of the plan, and write a plan with their paths inside the containers."""
-        workload = self._plan.workload
-        places: dict[str, str] = {}
+        workload, job = self._plan.workload, self._plan.job
+        folders: set[Path] = set()
         if workload is not None:
-            folders = {
-                Path(workload.model_folder),
-                *(Path(file).parent for file in workload.images),
-            }
-            tops = sorted(str(path) for path in folders if not folders & set(path.parents))
-            # Not at their own paths: the nodes' user may have no access to the folders above them.
-            places = {top: f"/mnt/{number}" for number, top in enumerate(tops)}
+            folders |= {Path(workload.model_folder), *(Path(f).parent for f in workload.images)}
+        if job is not None:
+            folders |= {Path(job.folder), Path(job.file).parent}
+        tops = sorted(str(path) for path in folders if not folders & set(path.parents))
+        # Not at their own paths: the nodes' user may have no access to the folders above them.
+        places = {top: f"/mnt/{number}" for number, top in enumerate(tops)}
+        if workload is not None:
             workload = replace(
                 workload,
                 model_folder=_moved(workload.model_folder, places),
                 images=tuple(_moved(file, places) for file in workload.images),
             )
+        if job is not None:
+            job = replace(job, file=_moved(job.file, places), folder=_moved(job.folder, places))
         self._inside.mkdir(exist_ok=True)
-        RunFolder(self._inside).write_plan(replace(self._plan, workload=workload))
+        RunFolder(self._inside).write_plan(replace(self._plan, workload=workload, job=job))
         mounts = [f"{top}:{place}:ro" for top, place in places.items()]
         mounts.append(f"{self._inside.resolve()}:{_PLAN_INSIDE}:ro")
         roles = [(cluster.head_role, cluster.worker_role) for cluster in clusters().values()]

@@ -7,7 +7,7 @@ from typing import Self
 from typing_extensions import override
 
 from compare.analysis.cautions.caution import Caution, Evidence
-from compare.experiments.throughput import batches
+from compare.experiments import job, throughput
 from compare.formatting import plural, seconds
 from compare.observations.reader import engines, valid
 
@@ -62,47 +62,58 @@ class FewTasks(Caution):
 
     tasks: int
     workers: int
+    remedy: str
 
     @classmethod
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
         plan = evidence.run.plan
-        if plan.workload is None:
-            return
-        tasks = -(-len(plan.workload.images) // plan.workload.chunk)
-        if tasks < _FEW_TASKS_PER_WORKER * plan.workers:
-            yield cls(tasks=tasks, workers=plan.workers)
+        counts = []
+        if plan.workload is not None:
+            tasks = -(-len(plan.workload.images) // plan.workload.chunk)
+            counts.append((tasks, "Use more images or a smaller --chunk"))
+        if plan.job is not None:
+            counts.append((plan.job.inputs, "Give your job more inputs, each with less work"))
+        for tasks, remedy in counts:
+            if tasks < _FEW_TASKS_PER_WORKER * plan.workers:
+                yield cls(tasks=tasks, workers=plan.workers, remedy=remedy)
 
     @override
     def __str__(self) -> str:
         return (
             f"{plural(self.tasks, 'task')} for {self.workers} workers: one slow task at the end "
-            "visibly changes the throughput. Use more images or a smaller --chunk."
+            f"visibly changes the throughput. {self.remedy}."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortRun(Caution):
-    """The batch inference was so short that any disturbance affects it."""
+    """A batch was so short that any disturbance affects it."""
 
+    what: str
     engine: str
     makespan_s: float
+    remedy: str
 
     @classmethod
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
-        makespans_s = [
-            (run.makespan_s, engine)
-            for engine in engines(evidence.run.plan)
-            for run in valid(batches(evidence.observations, engine)).values()
-        ]
-        shortest_s, engine = min(makespans_s, default=(_SHORT_S, ""))
-        if shortest_s < _SHORT_S:
-            yield cls(engine=engine, makespan_s=shortest_s)
+        for what, of, remedy in (
+            ("batch inference", throughput.batches, "Use a larger --n-images or a larger model"),
+            ("batch of your job", job.batches, "Give it more inputs"),
+        ):
+            makespans_s = [
+                (run.makespan_s, engine)
+                for engine in engines(evidence.run.plan)
+                for run in valid(of(evidence.observations, engine)).values()
+            ]
+            shortest_s, engine = min(makespans_s, default=(_SHORT_S, ""))
+            if shortest_s < _SHORT_S:
+                yield cls(what=what, engine=engine, makespan_s=shortest_s, remedy=remedy)
 
     @override
     def __str__(self) -> str:
         return (
-            f"The batch inference took {self.engine} only {seconds(self.makespan_s)}: any "
-            "disturbance visibly changes the throughput. Use a larger --n-images or a larger model."
+            f"The {self.what} took {self.engine} only {seconds(self.makespan_s)}: any "
+            f"disturbance visibly changes the throughput. {self.remedy}."
         )
