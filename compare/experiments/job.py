@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -15,7 +16,7 @@ from compare.experiments.batch_rows import (
     part_metrics,
     speed_columns,
 )
-from compare.experiments.experiment import Estimable, Experiment, Facts, Pace, Scope
+from compare.experiments.experiment import Estimable, Experiment, Facts, Opening, Pace, Scope
 from compare.experiments.overhead import sweep_cases
 from compare.experiments.section import (
     MIB,
@@ -26,9 +27,11 @@ from compare.experiments.section import (
     Pairs,
     Section,
 )
+from compare.experiments.share_rows import CPUS
 from compare.experiments.shared_metrics import PAIRS_EXPLAINED, PEAK_MEMORY
 from compare.formatting import enumeration, plural, seconds
 from compare.measure import job_tasks
+from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench
 from compare.observations.metg import efficiency_of_work
 from compare.observations.metric import Better, Mean, metric
@@ -36,11 +39,24 @@ from compare.observations.reader import Observations, Observed, valid
 from compare.observations.series import budget_case
 from compare.observations.spans import median_s
 from compare.options import PresetName
-from compare.records.measurements import Record, TaskRun
-from compare.records.plan import CEILING, INPUTS, SERIAL, Case, Plan, is_contender, workers_of
+from compare.records.measurements import Record, Rejected, TaskRun
+from compare.records.plan import (
+    CEILING,
+    INPUTS,
+    SERIAL,
+    Case,
+    Job,
+    Plan,
+    Scalar,
+    is_contender,
+    workers_of,
+)
+from engines.errors import CpusRejectedError
+from engines.interface import Capability
 from workload.interface import Task
 
 NAME = "job"
+_WHOLE = "each task takes a whole worker: the engine knows no shares of a core"
 
 _MAIN = Section(
     title="Your job",
@@ -50,7 +66,8 @@ has imported the job, called its `load()` and run the first input (*warm-up* und
 stop*).  The *ceiling* is the throughput of the same calls in plain processes without a framework.
 *A task takes* is the median time inside `run`.  Memory is the peak, as the sum of the proportional
 set sizes of driver, daemons, JVM and workers.  Higher is better for the first three columns, lower
-for the others.""",
+for the others.  If the job asks for a share of a core, an engine that knows shares runs as many
+tasks at once as fit, after one batch that does not count.""",
     table=Columns(
         columns=(
             *speed_columns("tasks/s"),
@@ -105,7 +122,7 @@ class OwnJob(Experiment):
     def cases(self, scope: Scope) -> tuple[Case, ...]:
         if scope.job is None:
             return ()
-        return (Case(experiment=self.name, parameters={INPUTS: scope.job.inputs}),)
+        return (Case(experiment=self.name, parameters=_parameters(scope.job)),)
 
     @override
     def wanted_blocks(self, preset: PresetName) -> int:
@@ -123,20 +140,46 @@ class OwnJob(Experiment):
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         job = job_tasks.job_of(plan)
         warm_up_s = job.import_s + (job.load_s or 0.0) + job.task_s
-        return warm_up_s + job.inputs * job.task_s / pace.workers
+        batches = 1 if job.cpus == 1.0 else 2
+        return warm_up_s + batches * job.inputs * job.task_s * job.cpus / pace.workers
 
     @override
-    def measure(self, bench: Bench, case: Case) -> Iterator[TaskRun]:
-        """Measure one batch over all inputs, and sample the memory meanwhile."""
-        tasks = job_tasks.job_tasks(bench.plan, bench.label())
+    def opening(self, case: Case, workers: int) -> Opening:
+        share = float(case.parameters.get(CPUS, 1.0))
+        if share == 1.0:
+            return Opening(workers=workers)
+        return Opening(workers=workers, smallest_share=share, label=NAME)
+
+    @override
+    def measure(self, bench: Bench, case: Case) -> Iterator[Record]:
+        """Measure one batch over all inputs, and sample the memory meanwhile.
+
+        An engine that knows no shares of a core gives every task a whole worker.
+        """
+        share = job_tasks.job_of(bench.plan).cpus
+        cpus = share if _knows_shares(bench.session.engine) else 1.0
         as_text = job_tasks.as_text(bench.plan)
-        yield bench.run(case, tasks, items=len(tasks), memory=True, as_text=as_text)
+
+        def batch() -> TaskRun:
+            tasks = job_tasks.job_tasks(bench.plan, bench.label())
+            items = len(tasks)
+            return bench.run(case, tasks, items=items, cpus=cpus, memory=True, as_text=as_text)
+
+        try:
+            if cpus < 1.0:
+                batch()  # starts the processes that the share asks for
+            yield batch()
+        except CpusRejectedError as error:
+            yield Rejected(**bench.head(), case=case, words=str(error))
 
     @override
     def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
         runs = _batches(observations.plan)
         observed = runs.of(observations, engine)
-        yield from runs.speed_rows(observations, engine)
+        whole = observations.plan.job is not None and observations.plan.job.cpus < 1.0
+        note = _WHOLE if whole and not _knows_shares(engine) else None
+        for row in runs.speed_rows(observations, engine):
+            yield replace(row, note=row.note or note)
         workers = workers_of(engine, observations.plan.workers)
         for each in (MAKESPAN, TASK_LENGTH, PEAK_MEMORY, CPU_TIME, *part_metrics(workers)):
             yield runs.series(engine, each, observed)
@@ -154,9 +197,18 @@ class OwnJob(Experiment):
         return f"{speeds[-1]:.4g} tasks/s" if speeds else None
 
 
+def _parameters(job: Job) -> dict[str, Scalar]:
+    shares = {} if job.cpus == 1.0 else {CPUS: job.cpus}
+    return {INPUTS: job.inputs, **shares}
+
+
+def _knows_shares(engine: str) -> bool:
+    return Capability.FRACTIONAL_CPUS in capabilities(engine)
+
+
 def _batches(plan: Plan) -> Batches:
     job = job_tasks.job_of(plan)
-    case = {**budget_case(plan), "label": job.label, INPUTS: job.inputs}
+    case = {**budget_case(plan), "label": job.label, **_parameters(job)}
     return Batches(experiment=NAME, case=case, throughput=THROUGHPUT)
 
 

@@ -1,5 +1,6 @@
 """Validity gates: they decide whether a batch of tasks is valid.  Reasons are printed sentences."""
 
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 
@@ -36,7 +37,7 @@ def invalid_reasons(
         *_called_once(run),
         *_same_outputs(run, reference),
         *_same_threads(run, plan),
-        *_same_workers(run, workers),
+        *_same_workers(run, workers, _most_at_once(run, plan, workers)),
         *_not_nice(run, plan),
         *_room(run),
     )
@@ -113,7 +114,14 @@ def _same_threads(run: TaskRun, plan: Plan) -> Iterator[str]:
         yield f"native threads read in the tasks: {seen}; planned: {planned}"
 
 
-def _same_workers(run: TaskRun, workers: int) -> Iterator[str]:
+def _most_at_once(run: TaskRun, plan: Plan, workers: int) -> int:
+    """Tasks that may run at once; more than workers if the user's job asks for shares of a core."""
+    if plan.job is None or INPUTS not in run.case.parameters:
+        return workers
+    return math.floor(workers / plan.job.cpus + 1e-9)
+
+
+def _same_workers(run: TaskRun, workers: int, most: int) -> Iterator[str]:
     """Report fewer workers than planned, or more tasks at once.  Batch inference only.
 
     Fewer workers are a fault if there are at least two tasks for each worker; with fewer tasks a
@@ -126,7 +134,7 @@ def _same_workers(run: TaskRun, workers: int) -> Iterator[str]:
     if few and run.makespan_s > _WAKE_S:
         yield f"{run.workers_seen} of {workers} workers took part"
     at_once = most_at_once(run.spans or ())
-    if at_once > workers:
+    if at_once > most:
         yield f"{at_once} tasks ran at once on {workers} workers"
 
 
