@@ -109,9 +109,9 @@ class CaseFailed(Caution):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateBroken(Caution):
-    """A batch of an engine did not pass a validity gate."""
+    """A batch did not pass a validity gate.  Engines with the same reason have one caution."""
 
-    engine: str
+    engines: tuple[str, ...]
     experiment: str
     blocks: tuple[int, ...]
     reason: str
@@ -126,16 +126,22 @@ class GateBroken(Caution):
                 for block, absence in absent(observed).items():
                     if absence.why is Why.INVALID:
                         broken[engine, experiment, absence.reason].append(block)
+        alike: dict[tuple[str, tuple[int, ...], str], list[str]] = defaultdict(list)
         for (engine, experiment, reason), blocks in broken.items():
-            distinct = tuple(dict.fromkeys(blocks))
-            yield cls(engine=engine, experiment=experiment, blocks=distinct, reason=reason)
+            alike[experiment, tuple(dict.fromkeys(blocks)), reason].append(engine)
+        for (experiment, distinct, reason), of_engines in alike.items():
+            yield cls(
+                engines=tuple(of_engines), experiment=experiment, blocks=distinct, reason=reason
+            )
 
     @override
     def __str__(self) -> str:
         blocks = enumeration([str(block) for block in self.blocks])
+        one = len(self.engines) == 1
         return (
-            f"{self.engine} has no valid {self.experiment} (block {blocks}): {self.reason}. "
-            "Its numbers are excluded, including those of its other blocks."
+            f"{enumeration(list(self.engines))} {'has' if one else 'have'} no valid "
+            f"{self.experiment} (block {blocks}): {self.reason}. {'Its' if one else 'Their'} "
+            f"numbers are excluded, including those of {'its' if one else 'their'} other blocks."
         )
 
 
