@@ -10,7 +10,6 @@ import pytest
 from tests.compare.command_line import REPOSITORY
 from workload.fingerprint import fingerprint
 
-
 PAIR = [1, 2]
 
 
