@@ -127,13 +127,11 @@ def _module(source: Source) -> ModuleType:
 
 
 def _job(source: Source, owner: Any) -> Job:  # noqa: ANN401 - whatever the user wrote
-    inputs, run = (_function(source, owner, name) for name in ("inputs", "run"))
+    inputs, run = _function(source, owner, "inputs"), _function(source, owner, "run")
     load, same = (
         _function(source, owner, name) if hasattr(owner, name) else None
         for name in ("load", "same")
     )
-    if inputs is None or run is None:  # ``_function`` has raised
-        raise JobError(f"{source} is no job")
     _check_takes(source, "inputs", inputs)
     if load is None:
         _check_takes(source, "run", run, "input")
@@ -164,10 +162,10 @@ def _function(source: Source, owner: Any, name: str) -> Callable[..., Any]:  # n
             f"{source} has no function {name}: a job needs inputs() and run(input); "
             "'python -m compare init' writes an example"
         )
-    function: Any = getattr(owner, name)
+    function: Callable[..., Any] | None = getattr(owner, name)
     if not callable(function):
         raise JobError(f"{name} in {source} is {_a(function)}, not a function")
-    return function  # type: ignore[no-any-return] - a callable, as just checked
+    return function
 
 
 def _check_takes(source: Source, name: str, function: Callable[..., Any], *wanted: str) -> None:

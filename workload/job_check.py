@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 def main() -> None:
     """Try the job; see the module's description."""
-    result, memory_bytes, *where = sys.argv[1:]
+    result, memory_bytes, file, module, name, folder = sys.argv[1:]
     # A job that needs too much shall get a MemoryError, and not the whole machine into trouble.
     limit = int(memory_bytes) or resource.RLIM_INFINITY
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
@@ -44,7 +44,11 @@ def main() -> None:
             lines.flush()
 
         try:
-            write(facts=facts_of(Source(*where, sha256=""), lambda step: write(step=step)))
+            write(
+                facts=facts_of(
+                    Source(file, module, name, folder, ""), lambda step: write(step=step)
+                )
+            )
         except JobError as error:
             write(mistake=str(error))
 

@@ -34,7 +34,7 @@ from compare.measure import job_tasks
 from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench
 from compare.observations.metg import efficiency_of_work
-from compare.observations.metric import Better, Mean, metric
+from compare.observations.metric import Better, Mean, Metric, metric
 from compare.observations.reader import Observations, Observed, valid
 from compare.observations.series import budget_case
 from compare.observations.spans import median_s
@@ -98,9 +98,11 @@ _PAIRS = Section(
 )
 _PARTS = Section(title="", explanation=PARTS_EXPLAINED, table=Columns(columns=PARTS), details=True)
 
-THROUGHPUT = metric("throughput", "tasks/s", Better.HIGHER, lambda run: run.tasks / run.makespan_s)
-MAKESPAN = metric("makespan", "s", Better.LOWER, lambda run: run.makespan_s)
-TASK_LENGTH = metric(
+THROUGHPUT: Metric[TaskRun] = metric(
+    "throughput", "tasks/s", Better.HIGHER, lambda run: run.tasks / run.makespan_s
+)
+MAKESPAN: Metric[TaskRun] = metric("makespan", "s", Better.LOWER, lambda run: run.makespan_s)
+TASK_LENGTH: Metric[TaskRun] = metric(
     "task_length",
     "s",
     Better.LOWER,

@@ -29,7 +29,9 @@ class _Entry(NamedTuple):
 
 _HERE = "compare.experiments"
 _BUILT_IN: dict[str, _Entry] = {
-    "job": _Entry("tasks/s of your own job: see --job", f"{_HERE}.job:OwnJob"),
+    "job": _Entry(
+        "tasks/s of your own job (--job FILE), as a share of the ceiling", f"{_HERE}.job:OwnJob"
+    ),
     "throughput": _Entry(
         "images/s of ViT batch inference, as a share of the ceiling; where the time went",
         f"{_HERE}.throughput:Throughput",

@@ -19,7 +19,7 @@ def run(number):
 MISTAKES = {
     "raises": (
         GOOD + "\ndef run(number):\n    raise ValueError('no such number')",
-        ["run(input 0) raised ValueError: no such number (my_job.py:9)"],
+        ["run(input 0) raised ValueError: no such number (my_job.py:8)"],
     ),
     "returns a lock": (
         GOOD + "\nimport threading\ndef run(number):\n    return threading.Lock()",
@@ -47,11 +47,11 @@ MISTAKES = {
     ),
     "allocates too much": (
         GOOD + "\ndef run(number):\n    return len(bytearray(2**46))",
-        ["run(input 0) raised MemoryError", "(my_job.py:9)", "more memory than"],
+        ["run(input 0) raised MemoryError", "(my_job.py:8)", "more memory than"],
     ),
     "reads a relative path that is not there": (
         GOOD + "\ndef run(number):\n    return open('no-such-file').read()",
-        ["FileNotFoundError", "no-such-file", "a relative path starts at", "my_job.py:9"],
+        ["FileNotFoundError", "no-such-file", "a relative path starts at", "my_job.py:8"],
     ),
     "is not a function": (
         "def inputs():\n    return [1]\nrun = 'fast'",
@@ -88,7 +88,7 @@ MISTAKES = {
     "leaves": (GOOD + "\ndef run(number):\n    exit()", ["run(input 0) raised SystemExit"]),
     "cannot load": (
         GOOD + "\ndef load():\n    return {}['key']\ndef run(number, state):\n    return 1",
-        ["load() raised KeyError: 'key' (my_job.py:9)"],
+        ["load() raised KeyError: 'key' (my_job.py:8)"],
     ),
     "asks for two cores": (GOOD + "\ncpus = 2", ["cpus in my_job.py is 2"]),
     "disagrees with itself": (
