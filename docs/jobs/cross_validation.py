@@ -20,7 +20,7 @@ def load() -> tuple[Any, Any]:
 def run(task: tuple[float, int], data: tuple[Any, Any]) -> float:
     (strength, fold), (images, labels) = task, data
     train, test = list(KFold(FOLDS, shuffle=True, random_state=0).split(images))[fold]
-    model = LogisticRegression(C=strength, max_iter=100, tol=0.1)
+    model = LogisticRegression(C=strength, max_iter=1000, tol=0.001)
     return float(
         model.fit(images[train] / 16, labels[train]).score(images[test] / 16, labels[test])
     )

@@ -8,8 +8,9 @@ from typing import Self
 from typing_extensions import override
 
 from compare.analysis.cautions.caution import Caution, Evidence
+from compare.experiments import job, throughput
 from compare.experiments.batch_rows import ENGINE_EFFICIENCY
-from compare.experiments.throughput import batches, speed
+from compare.experiments.throughput import speed
 from compare.formatting import enumeration, plural, seconds
 from compare.observations.makespan import Parts, parts
 from compare.observations.reader import engines, valid
@@ -101,7 +102,7 @@ class SpareWorkers(Caution):
     def find(cls, evidence: Evidence) -> Iterator[Self]:
         workers = evidence.run.plan.workers
         for engine in engines(evidence.run.plan):
-            runs = valid(batches(evidence.observations, engine)).values()
+            runs = valid(throughput.batches(evidence.observations, engine)).values()
             seen = max((run.workers_seen for run in runs), default=0)
             if seen > workers:
                 yield cls(engine=engine, seen=seen, workers=workers)
@@ -115,9 +116,10 @@ class SpareWorkers(Caution):
         )
 
 
-def _efficiencies(rows: tuple[Row, ...]) -> Iterator[tuple[str, float]]:
+def _efficiencies(rows: tuple[Row, ...], experiment: str) -> Iterator[tuple[str, float]]:
+    name = ENGINE_EFFICIENCY.name
     for row in rows:
-        if row.metric == ENGINE_EFFICIENCY.name and isinstance(row.value, float):
+        if (row.experiment, row.metric) == (experiment, name) and isinstance(row.value, float):
             yield row.engine, row.value
 
 
@@ -158,6 +160,8 @@ class AboveCeiling(Caution):
 class BelowCeiling(Caution):
     """An engine lost more than a tenth of the ceiling's throughput, with enough tasks."""
 
+    what: str
+    """What it ran, if that is not the batch inference."""
     engine: str
     efficiency: float
     block: int
@@ -167,22 +171,28 @@ class BelowCeiling(Caution):
     @classmethod
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
-        ceiling = valid(batches(evidence.observations, CEILING))
         workers = evidence.run.plan.workers
-        for engine, efficiency in _efficiencies(evidence.rows):
-            if engine in (CEILING, SERIAL) or efficiency >= _GOOD_EFFICIENCY:
-                continue
-            runs = valid(batches(evidence.observations, engine))
-            block = min(block for block in runs if block in ceiling)
-            if runs[block].tasks < _ENOUGH_CHUNKS:
-                continue
-            ours, theirs = (parts(run, workers) for run in (runs[block], ceiling[block]))
-            longer = None if ours is None or theirs is None else ours.minus(theirs)
-            yield cls(engine=engine, efficiency=efficiency, block=block, longer=longer)
+        for experiment, of, what in (
+            (throughput.NAME, throughput.batches, ""),
+            (job.NAME, job.batches, " with your job"),
+        ):
+            ceiling = valid(of(evidence.observations, CEILING))
+            for engine, efficiency in _efficiencies(evidence.rows, experiment):
+                if engine in (CEILING, SERIAL) or efficiency >= _GOOD_EFFICIENCY:
+                    continue
+                runs = valid(of(evidence.observations, engine))
+                block = min(block for block in runs if block in ceiling)
+                if runs[block].tasks < _ENOUGH_CHUNKS:
+                    continue
+                ours, theirs = (parts(run, workers) for run in (runs[block], ceiling[block]))
+                longer = None if ours is None or theirs is None else ours.minus(theirs)
+                yield cls(
+                    what=what, engine=engine, efficiency=efficiency, block=block, longer=longer
+                )
 
     @override
     def __str__(self) -> str:
-        fact = f"{self.engine} reached {self.efficiency:.0%} of the engine-free ceiling."
+        fact = f"{self.engine} reached {self.efficiency:.0%} of the engine-free ceiling{self.what}."
         if self.longer is None:
             return fact
         losses = [
