@@ -8,11 +8,12 @@ from pathlib import Path
 
 from compare.records.plan import Job, Plan
 from engines.errors import EngineError
+from workload import job as job_contract
 from workload import job_check
 from workload.errors import JobError
 from workload.fingerprint import fingerprint
 from workload.interface import Task
-from workload.job import Source, import_job
+from workload.job import Source
 from workload.kernels import job as kernel
 
 OUTPUTS = "ENGINE_COMPARE_JOB_OUTPUTS"
@@ -57,7 +58,7 @@ def warm_up_task(plan: Plan, label: str) -> Task:
 def _inputs(job: Job) -> tuple[bytes, ...]:
     """The pickled inputs, which every session makes anew."""
     try:
-        given = job_check.inputs_of(import_job(source_of(job)))
+        given = job_check.inputs_of(_imported(job))
     except JobError as error:
         raise EngineError(str(error)) from error
     if job_check.fingerprints(given) != job.inputs_digest:
@@ -69,6 +70,11 @@ def _inputs(job: Job) -> tuple[bytes, ...]:
     return tuple(given)
 
 
+@functools.cache
+def _imported(job: Job) -> job_contract.Job:
+    return job_contract.import_job(source_of(job))
+
+
 def as_text(plan: Plan) -> Callable[[int, bytes], str]:
     """How an output is recorded, from its index and its pickle: equal texts mean equal outputs.
 
@@ -77,16 +83,16 @@ def as_text(plan: Plan) -> Callable[[int, bytes], str]:
     Raises:
         EngineError: ``same`` raised.
     """
-    job = import_job(source_of(job_of(plan)))
     # All pickles were made by workers of this session, or by the run that started it.
-    if job.same is None:
+    if not job_of(plan).has_same:
         return lambda _, output: fingerprint(pickle.loads(output))  # noqa: S301
+    job = _imported(job_of(plan))
     same, expected = job.same, pickle.loads(Path(os.environ[OUTPUTS]).read_bytes())  # noqa: S301
 
     def text(index: int, output: bytes) -> str:
         ours, right = pickle.loads(output), pickle.loads(expected[index])  # noqa: S301
         try:
-            agrees = job.call("same(a, b)", same, right, ours)
+            agrees = same is not None and job.call("same(a, b)", same, right, ours)
         except JobError as error:
             raise EngineError(str(error)) from error
         return fingerprint(right if agrees else ours)
