@@ -19,6 +19,7 @@ from compare.analysis.cautions.engines import (
     UnequalAllocator,
     UnequalNiceness,
 )
+from compare.analysis.cautions.job import LargeValues, SlowToLoad
 from compare.analysis.cautions.machine import (
     CpuStolen,
     CpuThrottled,
@@ -211,6 +212,16 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
             fakes.changed(quiet_run(), "1-ray", makespan_s=0.5),
             ShortRun,
             "The batch inference took ray only 500 ms",
+        ),
+        (
+            fakes.run(fakes.plan(experiments=("job",), job=fakes.job(input_bytes=2_300_000))),
+            LargeValues,
+            "input of your job has 2,300 kB, and its largest output 0.200 kB",
+        ),
+        (
+            fakes.run(fakes.plan(experiments=("job",), job=fakes.job(import_s=3.0, load_s=0.5))),
+            SlowToLoad,
+            "The import of your job takes 3.00 s, and its load() 500 ms, in every worker process",
         ),
         (bent_ray(), BentLine, "off the line a + b·N, by up to ray"),
         (bent_in_every_block(), SlopeAboveAverage, "straight line cannot explain: ray "),

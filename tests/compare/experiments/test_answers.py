@@ -1,5 +1,6 @@
 """What each experiment says of an engine whose costs are known."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from compare.records.measurements import Run, TaskRun
 from compare.records.plan import Case
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS, headlines, rows, summary
-from tests.compare.fake_bench import BYTES_PER_S, LOAD_S
+from tests.compare.fake_bench import BYTES_PER_S, JOB_TASK_S, LOAD_S
 
 LIMIT_S = 0.5
 IMAGE_S, ADDED_S = 0.2, 0.0001
@@ -100,6 +101,41 @@ def test_runs_with_one_batch_of_each_kind_can_still_be_read() -> None:
     old = replace(run, plan=replace(run.plan, sessions=tuple(sessions)), records=tuple(records))
     gain = told(old, "residency", "residency_gain")
     assert gain == pytest.approx(told(run, "residency", "residency_gain"))
+
+
+def test_a_job_of_the_user_is_as_fast_as_its_tasks_let_it(run: Run) -> None:
+    assert told(run, "job", "throughput") == pytest.approx(4 / JOB_TASK_S, rel=0.01)
+    assert told(run, "job", "makespan") == pytest.approx(6 * JOB_TASK_S, rel=0.01)
+    assert told(run, "job", "task_length") == pytest.approx(JOB_TASK_S)
+    assert told(run, "job", "speedup") == pytest.approx(4, rel=0.01)
+    assert told(run, "job", "engine_efficiency") == pytest.approx(1, rel=0.01)
+
+
+def test_the_length_of_the_tasks_of_a_job_is_placed_on_the_curves_of_the_same_run(
+    run: Run,
+) -> None:
+    (sentence,) = [line for line in headlines(run) if "your job" in line]
+    assert "24 tasks of your job *letters*" in sentence
+    assert re.search(r"A task takes 300 ms; .* reach .*at least 9\d% on `ray`", sentence)
+    alone = fakes.run(fakes.plan(experiments=("job",), workload=None, blocks=1))
+    assert "A task takes" not in " ".join(headlines(alone))
+
+
+def test_a_job_that_asks_for_shares_says_which_engines_know_none() -> None:
+    plan = fakes.plan(experiments=("job",), job=fakes.job(cpus=0.25), blocks=1)
+    found = {
+        row.engine: row
+        for row in rows(fakes.run(plan, noise=0.0))
+        if (row.experiment, row.metric) == ("job", "throughput")
+    }
+    assert "a whole worker" in (found["multiprocessing"].verdict or "")
+    assert found["ray"].verdict is None
+    ray, pool = found["ray"].value, found["multiprocessing"].value
+    assert isinstance(ray, float)
+    assert isinstance(pool, float)
+    assert ray / pool > 3
+    # The fake Spark refuses some shares; this one it rounds.
+    assert found["spark"].verdict is None
 
 
 @pytest.mark.parametrize("kind", ["strong", "weak"])
