@@ -41,6 +41,8 @@ def start_run(options: Options) -> int:
     stop_on_signals()
     if options.composed:
         check_docker()
+    if options.job is not None:
+        say(f"Trying {options.job} once, in a process of its own.")
     plan = prepare(options)
     image_s = workload_image_s(plan.workload)
     _print_plan(plan, image_s)
