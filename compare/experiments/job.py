@@ -33,7 +33,7 @@ from compare.formatting import enumeration, plural, seconds
 from compare.measure import job_tasks
 from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench
-from compare.observations.metg import efficiency_of_work
+from compare.observations.metg import Limit, efficiency_of_work
 from compare.observations.metric import Better, Mean, Metric, metric
 from compare.observations.reader import Observations, Observed, valid
 from compare.observations.series import budget_case
@@ -254,9 +254,10 @@ def _efficiency(observations: Observations, engine: str, task_s: float) -> str |
         for case in sweep_cases(observations.plan, engine)
         for swept in valid(observations.sweep(engine, case)).values()
     ]
-    known = [share for one in sweeps if (share := efficiency_of_work(one, task_s)) is not None]
+    found = [efficiency_of_work(one, task_s) for one in sweeps]
+    limits = [one.more for one in found if isinstance(one, Limit)]
+    known = [one.value if isinstance(one, Limit) else one for one in found if one is not None]
     if not known:
         return None
-    works_s = [point.work_s for one in sweeps for point in one]
-    limit = "at least " if task_s > max(works_s) else "at most " if task_s < min(works_s) else ""
+    limit = ("at least " if limits[0] else "at most ") if limits else ""
     return f"{limit}{statistics.fmean(known):.0%}"
