@@ -17,8 +17,9 @@ from compare.formatting import enumeration, short
 from compare.measure.bench import Bench
 from compare.measure.faults import LOAD_S, Fault, in_a_task, in_its_loading
 from compare.measure.hosts import ALONE
+from compare.observations.compound import Trial
 from compare.observations.metric import Better, Mean, Metric, metric
-from compare.observations.reader import Observations, Observed, Trial, absent, cases_of, valid
+from compare.observations.reader import Observations, Observed, absent, cases_of, valid
 from compare.observations.recovery import correct, ran_twice, recovery_s, time_lost_s
 from compare.observations.series import Answers, planned_case, series_of
 from compare.options import PresetName

@@ -31,9 +31,10 @@ from compare.measure.bench import Bench
 from compare.measure.hosts import HEAD
 from compare.measure.no_ops import expected_costs_s, measured_costs
 from compare.measure.sweep import expected_sweep_s, spin_sweep
+from compare.observations.compound import Costs
 from compare.observations.fits import STRAIGHT, Line, fit_line, percentile, samples_needed
 from compare.observations.metric import Better, Mean, Metric, metric
-from compare.observations.reader import Costs, Observations, Observed, cases_of, valid
+from compare.observations.reader import Observations, Observed, cases_of, valid
 from compare.observations.series import budget_case, series_of
 from compare.presets import Sizes
 from compare.records.measurements import Measurement, Record, TaskRun

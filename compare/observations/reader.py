@@ -6,10 +6,10 @@ Sorts records; computes no estimate and knows no experiment.
 import functools
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from compare.observations.absence import Absence, Why
+from compare.observations.compound import Costs, Trial
 from compare.observations.gates import disturbed, invalid_reasons
 from compare.observations.metg import Point, Swept, fixed_cost_s, point
 from compare.records.measurements import (
@@ -47,29 +47,6 @@ Runs: TypeAlias = Mapping[str, TaskRun]
 """The batches of one case in one block, by the name of their part."""
 Observed: TypeAlias = Mapping[int, _T | Absence]
 """One entry for each planned block, by its number."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
-    """Batches of no-ops and round trips of one case in one block."""
-
-    pilots: tuple[TaskRun, ...]
-    """Batches before the engine was warm, in order."""
-    no_ops: tuple[TaskRun, ...]
-    round_trips_s: tuple[float, ...]
-
-    @property
-    def largest(self) -> TaskRun | None:
-        """The batch with the most tasks; ``None`` without batches."""
-        return max(self.no_ops, key=lambda run: run.tasks, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """The same batch twice in one session: undisturbed, then with a fault."""
-
-    twin: TaskRun
-    faulty: FaultRun
 
 
 def timed(plan: Plan) -> tuple[Session, ...]:

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
-from compare.observations.reader import Trial
+from compare.observations.compound import Trial
 
 BACK = 0.95
 """Share of the usual rate at which an engine has recovered."""

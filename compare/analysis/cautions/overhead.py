@@ -11,8 +11,9 @@ from compare.analysis.cautions.caution import Caution, Evidence
 from compare.experiments.overhead import PERCENTILES, costs, line
 from compare.formatting import enumeration
 from compare.measure.warm_up import AGREE
+from compare.observations.compound import Costs
 from compare.observations.fits import samples_needed
-from compare.observations.reader import Costs, engines, valid
+from compare.observations.reader import engines, valid
 from compare.records.measurements import TaskRun
 
 _BENT = 0.2

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from compare.observations.reader import Trial
+from compare.observations.compound import Trial
 from compare.observations.recovery import correct, ran_twice, recovery_s, time_lost_s
 from compare.records.measurements import FaultRun, Span
 from compare.records.plan import Case
