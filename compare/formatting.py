@@ -99,10 +99,10 @@ def _rounded(value: float, to_whole: Callable[[float], int]) -> str:
     return f"{to_whole(scaled) / 10.0**decimals + 0.0:,.{max(0, decimals)}f}"
 
 
-def short(text: str) -> str:
+def short(text: str, longest: int = _LONGEST) -> str:
     """The text on one line, cut if it is too long for a table."""
     line = re.sub(r"\s+", " ", text).strip()
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def enumeration(items: list[str]) -> str:

@@ -45,6 +45,8 @@ _MOST_WARM_UPS = 10
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because every fault needs a session."""
 _VERDICT, _WORDS, _NO_WORDS = "verdict", "words", "nothing"
+_LONGEST_WORDS = 300
+"""Characters of an error; Spark says what happened after 200."""
 
 _SECTION = Section(
     title="When something goes wrong",
@@ -155,7 +157,7 @@ class Faults(Experiment):
         """The verdict of each block, or the engine's words."""
         runs = {block: trial.faulty for block, trial in valid(trials).items()}
         verdicts = {block: run.verdict for block, run in runs.items()}
-        said = {block: short(run.words) or _NO_WORDS for block, run in runs.items()}
+        said = {block: short(run.words, _LONGEST_WORDS) or _NO_WORDS for block, run in runs.items()}
         return Answers(
             experiment=self.name,
             engine=engine,

@@ -325,12 +325,16 @@ def _readers(graph: Graph[Any]) -> list[list[list[int]]]:
 
 
 def _reason(error: Exception) -> str:
-    """Spark's own error message without the JVM's stack trace."""
+    """Spark's own error message without stack traces."""
     try:
-        return str(getattr(error, "java_exception", error)).splitlines()[0]
+        lines = str(getattr(error, "java_exception", error)).splitlines()
     except OSError:
         # The message is stored in the JVM.
         return "its JVM has ended"
+    if not lines[0].endswith("(most recent call last):"):
+        return lines[0]
+    # The last line of a traceback of Python is not indented, and says what happened.
+    return f"{lines[0]} … {next(line for line in reversed(lines) if not line[:1].isspace())}"
 
 
 def _credentials() -> str:
