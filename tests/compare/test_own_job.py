@@ -85,6 +85,10 @@ MISTAKES = {
         GOOD + "\nimport os\ndef run(number):\n    os._exit(3)",
         ["my_job.py did not get past run(input)", "ended with code 3"],
     ),
+    "is killed": (
+        GOOD + "\nimport os\ndef run(number):\n    os.kill(os.getpid(), 9)",
+        ["my_job.py did not get past run(input)", "was killed", "more memory than there is"],
+    ),
     "leaves": (GOOD + "\ndef run(number):\n    exit()", ["run(input 0) raised SystemExit"]),
     "cannot load": (
         GOOD + "\ndef load():\n    return {}['key']\ndef run(number, state):\n    return 1",
