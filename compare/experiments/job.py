@@ -1,6 +1,5 @@
 """The user's own job: tasks per second, the makespan, the length of a task, and memory."""
 
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -17,7 +16,7 @@ from compare.experiments.batch_rows import (
     speed_columns,
 )
 from compare.experiments.experiment import Estimable, Experiment, Facts, Opening, Pace, Scope
-from compare.experiments.overhead import sweep_cases
+from compare.experiments.on_the_curves import on_the_curves
 from compare.experiments.section import (
     MIB,
     Column,
@@ -29,26 +28,22 @@ from compare.experiments.section import (
 )
 from compare.experiments.share_rows import CPUS
 from compare.experiments.shared_metrics import PAIRS_EXPLAINED, PEAK_MEMORY
-from compare.formatting import enumeration, plural, seconds
+from compare.formatting import plural
 from compare.measure import job_tasks
 from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench
-from compare.observations.metg import Limit, efficiency_of_work
 from compare.observations.metric import Better, Mean, Metric, metric
-from compare.observations.reader import Observations, Observed, valid
+from compare.observations.reader import Observations, Observed
 from compare.observations.series import budget_case
 from compare.observations.spans import median_s
 from compare.options import PresetName
 from compare.records.measurements import Record, Rejected, TaskRun
 from compare.records.plan import (
-    CEILING,
     INPUTS,
-    SERIAL,
     Case,
     Job,
     Plan,
     Scalar,
-    is_contender,
     workers_of,
 )
 from engines.errors import CpusRejectedError
@@ -190,7 +185,13 @@ class OwnJob(Experiment):
     def answer(self, facts: Facts) -> str | None:
         job = job_tasks.job_of(facts.observations.plan)
         of = f"{plural(job.inputs, 'task')} of your job *{job.label}*"
-        sentences = [fastest_sentence(facts, NAME, of=of, unit="tasks/s"), _on_the_curves(facts)]
+        name = TASK_LENGTH.quantity.name
+        own = [row for row in facts.rows if (row.experiment, row.metric) == (NAME, name)]
+        lengths = {row.engine: row.value for row in own if isinstance(row.value, float)}
+        sentences = [
+            fastest_sentence(facts, NAME, of=of, unit="tasks/s"),
+            on_the_curves(facts, lengths),
+        ]
         return " ".join(filter(None, sentences))
 
     @override
@@ -221,43 +222,3 @@ def batches(observations: Observations, engine: str) -> Observed[TaskRun]:
         if observations.plan.job is None
         else _batches(observations.plan).of(observations, engine)
     )
-
-
-def _on_the_curves(facts: Facts) -> str | None:
-    """What the efficiency curves of the same run say of tasks as long as those of the job."""
-    lengths = {
-        row.engine: row.value
-        for row in facts.rows
-        if row.experiment == NAME and row.metric == TASK_LENGTH.quantity.name
-    }
-    task_s = lengths.get(CEILING) or lengths.get(SERIAL)
-    if not isinstance(task_s, float):
-        return None
-    told = [
-        f"{efficiency} on `{engine}`"
-        for engine in lengths
-        if is_contender(engine) and engine != SERIAL
-        if (efficiency := _efficiency(facts.observations, engine, task_s)) is not None
-    ]
-    if not told:
-        return None
-    return (
-        f"A task takes {seconds(task_s)}; with tasks of that length, the efficiency curves of this "
-        f"run reach {enumeration(told)}."
-    )
-
-
-def _efficiency(observations: Observations, engine: str, task_s: float) -> str | None:
-    """The mean of the blocks; beyond the sweep, that of its end is a limit."""
-    sweeps = [
-        swept.busy
-        for case in sweep_cases(observations.plan, engine)
-        for swept in valid(observations.sweep(engine, case)).values()
-    ]
-    found = [efficiency_of_work(one, task_s) for one in sweeps]
-    limits = [one.more for one in found if isinstance(one, Limit)]
-    known = [one.value if isinstance(one, Limit) else one for one in found if one is not None]
-    if not known:
-        return None
-    limit = ("at least " if limits[0] else "at most ") if limits else ""
-    return f"{limit}{statistics.fmean(known):.0%}"
