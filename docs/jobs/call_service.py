@@ -12,7 +12,7 @@ ADDRESS = ("127.0.0.1", 8765)
 
 
 def inputs() -> list[int]:
-    return list(range(60))
+    return list(range(40))
 
 
 def run(number: int) -> str:
@@ -21,10 +21,10 @@ def run(number: int) -> str:
 
 
 class Service(BaseHTTPRequestHandler):
-    """Answers after a quarter of a second."""
+    """Answers after a fifth of a second."""
 
     def do_GET(self) -> None:
-        sleep(0.25)
+        sleep(0.2)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(f"answer to {self.path}".encode())
