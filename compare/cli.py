@@ -177,3 +177,95 @@ def diff(
     from compare.commands import show_differences
 
     return show_differences(run_a, run_b, anyway=anyway)
+
+
+@app.command()
+def advise(  # noqa: PLR0913 - one parameter a flag
+    *,
+    task_seconds: Annotated[
+        float, typer.Option(help="Seconds of one task alone on an idle core, as you measure it.")
+    ],
+    tasks: Annotated[int, typer.Option(min=1, help="Number of tasks, all submitted at once.")],
+    workers: Annotated[int, typer.Option(min=1, help="One-core tasks that run at the same time.")],
+    bytes_in: Annotated[
+        int, typer.Option(min=0, help="Bytes that go into each task, different for each.")
+    ] = 0,
+    bytes_out: Annotated[int, typer.Option(min=0, help="Bytes that each task returns.")] = 0,
+    cpus: Annotated[
+        float, typer.Option(help="Cores that a task asks for; below 1 it mostly waits.")
+    ] = 1.0,
+    needs: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Capabilities that the engine must have, separated by commas, such as "
+            "spans-hosts,streams; 'python -m compare engines --json' lists them.",
+        ),
+    ] = "",
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN_DIR",
+            help="Folder of the run whose costs are used.",
+            show_default="the newest that measured overhead, else the published one",
+        ),
+    ] = None,
+    results: Annotated[
+        Path,
+        typer.Option(envvar="ENGINE_COMPARE_OUT", help="Folder in which the newest is looked for."),
+    ] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> int:
+    """Advise which engine to take for a job: its makespan on each, from the measured costs.
+
+    \b
+    Examples:
+      python -m compare advise --task-seconds 0.05 --tasks 10000 --workers 2
+      python -m compare advise --task-seconds 0.2 --tasks 500 --workers 2 --bytes-in 1000000
+      python -m compare advise --task-seconds 1 --tasks 400 --workers 2 --cpus 0.1
+      python -m compare advise --task-seconds 0.01 --tasks 5000 --workers 16 --needs spans-hosts
+    """  # noqa: D301 - the backspace keeps the line breaks
+    from compare.analysis.makespans import Job
+    from compare.commands import show_advice
+    from compare.job_questions import Asked
+
+    job = Job(
+        task_s=task_seconds,
+        tasks=tasks,
+        workers=workers,
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        cpus=cpus,
+    )
+    return show_advice(job, Asked(needs=needs, run=run, results=results), as_json=as_json)
+
+
+@app.command()
+def history(
+    results: Annotated[Path, typer.Argument(help="Folder of several runs.")] = Path("results"),
+    *,
+    metric: Annotated[
+        str,
+        typer.Option(help="Metric as in summary.json, such as throughput or overhead/metg50."),
+    ] = "throughput",
+    case: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Parameters that choose one of several cases, such as bytes=64000,direction=in.",
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also draw it, as SVG, in this file.")
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Also show runs with other plans or machines.")
+    ] = False,
+) -> int:
+    """Show a metric over all runs of a folder in order of time, with the changes between them."""
+    from compare.commands import show_history
+    from compare.history_questions import AskedHistory
+
+    return show_history(
+        AskedHistory(results=results, metric=metric, case=case, out=out, anyway=anyway)
+    )

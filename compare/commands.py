@@ -9,10 +9,15 @@ from pathlib import Path
 
 from compare import console
 from compare.analysis import diff
+from compare.analysis.advice import advise
 from compare.analysis.analysis import Analysis, analyse
+from compare.analysis.history import NoHistoryError, history
+from compare.analysis.makespans import Job
 from compare.console import print_plan, print_report, say, show
 from compare.errors import UsageError
 from compare.execution import Execution, announced
+from compare.history_questions import AskedHistory, case_of, read_runs
+from compare.job_questions import Asked, check_job, needed, record_for_advice
 from compare.measure import machine
 from compare.options import Options, differing, planned_fields, spelled
 from compare.plan.duration import workload_image_s
@@ -21,9 +26,17 @@ from compare.plan.resolve import canonical, check_writable, prepare
 from compare.records.measurements import Run
 from compare.records.plan import Plan, Session
 from compare.records.store import RunFolder, StoreError
+from compare.report.advice_text import (
+    advice_json,
+    advice_sentences,
+    advice_table,
+    job_sentence,
+)
 from compare.report.diff_table import diff_table
+from compare.report.history_table import history_sentences, history_table, title
 from compare.report.markdown import details_markdown, summary_markdown
 from compare.report.page import report_page
+from compare.report.plot_history import write_history
 from compare.report.plots import write_plots
 from compare.report.summary_json import summary_json
 from compare.report.trace import trace_json
@@ -139,6 +152,48 @@ def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
         raise UsageError(str(error)) from error
     show(diff_table(differences))
     return _SOMETHING_FAILED if differences.slower else _OK
+
+
+def show_advice(job: Job, asked: Asked, *, as_json: bool) -> int:
+    """Print what a job is expected to take on each engine; returns the exit code."""
+    check_job(job)
+    needs = needed(asked.needs)
+    with _readable():
+        folder = record_for_advice(asked)
+        analysis = analyse(folder.read())
+    advice = advise(analysis, job, needs, record=f"{folder.path}")
+    if not advice.predictions:
+        raise UsageError(
+            f"{folder.path} has no prediction for this job: {'; '.join(advice.left_out.values())}"
+        )
+    if as_json:
+        say(advice_json(advice))
+        return _OK
+    say(job_sentence(job))
+    show(advice_table(advice))
+    for sentence in advice_sentences(advice):
+        say(sentence)
+    return _OK
+
+
+def show_history(asked: AskedHistory) -> int:
+    """Print a metric over the runs of a folder, and draw it; returns the exit code."""
+    runs, unreadable = read_runs(asked.results)
+    try:
+        found = history(runs, asked.metric, case_of(asked.case), anyway=asked.anyway)
+    except NoHistoryError as error:
+        raise UsageError(f"{asked.results}: {error}") from error
+    say(title(found))
+    show(history_table(found))
+    for sentence in (*history_sentences(found), *unreadable):
+        say(sentence)
+    if asked.out is not None:
+        try:
+            write_history(found, asked.out)
+        except OSError as error:
+            raise UsageError(f"cannot write {asked.out}: {error.strerror}") from error
+        say(f"Drawn in {asked.out}")
+    return _OK
 
 
 def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:

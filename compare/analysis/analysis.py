@@ -24,6 +24,7 @@ from compare.analysis.curves import (
     no_op_batches,
 )
 from compare.analysis.intervals import Estimate
+from compare.analysis.job_costs import JobCosts, job_costs
 from compare.analysis.relative import calibrated
 from compare.analysis.rows import estimable, row_of
 from compare.analysis.settings import SettingLine, settings_of
@@ -66,6 +67,8 @@ class Analysis:
     controls: tuple[Control, ...]
     efficiency: Mapping[str, EfficiencyCurve]
     no_ops: Mapping[str, tuple[NoOpBatch, ...]]
+    job_costs: Mapping[str, JobCosts]
+    """By engine: what a job of the reader's own would cost."""
     timelines: Mapping[str, tuple[Group, ...]]
     """For each experiment: which worker ran which task when."""
     cluster: ClusterFacts | None
@@ -124,6 +127,7 @@ def analyse(run: Run) -> Analysis:
         controls=controls(plan.engines, series),
         efficiency=efficiency_curves(observations),
         no_ops=no_op_batches(observations),
+        job_costs=job_costs(observations),
         timelines=timelines,
         cluster=cluster_facts(run),
         settings=settings_of(run),

@@ -98,7 +98,7 @@ def compare_runs(a: Analysis, b: Analysis, *, anyway: bool = False) -> Differenc
         DifferentPlansError: the runs measured different things, or on different machines, and
             ``anyway`` is not set.
     """
-    unequal = list(_unequal(a, b))
+    unequal = list(what_differs(a, b))
     if unequal and not anyway:
         raise DifferentPlansError(
             f"the runs cannot be compared: {'; '.join(unequal)}; measure again with equal "
@@ -240,7 +240,7 @@ def _row_key(row: Row) -> Key:
     return row.experiment, row.engine, row.metric, case_key(row.experiment, row.case)
 
 
-def _unequal(a: Analysis, b: Analysis) -> Iterator[str]:
+def what_differs(a: Analysis, b: Analysis) -> Iterator[str]:
     """Yield the differences between the two runs, the machine first, then the options."""
     for name in ("cpu_model", "cores"):
         yield from _difference(name, a.environment.get(name), b.environment.get(name))

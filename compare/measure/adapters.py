@@ -7,12 +7,14 @@ from engines.registry import load_engine
 
 LACKING = {
     Capability.PARALLEL: "runs one task at a time",
+    Capability.STREAMS: "hands over no result before all tasks have finished",
     Capability.FRACTIONAL_CPUS: "has no way to say that a task needs a share of a core",
     Capability.SLOTS: "has no resources that a task can ask for",
     Capability.BULK: "has one way only to take tasks",
     Capability.AWAITS: "has no way to let a task wait without its worker waiting, too",
     Capability.GRAPHS: "has no way to hand the result of a task to another but through the driver",
     Capability.TRACES: "keeps no record of its own",
+    Capability.SPANS_HOSTS: "runs on one host only",
 }
 """The report's text about an engine that does not claim the capability."""
 

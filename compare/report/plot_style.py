@@ -29,9 +29,14 @@ STYLE = {
 
 def look(analysis: Analysis, engine: str) -> tuple[str, str]:
     """Colour and marker of an engine, the same in every plot of a run."""
+    return look_of([name for name in analysis.engines if name != CEILING], engine)
+
+
+def look_of(engines: Sequence[str], engine: str) -> tuple[str, str]:
+    """Colour and marker of one of these engines, which do not include the ceiling, or of it."""
     if engine == CEILING:
         return GREY, "."
-    place = [name for name in analysis.engines if name != CEILING].index(engine)
+    place = engines.index(engine)
     return COLORS[place % len(COLORS)], _MARKERS[place % len(_MARKERS)]
 
 
