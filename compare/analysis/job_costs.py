@@ -17,7 +17,7 @@ from compare.observations.metg import Swept, fitted
 from compare.observations.reader import Costs, Observations, absent, cases_of, engines, valid
 from compare.observations.series import absence_verdict
 from compare.observations.spans import peak_concurrency
-from compare.records.plan import is_contender, workers_of
+from compare.records.plan import SERIAL, is_contender, workers_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,10 @@ class BlockCosts:
     """Work of a task on a busy core in seconds, ascending, each with its granularity in seconds:
     makespan × workers / tasks, without the fixed cost of a batch."""
     slowdown: float
-    """How much longer the same work takes if all workers are busy than on a core alone."""
+    """How much longer work takes in this block, with all workers busy, than on an idle core in the
+    median of the run."""
+    slowdown_alone: float
+    """The same, with one worker."""
     moved: Mapping[str, tuple[Moved, ...]]
     """By direction, in order of size."""
     scatter: tuple[float, ...]
@@ -64,32 +67,30 @@ class JobCosts:
 
 def job_costs(observations: Observations) -> dict[str, JobCosts]:
     """The costs of every engine that a reader may choose."""
-    found = {
-        engine: _with_shares(_of_engine(observations, engine), observations, engine)
-        for engine in engines(observations.plan)
-        if is_contender(engine)
+    names = [engine for engine in engines(observations.plan) if is_contender(engine)]
+    sweeps = {
+        engine: valid(observations.sweep(engine, case))
+        for engine in names
+        for case in sweep_cases(observations.plan, engine)
     }
+    idle_s = [swept.idle_s for of_engine in sweeps.values() for swept in of_engine.values()]
     # One sweep measures an idle core twice, which is not enough on a machine whose speed changes
-    # from second to second; what busy cores lose is the same for all engines with all workers.
-    slowdowns = [
-        block.slowdown
-        for engine, of_engine in found.items()
-        for block in of_engine.blocks.values()
-        if workers_of(engine, observations.plan.workers) > 1
-    ]
-    slowdown = statistics.median(slowdowns) if slowdowns else 1.0
-    return {engine: _with_slowdown(of_engine, slowdown) for engine, of_engine in found.items()}
+    # from second to second.
+    usual_s = statistics.median(idle_s) if idle_s else 1.0
+    alone = {block: swept.busy_s / usual_s for block, swept in sweeps.get(SERIAL, {}).items()}
+    found = {}
+    for engine in names:
+        costs_of = _of_engine(observations, engine, usual_s, alone)
+        found[engine] = _with_shares(costs_of, observations, engine)
+    return found
 
 
-def _with_slowdown(found: JobCosts, slowdown: float) -> JobCosts:
-    blocks = {
-        number: replace(block, slowdown=slowdown if block.workers > 1 else 1.0)
-        for number, block in found.blocks.items()
-    }
-    return replace(found, blocks=blocks)
-
-
-def _of_engine(observations: Observations, engine: str) -> JobCosts:
+def _of_engine(
+    observations: Observations, engine: str, usual_s: float, alone: Mapping[int, float]
+) -> JobCosts:
+    """``usual_s`` is an iteration on an idle core, ``alone`` how much longer it takes in each block
+    on the only core that is busy.
+    """
     empty, absences = costs(observations, engine), dict[int, Absence]()
     blocks: dict[int, BlockCosts] = {}
     moved = _moved(observations, engine)
@@ -102,7 +103,8 @@ def _of_engine(observations: Observations, engine: str) -> JobCosts:
             elif isinstance(of_block, Absence):
                 absences[number] = of_block
             elif of_block is not None:
-                block = _block(of_block, swept, workers)
+                slowdown = swept.busy_s / usual_s
+                block = _block(of_block, swept, workers, (slowdown, alone.get(number, 1.0)))
                 if block is None:
                     absences[number] = Absence(why=Why.NOT_GIVEN, reason="too few no-ops")
                 else:
@@ -118,7 +120,9 @@ def _of_engine(observations: Observations, engine: str) -> JobCosts:
     )
 
 
-def _block(empty: Costs, swept: Swept, workers: int) -> BlockCosts | None:
+def _block(
+    empty: Costs, swept: Swept, workers: int, slowdown: tuple[float, float]
+) -> BlockCosts | None:
     of_size: dict[int, list[float]] = {}
     for run in empty.no_ops:
         of_size.setdefault(run.tasks, []).append(run.makespan_s)
@@ -132,7 +136,6 @@ def _block(empty: Costs, swept: Swept, workers: int) -> BlockCosts | None:
         per_task_s = straight.per_task_s
     curve = fitted(swept.busy)
     works_s, granularities_s = zip(*((one.work_s, one.granularity_s) for one in curve), strict=True)
-    busy_s, idle_s = swept.busy[0].work_s, swept.idle[0].work_s
     scatter = [
         math.log(makespan_s / medians[size])
         for size, makespans_s in of_size.items()
@@ -148,7 +151,8 @@ def _block(empty: Costs, swept: Swept, workers: int) -> BlockCosts | None:
         no_ops=tuple(medians.items()),
         per_task_s=max(per_task_s, 0.0),
         curve=tuple(zip(works_s, granularities_s, strict=True)),
-        slowdown=busy_s / idle_s,
+        slowdown=slowdown[0],
+        slowdown_alone=slowdown[1],
         moved={},
         scatter=tuple(scatter),
     )

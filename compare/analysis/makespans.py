@@ -93,7 +93,7 @@ def _extrapolated(block: BlockCosts, job: Job) -> Makespan:
     """With another number of workers: costs paid in each worker, by a dispatcher that works at the
     same time, or by one that takes the workers' time.
     """
-    work_s = job.task_s * (block.slowdown if job.workers > 1 else 1.0)
+    work_s = job.task_s * (block.slowdown if job.workers > 1 else block.slowdown_alone)
     waves, fixed_s = job.tasks / job.workers, block.no_ops[0][1]
     useful_s = math.ceil(waves) * work_s
     granularity = _granularity(block, work_s)
@@ -121,7 +121,8 @@ def _waiting(block: BlockCosts, job: Job, at_once: int) -> Makespan:
 
 def _empty_s(block: BlockCosts, tasks: int) -> float:
     """The makespan of so many empty tasks: interpolated, and a line beyond the largest batch."""
-    sizes, makespans_s = zip(*block.no_ops, strict=True)
+    sizes = [size for size, _ in block.no_ops]
+    makespans_s = [makespan_s for _, makespan_s in block.no_ops]
     beyond = max(tasks - sizes[-1], 0)
     return float(np.interp(tasks, sizes, makespans_s)) + beyond * block.per_task_s
 

@@ -45,6 +45,10 @@ class Swept:
     """100% is what the cores do when all of them are busy, as in Task Bench."""
     idle: tuple[Point, ...]
     """100% is one core while the others are idle, times the number of workers."""
+    busy_s: float
+    """One iteration of the kernel while all workers are busy."""
+    idle_s: float
+    """One iteration on one core while the others are idle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

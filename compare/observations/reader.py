@@ -205,7 +205,12 @@ class Observations:
         idle_s = (calibration.before_s + calibration.after_s) / 2
         # Runs of earlier versions calibrated on an idle core only.
         busy_s = statistics.fmean(calibration.busy_s) if calibration.busy_s else idle_s
-        swept = Swept(busy=self._points(runs, busy_s), idle=self._points(runs, idle_s))
+        swept = Swept(
+            busy=self._points(runs, busy_s),
+            idle=self._points(runs, idle_s),
+            busy_s=busy_s,
+            idle_s=idle_s,
+        )
         reason = disturbed(swept.busy, calibration)
         return swept if reason is None else Absence(why=Why.DISTURBED, reason=reason)
 

@@ -55,7 +55,7 @@ def mark(change: Change | None) -> str:
 def new_versions(history: History) -> list[Mapping[str, str]]:
     """For each run the versions that its predecessor did not have; all of them for the first."""
     known: Mapping[str, str] = {}
-    found = []
+    found: list[Mapping[str, str]] = []
     for entry in history.entries:
         found.append({n: v for n, v in entry.versions.items() if known.get(n) != v})
         known = entry.versions

@@ -50,8 +50,8 @@ def draw_history(history: History) -> Figure:
                 axes.plot([place, place], [row.low, row.high], "_-", color=color, linewidth=0.8)
             if change is not None and change.outcome in SHOWN:
                 marked = True
-                style = {"markeredgecolor": color, "markerfacecolor": "none"}
-                axes.plot(place, value_of(row), "o", markersize=11, **style)
+                ring = axes.plot(place, value_of(row), "o", markersize=11, color=color)
+                ring[0].set_markerfacecolor("none")
                 axes.annotate(
                     change.outcome, (place, value_of(row)), (8, 6), textcoords="offset points"
                 )
