@@ -38,6 +38,8 @@ class BlockCosts:
     """Numbers of empty tasks, ascending, each with its median makespan in seconds."""
     per_task_s: float
     """Seconds that one more empty task adds to a large batch."""
+    fixed_s: float
+    """Of any batch of tasks with work."""
     curve: tuple[tuple[float, float], ...]
     """Work of a task on a busy core in seconds, ascending, each with its granularity in seconds:
     makespan × workers / tasks, without the fixed cost of a batch."""
@@ -150,6 +152,7 @@ def _block(
         workers=workers,
         no_ops=tuple(medians.items()),
         per_task_s=max(per_task_s, 0.0),
+        fixed_s=swept.fixed_s,
         curve=tuple(zip(works_s, granularities_s, strict=True)),
         slowdown=slowdown[0],
         slowdown_alone=slowdown[1],

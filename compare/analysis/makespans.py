@@ -1,7 +1,7 @@
 """Predicts the makespan of a job from the costs of one block.  Pure functions.
 
-With the workers that were measured, the makespan is interpolated: that of as many empty tasks, and
-what the work adds by the efficiency curve.  Elsewhere nothing says which part of a cost is paid
+With the workers that were measured, the makespan is interpolated: on the efficiency curve, and below
+its shortest tasks towards that of as many empty tasks.  Elsewhere nothing says which part of a cost is paid
 where, so there are several models, and the truth is expected between the shortest and the longest.
 """
 
@@ -81,12 +81,17 @@ def _measured(block: BlockCosts, job: Job) -> Makespan:
     waves = job.tasks / job.workers
     idle_s = (math.ceil(waves) - waves) * work_s
     """Workers without a task in the last wave."""
-    empty_s, granularity_s = _empty_s(block, job.tasks), block.per_task_s * block.workers
+    shortest_s = block.curve[0][0]
 
-    def total_s(with_work_s: float) -> float:
-        return empty_s + waves * max(with_work_s - granularity_s, 0.0) + idle_s
+    def total_s(granularity_s: float) -> float:
+        return block.fixed_s + waves * granularity_s + idle_s
 
-    return _each(_granularity(block, work_s), total_s)
+    if work_s >= shortest_s:
+        return _each(_granularity(block, work_s), total_s)
+    # Between empty tasks and the shortest of the sweep.
+    share = work_s / shortest_s
+    between_s = _empty_s(block, job.tasks) * (1 - share) + share * total_s(block.curve[0][1])
+    return Makespan(low_s=between_s, value_s=between_s, high_s=between_s)
 
 
 def _extrapolated(block: BlockCosts, job: Job) -> Makespan:
@@ -94,7 +99,7 @@ def _extrapolated(block: BlockCosts, job: Job) -> Makespan:
     same time, or by one that takes the workers' time.
     """
     work_s = job.task_s * (block.slowdown if job.workers > 1 else block.slowdown_alone)
-    waves, fixed_s = job.tasks / job.workers, block.no_ops[0][1]
+    waves, fixed_s = job.tasks / job.workers, block.fixed_s
     useful_s = math.ceil(waves) * work_s
     granularity = _granularity(block, work_s)
     added_s = max(granularity.value_s - work_s, 0.0)

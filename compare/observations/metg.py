@@ -49,6 +49,8 @@ class Swept:
     """One iteration of the kernel while all workers are busy."""
     idle_s: float
     """One iteration on one core while the others are idle."""
+    fixed_s: float
+    """Of each batch; it was taken off the points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,6 +210,7 @@ class Observations:
             idle=self._points(runs, idle_s),
             busy_s=busy_s,
             idle_s=idle_s,
+            fixed_s=_fixed_s(runs),
         )
         reason = disturbed(swept.busy, calibration)
         return swept if reason is None else Absence(why=Why.DISTURBED, reason=reason)
@@ -217,12 +218,7 @@ class Observations:
     def _points(self, runs: Sequence[TaskRun], iteration_s: float) -> tuple[Point, ...]:
         """The batches of a sweep; those without work are its pilots."""
         iterations = [int(run.case.parameters["iterations"]) for run in runs]
-        pilots = [
-            (run.tasks, run.makespan_s)
-            for run, of_task in zip(runs, iterations, strict=True)
-            if not of_task
-        ]
-        fixed_s, _ = fixed_cost_s(pilots)
+        fixed_s = _fixed_s(runs)
         return tuple(
             point(
                 makespan_s=run.makespan_s,
@@ -298,6 +294,13 @@ def _about(record: Record, is_case: Callable[[Case], bool] | None) -> bool:
 
 def _failed_whole(record: Record) -> bool:
     return isinstance(record, Failure) and record.case is None
+
+
+def _fixed_s(sweep: Sequence[TaskRun]) -> float:
+    """The fixed cost of a batch, from the pilots of a sweep, which have no work."""
+    pilots = [run for run in sweep if not int(run.case.parameters["iterations"])]
+    fixed_s, _ = fixed_cost_s((run.tasks, run.makespan_s) for run in pilots)
+    return fixed_s
 
 
 def _lifecycle(records: list[Record]) -> Lifecycle | None:
