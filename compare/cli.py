@@ -247,7 +247,7 @@ def history(
     metric: Annotated[
         str,
         typer.Option(help="Metric as in summary.json, such as throughput or overhead/metg50."),
-    ] = "throughput",
+    ] = default_names()[0],
     case: Annotated[
         str,
         typer.Option(

@@ -171,7 +171,7 @@ def show_advice(job: Job, asked: Asked, *, as_json: bool) -> int:
         return _OK
     say(job_sentence(job))
     show(advice_table(advice))
-    for sentence in advice_sentences(advice):
+    for sentence in advice_sentences(advice, analysis.environment):
         say(sentence)
     return _OK
 

@@ -4,14 +4,38 @@ import gzip
 import re
 import subprocess
 import sys
+from pathlib import Path
+from statistics import median
 
 import pytest
+from typer.testing import CliRunner
 
-from compare.records.store import PACKED
-from tools.publish import ALL, BFLOAT16, MAIN, README, RECORDS, RESULTS, ROOT, readme, results
+from compare.analysis.advice import advise
+from compare.analysis.makespans import Job
+from compare.cli import app
+from compare.observations.disturbance import settled
+from compare.records.measurements import Calibration, TaskRun
+from compare.records.plan import CEILING
+from compare.records.store import PACKED, RunFolder
+from tools.publish import (
+    ADVICE,
+    ADVISED,
+    ALL,
+    BFLOAT16,
+    MAIN,
+    README,
+    RECORDS,
+    RESULTS,
+    ROOT,
+    advice,
+    published,
+    readme,
+    results,
+)
 
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "docs/results.md", "docs/reading-a-report.md"),
+    "docs/advice.md",
     *(
         f"docs/example{run}/{page}.md"
         for run in ("", "/all", "/bfloat16")
@@ -23,6 +47,46 @@ PAGES = (
 def test_the_pages_have_the_numbers_of_the_published_runs() -> None:
     assert readme(README.read_text()) == README.read_text()
     assert results(RESULTS.read_text()) == RESULTS.read_text()
+
+
+def test_the_page_about_advice_has_what_its_commands_print() -> None:
+    assert advice(ADVICE.read_text()) == ADVICE.read_text()
+    runner = CliRunner()
+    commands = re.findall(r"^    python -m compare (advise .*)$", ADVICE.read_text(), re.MULTILINE)
+    assert len(commands) == len(ADVISED)
+    printed = " ".join(ADVICE.read_text().split())
+    for command in commands:
+        done = runner.invoke(app, [*command.split(), "--run", str(ALL.relative_to(ROOT))])
+        assert done.exit_code == 0, done.output
+        for line in done.output.splitlines():
+            assert " ".join(line.split()) in printed, line
+
+
+@pytest.mark.parametrize(("fit", "held_out"), [(ALL, MAIN), (MAIN, ALL)])
+def test_one_published_run_predicts_the_batches_of_the_other(fit: Path, held_out: Path) -> None:
+    """Real engines, hours later: tasks with work, of the lengths that their sweeps tried."""
+    analysis = published(fit)
+    run, _ = settled(RunFolder(held_out).read())
+    idle_s = median(
+        (record.before_s + record.after_s) / 2
+        for record in run.records
+        if isinstance(record, Calibration) and record.case.experiment == "overhead"
+    )
+    errors, covered = [], []
+    for record in run.records:
+        iterations = record.case.parameters.get("iterations") if isinstance(record, TaskRun) else 0
+        if not isinstance(record, TaskRun) or not iterations or record.engine == CEILING:
+            continue
+        if record.case.experiment == "overhead":
+            job = Job(task_s=int(iterations) * idle_s, tasks=record.tasks, workers=run.plan.workers)
+            (one,) = (p for p in advise(analysis, job).predictions if p.engine == record.engine)
+            errors.append(abs(one.makespan_s / record.makespan_s - 1))
+            assert one.low_s is not None
+            assert one.high_s is not None
+            covered.append(one.low_s <= record.makespan_s <= one.high_s)
+    assert len(errors) >= 60
+    assert median(errors) <= 0.15
+    assert sum(covered) / len(covered) >= 0.90
 
 
 def test_every_published_number_can_be_computed_from_the_published_records() -> None:

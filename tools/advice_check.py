@@ -6,7 +6,8 @@
 Draws jobs of random lengths, counts and bytes, runs each on every engine with as many workers as
 there are cores and with one, and compares the makespans with what the run predicts.  Prints each
 job, then the median absolute error, the share of makespans inside their 95% intervals, and how
-often the advised engine was the best or within 10% of it.
+often the advised engine was the best or within 10% of it.  Engines that other programs disturbed
+are run again, and left out if they are disturbed again.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -26,8 +27,11 @@ from compare.analysis.advice import advise
 from compare.analysis.analysis import Analysis, analyse
 from compare.analysis.makespans import Job
 from compare.analysis.predictions import Prediction
+from compare.measure import clock
 from compare.measure.bench import Bench
+from compare.measure.process_tree import host_cpu_s, tree_cpu_s
 from compare.measure.warm_up import warm_up
+from compare.observations.disturbance import OUTSIDE_SHARE
 from compare.options import Options
 from compare.plan.schedule import Request, make_plan
 from compare.records.measurements import TaskRun
@@ -47,6 +51,7 @@ _FEWEST, _MOST = 10, 2000
 _FEWEST_BYTES, _MOST_BYTES, _MOST_AT_ONCE = 10_000, 8_000_000, 64_000_000
 _EMPTY_S = 1e-6
 """Work of a task that only moves bytes."""
+_ATTEMPTS = 3
 _GOOD = 0.10
 """The advised engine may take so much longer than the best."""
 
@@ -83,8 +88,11 @@ def jobs(count: int, cores: int, seed: int) -> list[Job]:
     return drawn
 
 
-def measure(engine: str, wanted: Sequence[Job], iteration_s: float) -> Iterator[Took]:
-    """Open the engine once and yield what each of the jobs, of equally many workers, takes."""
+def measure(engine: str, wanted: Sequence[Job], iteration_s: float) -> list[Took]:
+    """Open the engine once and run each of the jobs, which have equally many workers.
+
+    Returns nothing if other programs had taken the machine.
+    """
     (workers,) = {job.workers for job in wanted}
     resources = Resources(workers=workers, threads_per_worker=1, config=Config.TUNED)
     plan = _plan(engine, workers)
@@ -93,12 +101,21 @@ def measure(engine: str, wanted: Sequence[Job], iteration_s: float) -> Iterator[
         bench = Bench(opened, plan, session)
         for _ in warm_up(lambda count: _run(bench, [noop.task(bench.label())] * count), _WARM_UP_S):
             pass
-        for job in wanted:
-            yield Took(
+        began_s, own_s, (host_s, _) = clock.now(), tree_cpu_s(), host_cpu_s()
+        took = [
+            Took(
                 engine=engine,
                 job=job,
                 makespan_s=_run(bench, _tasks(bench, job, iteration_s)).makespan_s,
             )
+            for job in wanted
+        ]
+        others_s = (host_cpu_s()[0] - host_s) - (tree_cpu_s() - own_s)
+        share = others_s / ((clock.now() - began_s) * len(os.sched_getaffinity(0)))
+    if share > OUTSIDE_SHARE:
+        print(f"{engine} on {workers}: other programs used {share:.0%} of the cores", flush=True)
+        return []
+    return took
 
 
 def _tasks(bench: Bench, job: Job, iteration_s: float) -> list[Task]:
@@ -182,7 +199,11 @@ def _measure_all(arguments: argparse.Namespace, cores: int, path: Path) -> None:
             program = "from tools.advice_check import main; main()"
             own = ["--one", engine, "--workers", str(workers), "--iteration-s", str(iteration_s)]
             command = [sys.executable, "-c", program, *sys.argv[1:], *own, "--file", str(path)]
-            subprocess.run(command, env={**os.environ, **environment}, check=True)
+            for _ in range(_ATTEMPTS):
+                before = path.stat().st_size if path.exists() else 0
+                subprocess.run(command, env={**os.environ, **environment}, check=True)
+                if path.stat().st_size > before:
+                    break
 
 
 def main() -> None:
@@ -202,7 +223,7 @@ def main() -> None:
         wanted = [job for job in drawn if job.workers == int(arguments.workers)]
         with Path(arguments.file).open("a", encoding="utf-8") as file:
             for one in measure(arguments.one, wanted, float(arguments.iteration_s)):
-                print(json.dumps(asdict(one)), file=file, flush=True)
+                print(json.dumps(asdict(one)), file=file)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.keep or Path(folder) / "took.jsonl"

@@ -1,4 +1,4 @@
-"""Puts runs into docs/example, and their numbers into README.md and docs/results.md.
+"""Puts runs into docs/example, and their numbers into README.md and the pages of docs.
 
     python -m tools.publish results/RUN
 
@@ -8,6 +8,7 @@ paths of the machine are replaced; ``python -m tools.recompute`` computes its nu
 """
 
 import dataclasses
+import io
 import re
 import shutil
 import socket
@@ -17,7 +18,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from rich.console import Console
+
+from compare.analysis.advice import advise
 from compare.analysis.analysis import Analysis, analyse
+from compare.analysis.makespans import Job
 from compare.commands import write_report
 from compare.experiments.registry import experiment_names
 from compare.formatting import enumeration, estimate, seconds, value_of
@@ -26,10 +31,13 @@ from compare.options import Dtype
 from compare.plan.resolve import cache_folder
 from compare.records.plan import CEILING, SERIAL, Scalar
 from compare.records.store import PACKED, RunFolder
+from compare.report.advice_text import advice_sentences, advice_table, job_sentence
+from engines.interface import Capability
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
+ADVICE = ROOT / "docs" / "advice.md"
 MAIN = ROOT / "docs" / "example"
 ALL = MAIN / "all"
 BFLOAT16 = MAIN / "bfloat16"
@@ -97,6 +105,15 @@ _QUESTIONS = (
         {"how": "awaited"},
     ),
 )
+ADVISED = {
+    "short": (Job(task_s=0.005, tasks=2000, workers=2), frozenset[Capability]()),
+    "hosts": (
+        Job(task_s=0.05, tasks=10_000, workers=16),
+        frozenset({Capability.SPANS_HOSTS}),
+    ),
+    "waiting": (Job(task_s=1.0, tasks=400, workers=2, cpus=0.1), frozenset[Capability]()),
+}
+"""Jobs of docs/advice.md, with the capabilities that they need."""
 _SPEED = (Asked("images/s in bfloat16", "throughput/throughput"),)
 
 
@@ -121,6 +138,23 @@ def results(text: str) -> str:
     engines = [name for name in everything.engines if name not in {CEILING, SERIAL}]
     text = _between(text, "questions", _by_question(everything.rows, engines))
     return _between(text, "bfloat16", _by_engine(bfloat16.rows, bfloat16.engines, _SPEED))
+
+
+def advice(text: str) -> str:
+    """docs/advice.md with what the commands in it print for the published run."""
+    everything = published(ALL)
+    name = str(ALL.relative_to(ROOT))
+    for mark, (job, needs) in ADVISED.items():
+        found = advise(everything, job, needs, record=name)
+        console = Console(file=io.StringIO(), width=100, highlight=False)
+        console.print(job_sentence(job), markup=False)
+        console.print(advice_table(found))
+        for sentence in advice_sentences(found, everything.environment):
+            console.print(sentence, markup=False)
+        assert isinstance(console.file, io.StringIO)  # noqa: S101 - it was made above
+        lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+        text = _between(text, mark, "\n".join(["```", *lines, "```", ""]))
+    return text
 
 
 def _sentence(analysis: Analysis, engines: Sequence[str]) -> str:
@@ -244,6 +278,7 @@ def main() -> None:
         _copy(Path(name))
     README.write_text(readme(README.read_text()))
     RESULTS.write_text(results(RESULTS.read_text()))
+    ADVICE.write_text(advice(ADVICE.read_text()))
 
 
 if __name__ == "__main__":

@@ -6,14 +6,20 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from compare.analysis.analysis import Analysis
+from compare.analysis.engine_jobs import (
+    basis,
+    is_inside,
+    makespans,
+    overhead_share,
+    unmeasured,
+)
 from compare.analysis.intervals import Estimate, geometric_mean
 from compare.analysis.job_costs import JobCosts
-from compare.analysis.makespans import Job, Makespan, is_measured, makespan
+from compare.analysis.makespans import Job
 from compare.analysis.predictions import Prediction, between_blocks, prediction
-from compare.experiments.share_rows import slots
-from compare.formatting import enumeration, plural, seconds
+from compare.analysis.session_rows import NAME as STARTUP
+from compare.analysis.session_rows import OPEN
 from compare.measure.adapters import capabilities, lacking
-from compare.records.plan import workers_of
 from engines.errors import EngineError
 from engines.interface import Capability
 
@@ -43,6 +49,8 @@ class Advice:
     """The shortest first."""
     left_out: Mapping[str, str]
     """Engines without a prediction, each with the reason."""
+    start_s: Mapping[str, float]
+    """By engine: seconds until it takes tasks, which no prediction contains."""
     regret: Estimate | None
     """Makespan of the second over that of the first, paired within blocks; ``None`` if there is
     no second."""
@@ -67,6 +75,11 @@ def advise(
         job=job,
         predictions=predictions,
         left_out=left_out,
+        start_s={
+            row.engine: row.value
+            for row in analysis.rows
+            if (row.experiment, row.metric) == (STARTUP, OPEN) and isinstance(row.value, float)
+        },
         regret=_regret(predictions),
         turns=tuple(_turns(able, job, predictions[0].engine)) if predictions else (),
         alike_from_s=_alike_from_s(able, job),
@@ -82,27 +95,15 @@ def _left_out(
             reason = lacking(engine, capabilities(engine), needed)
         except EngineError as error:
             reason = str(error)
-        reason = reason or _unmeasured(engine, of_engine, job)
+        reason = reason or unmeasured(engine, of_engine, job)
         if reason is not None:
             yield engine, reason
-
-
-def _unmeasured(engine: str, found: JobCosts, job: Job) -> str | None:
-    if found.absence is not None:
-        return f"its overhead has no number: {found.absence}"
-    if job.cpus in found.refused:
-        return f"it rejects {job.cpus:g} of a core: {found.refused[job.cpus]}"
-    if Capability.PARALLEL in capabilities(engine):
-        for direction in job.bytes_by_direction:
-            if not any(direction in block.moved for block in found.blocks.values()):
-                return f"the run did not measure bytes {direction}: add --experiments payload"
-    return None
 
 
 def _predictions(
     able: Mapping[str, JobCosts], job: Job, record: str = ""
 ) -> tuple[Prediction, ...]:
-    blocks = {engine: _makespans(engine, of_engine, job) for engine, of_engine in able.items()}
+    blocks = {engine: makespans(engine, of_engine, job) for engine, of_engine in able.items()}
     shared = between_blocks(list(blocks.values()))
     found = [
         prediction(
@@ -110,60 +111,13 @@ def _predictions(
             blocks[engine],
             [one for block in of_engine.blocks.values() for one in block.scatter],
             shared,
-            measured=_is_measured(engine, of_engine, job),
-            basis=_basis(engine, of_engine, job, record),
+            overhead_share=overhead_share(engine, of_engine, job),
+            measured=is_inside(engine, of_engine, job),
+            basis=basis(engine, of_engine, job, record),
         )
         for engine, of_engine in able.items()
     ]
     return tuple(sorted(found, key=lambda one: one.makespan_s))
-
-
-def _makespans(engine: str, found: JobCosts, job: Job) -> dict[int, Makespan]:
-    own = _on(engine, job)
-    at_once = found.at_once.get(job.cpus) if own.workers == _workers(found) else None
-    return {
-        number: makespan(block, own, at_once or slots(own.workers, own.cpus))
-        for number, block in found.blocks.items()
-        if own.bytes_by_direction.keys() <= block.moved.keys()
-    }
-
-
-def _on(engine: str, job: Job) -> Job:
-    """The job as the engine runs it: one that runs a task at a time moves no bytes."""
-    own = replace(job, workers=workers_of(engine, job.workers))
-    if Capability.PARALLEL in capabilities(engine):
-        return own
-    return replace(own, workers=1, bytes_in=0, bytes_out=0)
-
-
-def _workers(found: JobCosts) -> int:
-    return next(iter(found.blocks.values())).workers
-
-
-def _is_measured(engine: str, found: JobCosts, job: Job) -> bool:
-    own = _on(engine, job)
-    inside = all(is_measured(block, own) for block in found.blocks.values())
-    if own.cpus == 1.0:
-        return inside
-    return own.cpus in found.at_once and own.workers == _workers(found)
-
-
-def _basis(engine: str, found: JobCosts, job: Job, record: str) -> str:
-    own, workers = _on(engine, job), _workers(found)
-    longest_s = min(block.curve[-1][0] / block.slowdown for block in found.blocks.values())
-    upon = f"on {plural(workers, 'worker')} in {plural(len(found.blocks), 'block')}"
-    parts = [f"no-ops and tasks of up to {seconds(longest_s)} {upon}"]
-    if own.bytes_by_direction:
-        parts.append(f"bytes {enumeration(list(own.bytes_by_direction))}")
-    if own.workers != workers:
-        parts.append(
-            f"not measured with {plural(own.workers, 'worker')}: extrapolated, interval widened"
-        )
-    elif own.cpus != 1.0 and own.cpus not in found.at_once:
-        parts.append(f"not measured at {own.cpus:g} of a core: as many at once as fit")
-    elif own.cpus == 1.0 and not _is_measured(engine, found, job):
-        parts.append("the job is beyond them: extrapolated, interval widened")
-    return f"{record}: {'; '.join(parts)}" if record else "; ".join(parts)
 
 
 def _regret(predictions: tuple[Prediction, ...]) -> Estimate | None:
@@ -235,6 +189,6 @@ def _alike_from_s(able: Mapping[str, JobCosts], job: Job) -> float | None:
 def _values(able: Mapping[str, JobCosts], job: Job) -> dict[str, float]:
     found = {}
     for engine, of_engine in able.items():
-        logs = [math.log(one.value_s) for one in _makespans(engine, of_engine, job).values()]
+        logs = [math.log(one.value_s) for one in makespans(engine, of_engine, job).values()]
         found[engine] = math.exp(sum(logs) / len(logs))
     return found

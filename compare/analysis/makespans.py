@@ -1,7 +1,7 @@
 """Predicts the makespan of a job from the costs of one block.  Pure functions.
 
-With the workers that were measured, the makespan is interpolated: on the efficiency curve, and below
-its shortest tasks towards that of as many empty tasks.  Elsewhere nothing says which part of a cost is paid
+With the workers that were measured, the makespan is interpolated on the efficiency curve, and below
+its shortest tasks towards that of empty tasks.  Elsewhere nothing says which part of a cost is paid
 where, so there are several models, and the truth is expected between the shortest and the longest.
 """
 

@@ -12,6 +12,12 @@ from compare.analysis.intervals import quantile
 from compare.analysis.makespans import Makespan
 from compare.observations.metric import FEWEST_BLOCKS
 
+_COSTS_VARY, _WORK_VARIES = 0.25, 0.05
+"""Standard deviation of the logarithm from one run to another on the same machine, which the blocks
+of one run cannot show: of what an engine adds, and of the work.  Between the published runs, no-ops
+of the engines that were the same program in both differed by 0.05 to 0.4, long tasks by 0.1 at
+most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
@@ -20,8 +26,8 @@ class Prediction:
     engine: str
     makespan_s: float
     low_s: float | None
-    """Bounds of the 95% prediction interval: a single run of the job, in a block that was not
-    measured, lies between them.  ``None`` below three blocks."""
+    """Bounds of the 95% prediction interval: one run of the job, on the same machine on another
+    day, takes a time between them.  ``None`` below three blocks."""
     high_s: float | None
     basis: str
     """The record and the measurements that the number comes from."""
@@ -37,19 +43,22 @@ def prediction(  # noqa: PLR0913 - what a prediction consists of
     scatter: Sequence[float],
     shared: Residual | None,
     *,
+    overhead_share: float,
     measured: bool,
     basis: str,
 ) -> Prediction:
     """The prediction from the makespans with the costs of each block.
 
-    The variance of a single run is that between blocks, of which the mean is uncertain, too, and
-    that of one batch within a block: ``scatter`` has the logarithms of batches over their fit.
+    The variance of a single run is that between blocks, of which the mean is uncertain, too, that
+    of one batch within a block, and that between days.  ``scatter`` has the logarithms of batches
+    over their fit; ``overhead_share`` of the makespan is not the tasks' own work.
     """
     values = _logs(one.value_s for one in blocks.values())
     center = float(np.mean(values))
     low = high = None
     if len(values) >= FEWEST_BLOCKS:
-        half = _half_width(values, scatter, shared)
+        day = _COSTS_VARY * overhead_share + _WORK_VARIES * (1 - overhead_share)
+        half = _half_width(values, scatter, shared, day)
         low = math.exp(float(np.mean(_logs(one.low_s for one in blocks.values()))) - half)
         high = math.exp(float(np.mean(_logs(one.high_s for one in blocks.values()))) + half)
     return Prediction(
@@ -78,12 +87,16 @@ def between_blocks(samples: Sequence[Mapping[int, Makespan]]) -> Residual | None
 
 
 def _half_width(
-    values: npt.NDArray[np.float64], scatter: Sequence[float], shared: Residual | None
+    values: npt.NDArray[np.float64],
+    scatter: Sequence[float],
+    shared: Residual | None,
+    day: float,
 ) -> float:
     """Half of the prediction interval, on logarithms.
 
     The variance between blocks is shrunk towards the shared one, but an engine that is noisier than
-    the others keeps its own.  Degrees of freedom of the sum as in Welch 1947.
+    the others keeps its own.  ``day`` is the standard deviation between days.  Degrees of freedom
+    of the sum as in Welch 1947.
     """
     n, own = len(values), float(np.var(values, ddof=1))
     degrees, variance = float(n - 1), own
@@ -93,11 +106,11 @@ def _half_width(
         variance = max(own, shrunk / degrees)
     between = variance * (1 + 1 / n)
     within = float(np.mean(np.square(scatter))) if scatter else 0.0
-    total = between + within
-    if total == 0:  # no noise at all
-        return 0.0
+    total = between + within + day**2
     squares = between**2 / degrees + within**2 / max(len(scatter), 1)
-    return math.sqrt(total) * quantile(total**2 / squares)
+    # Without noise in the run there is no limit to the degrees of freedom.
+    most = 1e6
+    return math.sqrt(total) * quantile(min(total**2 / squares, most) if squares else most)
 
 
 def _logs(values: Iterable[float]) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ from compare.observations.series import Series, budget_case, series_of
 from compare.records.measurements import Lifecycle
 
 NAME = "startup"
+OPEN = "open"
 
 SECTION = Section(
     title="Start and stop",
@@ -19,7 +20,7 @@ loaded the model.  *Close* lasts until the engine reports that it has stopped.  
 is part of the throughput.  Lower is better.""",
     table=Columns(
         columns=(
-            Column(metric="open", heading="open"),
+            Column(metric=OPEN, heading="open"),
             Column(metric="first_result", heading="first result"),
             Column(metric="warm_up", heading="warm-up"),
             Column(metric="close", heading="close"),
@@ -30,7 +31,7 @@ is part of the throughput.  Lower is better.""",
 
 _WARM_UP: Metric[Lifecycle] = metric("warm_up", "s", Better.LOWER, lambda life: life.warm_up_s)
 _METRICS: tuple[Metric[Lifecycle], ...] = (
-    metric("open", "s", Better.LOWER, lambda life: life.open_s),
+    metric(OPEN, "s", Better.LOWER, lambda life: life.open_s),
     metric("first_result", "s", Better.LOWER, lambda life: life.first_result_s),
     _WARM_UP,
     metric("close", "s", Better.LOWER, lambda life: life.close_s, mean=Mean.GEOMETRIC_IF_POSITIVE),

@@ -1,7 +1,7 @@
 """The advice for a job, for people and as JSON for scripts."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -34,15 +34,26 @@ def advice_json(advice: Advice) -> str:
 
 def advice_table(advice: Advice) -> Table:
     """A line for each engine, the shortest makespan first."""
-    table = Table("engine", "makespan", "95% interval", "measured", box=SIMPLE)
+    headings = ("engine", "makespan", "95% interval", "measured", "starts in")
+    table = Table(*headings, box=SIMPLE)
     for one in advice.predictions:
         measured = "yes" if one.measured else "extrapolated"
-        table.add_row(one.engine, seconds(one.makespan_s), _interval(one) or NOTHING, measured)
+        start_s = advice.start_s.get(one.engine)
+        table.add_row(
+            one.engine,
+            seconds(one.makespan_s),
+            _interval(one) or NOTHING,
+            measured,
+            NOTHING if start_s is None else seconds(start_s),
+        )
     return table
 
 
-def advice_sentences(advice: Advice) -> Iterator[str]:
-    """What to take, what a mistake would cost, what would change the answer, and the source."""
+def advice_sentences(advice: Advice, environment: Mapping[str, object]) -> Iterator[str]:
+    """What to take, what a mistake would cost, what would change the answer, and the source.
+
+    ``environment`` is that of the run.
+    """
     if advice.predictions:
         yield _take(advice)
         yield _turns(advice)
@@ -51,11 +62,16 @@ def advice_sentences(advice: Advice) -> Iterator[str]:
                 f"With tasks of {_about(advice.alike_from_s)} or longer, all parallel engines are "
                 f"within {ALIKE:.0%} of each other."
             )
+    yield "The start of the engine comes on top, once."
     for engine, reason in advice.left_out.items():
         yield f"{engine} is left out: {reason.removeprefix(f'{engine} ')}."
     for basis in dict.fromkeys(one.basis for one in advice.predictions):
         names = [one.engine for one in advice.predictions if one.basis == basis]
         yield f"Source for {enumeration(names)}: {basis}."
+    yield (
+        f"All numbers hold for the machine of the run: {environment.get('cores')} cores of "
+        f"{environment.get('cpu_model')}."
+    )
 
 
 def job_sentence(job: Job) -> str:
