@@ -1,5 +1,6 @@
 """One metric over several runs, in order of time, and the changes from each run to the next."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -85,7 +86,7 @@ def history(
     entries = tuple(
         Entry(
             run_id=run.plan.run_id,
-            date=_when(run)[:16].replace("T", " "),
+            date=_date(run),
             versions=_versions(run),
             rows=rows,
             changes={} if place == 0 else _changes(kept[place - 1], run, rows),
@@ -104,8 +105,14 @@ def history(
 
 
 def _when(run: Analysis) -> str:
-    """Its start, which sorts by time; the identifier of a run begins with it as well."""
-    return str(run.environment.get("started_at", run.plan.run_id))
+    """Its start, as 14 digits, which sort by time."""
+    # The identifier of a run begins with it as well.
+    return re.sub(r"\D", "", str(run.environment.get("started_at", run.plan.run_id)))[:14]
+
+
+def _date(run: Analysis) -> str:
+    digits = _when(run)
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]} {digits[8:10]}:{digits[10:12]}"
 
 
 def _versions(run: Analysis) -> dict[str, str]:

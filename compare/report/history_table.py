@@ -7,7 +7,8 @@ from rich.table import Table
 
 from compare.analysis.diff import Change, Outcome
 from compare.analysis.history import Entry, History
-from compare.report.cells import brief, ratio_cell
+from compare.formatting import number
+from compare.report.cells import NOTHING, brief
 
 SHOWN = (Outcome.SLOWER, Outcome.FASTER)
 """Outcomes that are marked."""
@@ -15,12 +16,14 @@ SHOWN = (Outcome.SLOWER, Outcome.FASTER)
 
 def history_table(history: History) -> Table:
     """A line for each run: date, versions, and for each engine its value and what changed."""
-    table = Table("run", "started (UTC)", "versions", *history.engines, box=SIMPLE)
+    table = Table(box=SIMPLE)
+    for heading in ("run, start (UTC)", "new versions", *history.engines):
+        table.add_column(heading, no_wrap=True)
     usual_n = max(row.n for entry in history.entries for row in entry.rows.values())
     for entry, versions in zip(history.entries, new_versions(history), strict=True):
         cells = [_cell(entry, engine, usual_n) for engine in history.engines]
-        told = ", ".join(f"{name} {version}" for name, version in versions.items())
-        table.add_row(entry.run_id, entry.date, told or "the same", *cells)
+        told = "\n".join(f"{name} {version}" for name, version in versions.items())
+        table.add_row(f"{entry.run_id}\n{entry.date}", told or NOTHING, *cells)
     return table
 
 
@@ -47,9 +50,9 @@ def history_sentences(history: History) -> Iterator[str]:
 
 def mark(change: Change | None) -> str:
     """The word and the ratio of a change that is shown; otherwise nothing."""
-    if change is None or change.outcome not in SHOWN:
+    if change is None or change.outcome not in SHOWN or change.ratio is None:
         return ""
-    return f"{change.outcome} {ratio_cell(change.ratio)} ×"
+    return f"{change.outcome}: {number(change.ratio.value, digits=2)} ×"
 
 
 def new_versions(history: History) -> list[Mapping[str, str]]:
@@ -63,5 +66,6 @@ def new_versions(history: History) -> list[Mapping[str, str]]:
 
 
 def _cell(entry: Entry, engine: str, usual_n: int) -> str:
-    value = brief(entry.rows.get(engine), 1.0, usual_n=usual_n)
+    # The interval has a line of its own: six engines fit side by side.
+    value = brief(entry.rows.get(engine), 1.0, usual_n=usual_n).replace(" (", "\n(")
     return "\n".join(filter(None, (value, mark(entry.changes.get(engine)))))

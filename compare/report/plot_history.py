@@ -64,8 +64,8 @@ def draw_history(history: History) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_ylabel(title(history))
     rows = [row for entry in history.entries for row in entry.rows.values()]
-    rings = "; a ring marks a change from the run before" if marked else ""
-    axes.set_xlabel(f"runs in order of time, with versions that are new{bars_label(rows)}{rings}")
+    rings = "\na ring marks a change from the run before" if marked else ""
+    axes.set_xlabel(f"runs and their new versions{bars_label(rows)}{rings}")
     axes.grid(visible=True, color=GRID, linewidth=0.6)
     figure.legend(loc="outside right upper")
     return figure
