@@ -229,7 +229,10 @@ def main() -> None:
         path = arguments.keep or Path(folder) / "took.jsonl"
         if not path.exists():
             _measure_all(arguments, cores, path)
-        report(analyse(RunFolder(arguments.run).read()), _read(path))
+        took = _read(path)
+        if not took:
+            sys.exit("nothing was measured undisturbed; stop the other programs and try again")
+        report(analyse(RunFolder(arguments.run).read()), took)
 
 
 if __name__ == "__main__":
