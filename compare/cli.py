@@ -221,9 +221,9 @@ def advise(  # noqa: PLR0913 - one parameter a flag
     \b
     Examples:
       python -m compare advise --task-seconds 0.05 --tasks 10000 --workers 2
-      python -m compare advise --task-seconds 0.2 --tasks 500 --workers 2 --bytes-in 1000000
-      python -m compare advise --task-seconds 1 --tasks 400 --workers 2 --cpus 0.1
-      python -m compare advise --task-seconds 0.01 --tasks 5000 --workers 16 --needs spans-hosts
+      … --bytes-in 1000000       each task gets a megabyte
+      … --cpus 0.1               tasks that mostly wait
+      … --needs spans-hosts      only engines that run on several hosts
     """  # noqa: D301 - the backspace keeps the line breaks
     from compare.analysis.makespans import Job
     from compare.commands import show_advice

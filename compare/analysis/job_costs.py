@@ -12,9 +12,10 @@ from compare.experiments.overhead import costs, line, sweep_cases
 from compare.experiments.payload import Payload
 from compare.experiments.share_rows import CPUS, WARM
 from compare.observations.absence import Absence, Why
+from compare.observations.compound import Costs
 from compare.observations.fits import STRAIGHT
 from compare.observations.metg import Swept, fitted
-from compare.observations.reader import Costs, Observations, absent, cases_of, engines, valid
+from compare.observations.reader import Observations, absent, cases_of, engines, valid
 from compare.observations.series import absence_verdict
 from compare.observations.spans import peak_concurrency
 from compare.records.plan import SERIAL, is_contender, workers_of

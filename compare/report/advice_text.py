@@ -99,7 +99,7 @@ def _regret(regret: Estimate) -> str:
         text = f"would take {number(regret.value, digits=2)} times as long"
     if regret.low is None or regret.difference_shown:
         return text
-    return f"{text}, which is no difference shown between the two"
+    return f"{text}; no difference between the two is shown"
 
 
 def _turns(advice: Advice) -> str:
