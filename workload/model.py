@@ -5,15 +5,14 @@ No model is loaded here, and torch is imported only to create the weights of ``v
 """
 
 import difflib
-import json
 import os
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from workload.errors import ModelError
+from workload.model_folder import CONFIG, PROCESSOR, check
 
 VIT_BASE = "vit-base"
 """The architecture of google/vit-base-patch16-224 with random weights; needs no download."""
@@ -22,16 +21,7 @@ VIT_DIGITS = "vit-digits"
 BUILT_IN = (VIT_BASE, VIT_DIGITS)
 
 _CHOICES = f"{VIT_BASE}, {VIT_DIGITS}, a folder, or a hub name like google/vit-base-patch16-224"
-_CONFIG = "config.json"
-_PROCESSOR = "preprocessor_config.json"
-_CLASSIFIER = "ViTForImageClassification"
-_WEIGHTS = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
-_HUB_FILES = [_CONFIG, _PROCESSOR, "model*.safetensors*"]
+_HUB_FILES = [CONFIG, PROCESSOR, "model*.safetensors*"]
 """Files to download; the hub has the weights in up to four formats."""
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _HUB_TIMEOUT_S = 5.0
@@ -59,12 +49,13 @@ def resolve(model: str, cache: Path) -> ResolvedModel:
     Raises:
         ModelError: the model does not exist, or is not a ViT that classifies images.
     """
-    path = Path(model).expanduser()
+    # Unlike that of Path, this function leaves the name as it is if there is no home folder.
+    path = Path(os.path.expanduser(model))  # noqa: PTH111
     if model == VIT_BASE:
         folder = _random_vit_base(cache)
     elif model == VIT_DIGITS:
         folder = Path(__file__).with_name("vit_digits")
-    elif path.exists() or path.is_absolute() or model.startswith((".", "~")):
+    elif os.path.lexists(path) or path.is_absolute() or model.startswith((".", "~")):
         folder = path
     elif _HUB_NAME.fullmatch(model):
         folder = _download(model)
@@ -75,64 +66,8 @@ def resolve(model: str, cache: Path) -> ResolvedModel:
     return ResolvedModel(
         folder=str(folder.absolute()),
         random_weights=model == VIT_BASE,
-        labels=_labels(model, folder),
+        labels=check(model, folder),
     )
-
-
-def _labels(model: str, folder: Path) -> tuple[str, ...]:
-    """Check that ``folder`` has everything that is needed, and return the labels of its model."""
-    if not folder.is_dir():
-        raise ModelError(f"model {model!r}: {folder} is not a folder; check the path")
-    if not (folder / _CONFIG).is_file():
-        raise ModelError(
-            f"model {model!r}: {folder} has no {_CONFIG}; give a folder that was written with "
-            "save_pretrained"
-        )
-    config = _read_config(model, folder / _CONFIG)
-    if config.get("model_type") != "vit":
-        raise ModelError(
-            f"model {model!r} is of type {config.get('model_type')!r}; give one of type 'vit'"
-        )
-    if _CLASSIFIER not in (config.get("architectures") or ()):
-        raise ModelError(
-            f"model {model!r} has no classification head (its architectures: "
-            f"{config.get('architectures')}); give one that was saved as {_CLASSIFIER}"
-        )
-    if not any((folder / name).is_file() for name in _WEIGHTS):
-        raise ModelError(f"model {model!r}: {folder} has no weights; put its {_WEIGHTS[0]} there")
-    if not (folder / _PROCESSOR).is_file():
-        raise ModelError(
-            f"model {model!r}: {folder} has no {_PROCESSOR}; save the model's image processor "
-            "there with save_pretrained"
-        )
-    _check_weights(model, folder)
-    # For a config without names, transformers assumes two unnamed classes.
-    names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    return tuple(names[index] for index in sorted(names, key=int))
-
-
-def _read_config(model: str, path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ModelError(f"model {model!r}: {path} is not JSON ({error}); save it anew") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"model {model!r}: {path} holds no JSON object; save it anew")
-    return config
-
-
-def _check_weights(model: str, folder: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    for path in sorted(folder.glob("model*.safetensors")):
-        # Opening reads the header and compares the sizes in it with the size of the file.
-        try:
-            with safe_open(path, framework="numpy"):
-                pass
-        except (OSError, SafetensorError) as error:
-            raise ModelError(
-                f"model {model!r}: {path} is broken ({error}); copy or download it anew"
-            ) from error
 
 
 def _download(name: str) -> Path:

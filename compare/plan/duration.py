@@ -1,6 +1,5 @@
 """Estimates how long a session will take, before it is measured."""
 
-import json
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from compare.experiments.registry import load_experiment
 from compare.measure.adapters import adapter_of, capabilities
 from compare.measure.machine import cpu_flags
 from compare.records.plan import Plan, Session, Workload, workers_of
+from workload.model_folder import tokens, used_files
 
 # Seconds of a session without its cases: it starts processes, imports frameworks and torch, loads
 # the model and closes everything.  Measured on a 2-core server; used for the estimate only.
@@ -59,12 +59,12 @@ def image_s(model_folder: Path, dtype: str) -> float:
     A transformer needs 2 operations per weight and token (Kaplan et al. 2020,
     https://arxiv.org/abs/2001.08361, section 2.1); attention is left out.
     """
-    config = json.loads((model_folder / "config.json").read_bytes())
-    tokens = (config.get("image_size", 224) // config.get("patch_size", 16)) ** 2 + 1
-    weights = sum(path.stat().st_size for path in model_folder.glob("*.safetensors")) / 4
+    weights = sum(path.stat().st_size for path in used_files(model_folder)) / 4
     native = {"avx512_bf16", "amx_bf16"} & cpu_flags()
     gain = _BFLOAT16_GAIN if dtype == "bfloat16" and native else 1.0
-    return float(_DECODE_S + 2 * weights * tokens / (_flops_per_s() * gain * _EFFICIENCY))
+    return float(
+        _DECODE_S + 2 * weights * tokens(model_folder) / (_flops_per_s() * gain * _EFFICIENCY)
+    )
 
 
 def _flops_per_s() -> float:
