@@ -9,12 +9,30 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
+from compare.errors import UsageError
 from compare.experiments.registry import default_names, experiment_names
 from compare.options import FLAGS, Options, spelled
 from compare.presets import described
 
+
+class _Commands(TyperGroup):
+    """The commands; a file in the place of a command is explained."""
+
+    @override
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and Path(args[0]).exists():
+            raise UsageError(
+                f"{args[0]} is no command; a flag takes one folder, as in --images photos/, and "
+                "not the files that the shell makes of photos/*.jpg"
+            )
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

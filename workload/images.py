@@ -3,6 +3,7 @@
 Workers get only paths from this module and decode the files themselves.
 """
 
+import contextlib
 import functools
 import importlib.util
 import io
@@ -22,6 +23,9 @@ from workload.digits import HELD_OUT, split
 from workload.errors import BrokenImageError, ImagesError
 
 _FORMATS = ("JPEG", "PNG")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SIGNATURES = {b"\xff\xd8\xff": "JPEG", _PNG: "PNG"}
+"""How a file of each format begins."""
 _PHOTOGRAPH_SIZE = (500, 375)
 """Width and height in pixels; the usual size of a photograph in ImageNet."""
 _JPEG_QUALITY = 90
@@ -65,14 +69,42 @@ def decode(file: str | bytes) -> Image.Image:
         BrokenImageError: it is not such an image, or is damaged; the message names the file.
     """
     try:
-        with Image.open(
-            io.BytesIO(file) if isinstance(file, bytes) else file, formats=_FORMATS
-        ) as image:
-            return _upright_rgb(image)
+        return _decoded(file)
     # For a damaged file Pillow may raise almost any error, from SyntaxError to struct.error.
     except Exception as error:
+        with contextlib.suppress(Exception):
+            return _decoded(_without_metadata(file))
         name = f"an image of {len(file)} bytes" if isinstance(file, bytes) else file
-        raise BrokenImageError(name, _reason(error)) from error
+        raise BrokenImageError(name, _reason(error, file)) from error
+
+
+def _decoded(file: str | bytes) -> Image.Image:
+    source = io.BytesIO(file) if isinstance(file, bytes) else file
+    with Image.open(source, formats=_FORMATS) as image:
+        return _upright_rgb(image)
+
+
+def _without_metadata(file: str | bytes) -> bytes:
+    """A PNG with the parts that its pixels need, and no others.
+
+    Pillow refuses a PNG of which a text or a colour profile is damaged or large, as browsers and
+    most other programs do not.
+
+    Raises:
+        ValueError: it is no PNG.
+    """
+    content = file if isinstance(file, bytes) else Path(file).read_bytes()
+    if not content.startswith(_PNG):
+        raise ValueError("no PNG")
+    kept, place = [_PNG], len(_PNG)
+    while place < len(content):
+        end = place + 12 + int.from_bytes(content[place : place + 4], "big")
+        kind = content[place + 4 : place + 8]
+        # The case of the first letter says whether a decoder needs the chunk.
+        if kind[:1].isupper() or kind == b"tRNS":
+            kept.append(content[place:end])
+        place = end
+    return b"".join(kept)
 
 
 def scan(folder: Path, wanted: int | None = None) -> ScannedImages:
@@ -84,8 +116,16 @@ def scan(folder: Path, wanted: int | None = None) -> ScannedImages:
     Raises:
         ImagesError: the folder does not exist or has no image.
     """
-    if not folder.is_dir():
-        raise ImagesError(f"there is no folder {folder} to take images from; check the path")
+    try:
+        if folder.is_file():
+            raise ImagesError(f"{folder} is a file; give the folder that holds it")
+        if not folder.is_dir():
+            raise ImagesError(f"there is no folder {folder} to take images from; check the path")
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise ImagesError(
+            f"cannot read the folder {folder}: {error.strerror}; make it readable"
+        ) from error
     good: list[str] = []
     skipped: list[str] = []
     unreadable: list[OSError] = []
@@ -103,6 +143,7 @@ def scan(folder: Path, wanted: int | None = None) -> ScannedImages:
     if not good:
         files = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
         unusable = f"{files}, none of them a JPEG or PNG image that can be read"
+        unusable += f" (the first: {skipped[0]})" if skipped else ""
         raise ImagesError(
             f"folder {folder} holds {unusable if skipped else 'no files'}; "
             "put some JPEG or PNG images there, or give another folder"
@@ -188,12 +229,22 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, file: str | bytes | None = None) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "not a JPEG or PNG image"
+        kind = None if file is None else _format(file)
+        return f"a damaged {kind} image" if kind else "not a JPEG or PNG image"
+    if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
+        most = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        return f"more than {most:.0f} megapixels, as in a decompression bomb: make it smaller"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
+
+
+def _format(file: str | bytes) -> str | None:
+    """The format that a file begins like; ``None`` for all others."""
+    start = file[:8] if isinstance(file, bytes) else Path(file).read_bytes()[:8]
+    return next((name for sign, name in _SIGNATURES.items() if start.startswith(sign)), None)
 
 
 def _name(path: Path, folder: Path) -> str:
@@ -224,7 +275,11 @@ def _check(path: Path) -> None:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise BrokenImageError(ascii(str(path)), "its name is not Unicode; rename it") from error
-    if path.exists() and not path.is_file():  # opening a pipe would block forever
+    try:
+        special = path.exists() and not path.is_file()
+    except OSError as error:  # its folder may be listed, but not entered
+        raise BrokenImageError(str(path), _reason(error)) from error
+    if special:  # opening a pipe would block forever
         raise BrokenImageError(str(path), "not a file")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # details of files that Pillow can read anyway
