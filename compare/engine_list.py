@@ -29,6 +29,8 @@ class Listed:
     """``None`` if it is not installed, or part of Python."""
     missing: str | None
     """Why it cannot run here and what to do; ``None`` if it can."""
+    hindrances: tuple[str, ...]
+    """What will change its measurements here, and what to do."""
     capabilities: tuple[str, ...]
     """Names of ``Capability`` in lower case."""
 
@@ -42,7 +44,9 @@ def _listed(name: str) -> Listed:
     try:
         adapter = load_engine(name)
     except EngineMissingError as error:
-        return Listed(name=name, summary="", version=None, missing=str(error), capabilities=())
+        return Listed(
+            name=name, summary="", version=None, missing=str(error), hindrances=(), capabilities=()
+        )
     missing = None
     try:
         require(adapter)
@@ -53,6 +57,7 @@ def _listed(name: str) -> Listed:
         summary=adapter.summary,
         version=installed_version(adapter),
         missing=missing,
+        hindrances=tuple(adapter.hindrances()),
         capabilities=tuple(_key(one) for one in Capability if one in adapter.capabilities),
     )
 
@@ -87,6 +92,8 @@ def _parts(engines: Sequence[Listed]) -> Iterator[RenderableType]:
     for engine in engines:
         if engine.missing:
             yield Text(f"{engine.name} cannot run here: {engine.missing}")
+        for hindrance in engine.hindrances:
+            yield Text(f"{engine.name}: {hindrance}")
 
 
 def _key(capability: Capability) -> str:

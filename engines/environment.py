@@ -100,6 +100,22 @@ def share_import_path() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path)
 
 
+def temporary_folder() -> str | None:
+    """Python's folder for temporary files; ``None`` if it finds none that is writable."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return None
+
+
+def folder_obstacle() -> Iterator[str]:
+    """Why no folder for temporary files can be used; nothing if one can."""
+    try:
+        temporary_base()
+    except EngineStartError as error:
+        yield str(error)
+
+
 def temporary_base() -> Path:
     """The user's folder for temporary files, or another one where engines could not use it.
 
@@ -110,14 +126,15 @@ def temporary_base() -> Path:
     Raises:
         EngineStartError: no folder is usable.
     """
-    for folder in (tempfile.gettempdir(), *_COMMON_FOLDERS):
+    tried = [folder for folder in (temporary_folder(), *_COMMON_FOLDERS) if folder is not None]
+    for folder in tried:
         plain = len(folder) <= _LONGEST_FOLDER and re.fullmatch(r"[\w./-]+", folder)
         if plain and os.access(folder, os.W_OK | os.X_OK) and not _no_programs(folder):
             return Path(folder)
     raise EngineStartError(
-        f"no folder for temporary files is usable: tried {tempfile.gettempdir()} and "
-        f"{', '.join(_COMMON_FOLDERS)}; set TMPDIR to a writable folder that allows programs, with "
-        f"a path of at most {_LONGEST_FOLDER} letters, digits, dots, slashes, dashes or underscores"
+        f"no folder for temporary files is usable: tried {', '.join(dict.fromkeys(tried))}; set "
+        "TMPDIR to a writable folder that allows programs, with a path of at most "
+        f"{_LONGEST_FOLDER} letters, digits, dots, slashes, dashes or underscores"
     )
 
 

@@ -2,7 +2,7 @@
 
 EngineError
 ├── UnknownEngineError      no engine has that name
-├── EngineMissingError      its package, or Java, is not installed
+├── EngineMissingError      its package, or something else it needs, is missing here
 ├── EngineStartError        it did not start
 ├── CpusRejectedError       it rejects a task that requests this share of a core
 └── WorkerLostError         a worker died and the engine cannot finish the run
@@ -18,7 +18,7 @@ class UnknownEngineError(EngineError):
 
 
 class EngineMissingError(EngineError):
-    """Something that the engine needs is not installed; the message says how to install it."""
+    """Something that the engine needs is missing here; the message says how to get it."""
 
 
 class EngineStartError(EngineError):

@@ -130,12 +130,25 @@ class Engine(ABC):
     requirements: ClassVar[tuple[Requirement, ...]] = ()
     extra: ClassVar[str | None] = None
     """The extra of this project that installs the requirements: ``pip install '.[extra]'``."""
-    needs_java: ClassVar[bool] = False
     fixed_s: ClassVar[float] = 0.02
     """Approximate time that a run takes in addition to its tasks.  Only the estimate of a
     comparison's duration depends on it."""
     cluster: ClassVar["Cluster | None"] = None
     """How the engine spans hosts; set if and only if it has ``Capability.SPANS_HOSTS``."""
+
+    @classmethod
+    def obstacles(cls) -> Iterator[str]:
+        """Why it cannot start on this host although its packages are installed.
+
+        Each sentence ends with the remedy.  Asked before a run, and to list the engines: it takes
+        less than a second and imports no framework.
+        """
+        yield from ()
+
+    @classmethod
+    def hindrances(cls) -> Iterator[str]:
+        """What will change its measurements on this host, in the same form."""
+        yield from ()
 
     @classmethod
     @abstractmethod

@@ -6,18 +6,12 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
-import os
-import re
-import shutil
-import subprocess
-from pathlib import Path
 
 from engines.cluster import Cluster
 from engines.errors import EngineMissingError, UnknownEngineError
 from engines.interface import Engine
 
 ENTRY_POINT_GROUP = "engine_compare.engines"
-OLDEST_JAVA = 17
 
 _BUILT_IN = {
     "serial": "engines._stdlib.loop:SerialEngine",
@@ -77,10 +71,10 @@ def clusters() -> dict[str, Cluster]:
 
 
 def require(adapter: type[Engine]) -> None:
-    """Check that everything the engine needs is installed.
+    """Check that everything the engine needs is installed, and that it can start on this host.
 
     Raises:
-        EngineMissingError: something is missing; the message says what and how to install it.
+        EngineMissingError: something is missing; the message says what and how to get it.
     """
     for requirement in adapter.requirements:
         if importlib.util.find_spec(requirement.module) is None:
@@ -93,12 +87,8 @@ def require(adapter: type[Engine]) -> None:
                 f"engine {adapter.name!r} needs {requirement.distribution!r}, "
                 f"which is not installed: {how}"
             )
-    if adapter.needs_java and (java := java_version()) < OLDEST_JAVA:
-        detected = f"found {java}" if java else "found none on PATH or in JAVA_HOME"
-        raise EngineMissingError(
-            f"engine {adapter.name!r} needs Java {OLDEST_JAVA} or newer, {detected}: "
-            "apt-get install openjdk-17-jre-headless"
-        )
+    for obstacle in adapter.obstacles():
+        raise EngineMissingError(f"engine {adapter.name!r} cannot start here: {obstacle}")
 
 
 def installed_version(adapter: type[Engine]) -> str | None:
@@ -109,21 +99,3 @@ def installed_version(adapter: type[Engine]) -> str | None:
         except importlib.metadata.PackageNotFoundError:
             return None
     return None
-
-
-def java_version() -> int:
-    """Major version of the Java that Spark would start; 0 if there is none."""
-    # Java 9 and later print a version like "17.0.15", older ones like "1.8.0_402".
-    match = re.search(r'version "(?:1\.)?(\d+)', java_text() or "")
-    return int(match.group(1)) if match else 0
-
-
-@functools.cache
-def java_text() -> str | None:
-    """First line of ``java -version`` (``JAVA_HOME`` first, then PATH); ``None`` without Java."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if java is None or not os.access(java, os.X_OK):
-        return None
-    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    return next((line for line in output.splitlines() if "version" in line), None)

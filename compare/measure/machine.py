@@ -14,7 +14,8 @@ import pyperf
 
 from compare.measure.cgroup import quota_cores
 from compare.records.plan import original_of
-from engines.registry import java_text, load_engine
+from engines.java import java_text
+from engines.registry import load_engine
 
 _PACKAGES = ("engine-compare", "torch", "transformers", "pillow", "numpy", "scipy")
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
@@ -34,7 +35,7 @@ def collect(engines: Iterable[str]) -> dict[str, object]:
         "cores": cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "swap_bytes": psutil.swap_memory().total,
-        "dev_shm_bytes": shutil.disk_usage("/dev/shm").total,  # noqa: S108 - Ray's object store
+        "dev_shm_bytes": _shared_memory_bytes(),
         "cgroup_cpu_max": _read("/sys/fs/cgroup/cpu.max"),
         "cgroup_memory_max": _read("/sys/fs/cgroup/memory.max"),
         "load_average": os.getloadavg()[0],
@@ -96,6 +97,13 @@ def cpu_flags() -> set[str]:
     """Instruction sets of the first core."""
     text = _read("/proc/cpuinfo") or ""
     return set(next((line for line in text.splitlines() if line.startswith("flags")), "").split())
+
+
+def _shared_memory_bytes() -> int | None:
+    try:
+        return shutil.disk_usage("/dev/shm").total  # noqa: S108 - Ray's object store
+    except OSError:
+        return None
 
 
 def _read(path: str) -> str | None:

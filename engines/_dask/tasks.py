@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, cycle, islice
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines._dask.cluster import CLUSTER, refuse_other_packages
+from engines._dask.client import opened_client
+from engines._dask.cluster import CLUSTER
+from engines._dask.configuration import malformed_files
 from engines._dask.settings import (
     FOLDER_OF_ITS_OWN,
     RECORD,
     RETRIES,
-    cluster_arguments,
     counted,
     held,
     variables,
@@ -23,14 +23,14 @@ from engines.awaiter import Awaiter
 from engines.cluster import Cluster, wait_for_workers
 from engines.environment import (
     Framework,
-    arguments,
     budget,
     export,
+    folder_obstacle,
     forget,
     private_folder,
     share_import_path,
 )
-from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
+from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import (
     Capability,
     Config,
@@ -43,10 +43,6 @@ from engines.interface import (
     Resources,
     Setting,
 )
-
-_START_TIMEOUT_S = 60
-_JOIN_TIMEOUT_S = 20
-_STOP_TIMEOUT_S = 5
 
 _LARGE_BYTES = 1_000_000
 """Inputs and outputs of this size or more do not pass through the scheduler.  See
@@ -88,6 +84,12 @@ class DaskEngine(Engine):
 
     @override
     @classmethod
+    def obstacles(cls) -> Iterator[str]:
+        yield from folder_obstacle()
+        yield from malformed_files()
+
+    @override
+    @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
         retries = resources.faults and resources.config is Config.TUNED
@@ -102,7 +104,7 @@ class DaskEngine(Engine):
 
             # Reload without the files that the host or its user may have for other clusters.
             dask.config.refresh(paths=[])
-            with _client(resources, folder) as (client, settings):
+            with opened_client(resources, folder) as (client, settings):
                 if resources.traced:
                     client.get_task_stream()
                 engine = cls(client, resources, environment + settings + added)
@@ -296,46 +298,3 @@ async def _state(key: str, dask_scheduler: Framework) -> str:
         await asyncio.sleep(0.01)
     state: str = dask_scheduler.tasks[key].state
     return state
-
-
-@contextmanager
-def _client(resources: Resources, folder: Path) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
-    """A client of the requested cluster, and the settings made for that cluster."""
-    from distributed import Client
-
-    if resources.cluster is None:
-        with _private_cluster(resources, folder) as (cluster, settings):
-            client = Client(cluster)
-            try:
-                client.wait_for_workers(len(cluster.workers), timeout=_START_TIMEOUT_S)
-                yield client, settings
-            finally:
-                client.close(timeout=_STOP_TIMEOUT_S)
-        return
-    try:
-        client = Client(resources.cluster, timeout=_JOIN_TIMEOUT_S)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
-        # TypeError: the address begins with tls://, but there is no client certificate.
-        raise EngineStartError(f"dask: cannot join {resources.cluster}: {error}") from error
-    try:
-        refuse_other_packages(client.get_versions(), resources.cluster)
-        yield client, ()
-    finally:
-        client.close(timeout=_STOP_TIMEOUT_S)
-
-
-@contextmanager
-def _private_cluster(
-    resources: Resources, folder: Path
-) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
-    from distributed import LocalCluster
-
-    settings = cluster_arguments(resources)
-    try:
-        cluster = LocalCluster(**arguments(settings, folder))
-    except (RuntimeError, OSError, TimeoutError) as error:
-        raise EngineStartError(f"dask did not start: {error}") from error
-    try:
-        yield cluster, settings
-    finally:
-        cluster.close(timeout=_STOP_TIMEOUT_S)

@@ -5,9 +5,10 @@ import math
 from engines.environment import FOLDER
 from engines.interface import Config, Resources, Setting
 
+STORE_BYTES = 512 * 2**20
 _STORE = Setting(
     name="object_store_memory",
-    value=str(512 * 2**20),
+    value=str(STORE_BYTES),
     reason="room for eight of the largest arguments; the default reserves 30% of the memory",
 )
 USAGE = Setting(

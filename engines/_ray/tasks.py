@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from typing_extensions import override
 
 from engines._ray.cluster import CLUSTER, driver_node
+from engines._ray.host import hindrances
 from engines._ray.settings import (
     init_arguments,
     join_arguments,
@@ -28,6 +29,7 @@ from engines.environment import (
     arguments,
     budget,
     export,
+    folder_obstacle,
     forget,
     private_folder,
     share_import_path,
@@ -82,6 +84,16 @@ class RayEngine(Engine):
         # By default an actor requests no core, and so shares one with other tasks.
         # It awaits up to 1000 calls at once.
         self._remote_awaiter = ray.remote(num_cpus=1)(Awaiter)
+
+    @override
+    @classmethod
+    def obstacles(cls) -> Iterator[str]:
+        return folder_obstacle()
+
+    @override
+    @classmethod
+    def hindrances(cls) -> Iterator[str]:
+        return hindrances()
 
     @override
     @classmethod

@@ -31,6 +31,11 @@ EVENTS = "events"
 DEFAULTS = "spark-defaults.conf"
 """File in a configuration folder with properties that need not be on a command line."""
 
+_DRIVER_MEMORY = "4g"
+JAVA_OPTIONS = ("--add-modules=jdk.incubator.vector", f"-Xmx{_DRIVER_MEMORY}")
+"""Options of the JVM that some Java, or some host, cannot start with: Spark always passes the
+first, and the second reserves address space, which ``ulimit -v`` limits."""
+
 FREEZE = Setting(
     name="gc.freeze",
     value="in a worker, after a task that imported modules",
@@ -109,7 +114,7 @@ def properties(resources: Resources) -> tuple[Setting, ...]:
         settings += [
             Setting(
                 name="spark.driver.memory",
-                value="4g",
+                value=_DRIVER_MEMORY,
                 reason="arguments and results pass through the driver, and two of 64 MB at once "
                 "can exceed the default of 1 GB",
             ),

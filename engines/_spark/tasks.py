@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 from typing_extensions import override
 
 from engines._spark.cluster import CLUSTER, version_on
+from engines._spark.host import FOREIGN, obstacles
 from engines._spark.settings import (
     DEFAULTS,
     EVENTS,
@@ -82,7 +83,6 @@ class SparkEngine(Engine):
     )
     extra: ClassVar[str | None] = "spark"
     cluster: ClassVar[Cluster | None] = CLUSTER
-    needs_java: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -99,6 +99,11 @@ class SparkEngine(Engine):
 
     @override
     @classmethod
+    def obstacles(cls) -> Iterator[str]:
+        return obstacles()
+
+    @override
+    @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
         conf = properties(resources)
@@ -108,8 +113,7 @@ class SparkEngine(Engine):
         credentials = _credentials() if resources.cluster is not None else ""
         if resources.cluster is not None:
             _refuse_another_version(resources.cluster)
-        forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")
-        forget("JDK_JAVA_OPTIONS", "CLASSPATH")
+        forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", *FOREIGN)
         with private_folder() as folder:
             export(environment, folder)
             share_import_path()

@@ -39,7 +39,8 @@ def test_an_engine_that_cannot_run_here_is_listed_with_the_way_to_get_it() -> No
     assert done.returncode == 0, done.stderr
     (reason,) = (line for line in done.stdout.splitlines() if "cannot run here" in line)
     assert reason.startswith("spark cannot run here: ")
-    assert reason.endswith("apt-get install openjdk-17-jre-headless")
+    assert "JAVA_HOME is /nowhere" in reason
+    assert reason.endswith("unset it to take the one on PATH")
     as_json = compare("engines", "--json", environment={"JAVA_HOME": "/nowhere"})
     spark = next(one for one in json.loads(as_json.stdout)["engines"] if one["name"] == "spark")
     assert f"spark cannot run here: {spark['missing']}" == reason
@@ -50,7 +51,12 @@ def test_the_list_of_engines_says_yes_exactly_where_an_engine_claims_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     listed = engine_list.Listed(
-        name="one", summary="a loop", version="1.0", missing=None, capabilities=("bulk",)
+        name="one",
+        summary="a loop",
+        version="1.0",
+        missing=None,
+        hindrances=(),
+        capabilities=("bulk",),
     )
     engine_list.print_engines([listed])
     lines = capsys.readouterr().out.splitlines()

@@ -1,22 +1,12 @@
 """The registry finds engines by name and says how to install what an engine needs."""
 
 import importlib.util
-from collections.abc import Iterator
 
 import pytest
 
-from engines import registry
 from engines.errors import EngineMissingError, UnknownEngineError
 from engines.interface import Capability
-from engines.registry import clusters, engine_names, java_version, load_engine, require
-
-
-@pytest.fixture(autouse=True)
-def fresh_java() -> Iterator[None]:
-    """Clear the cached output of ``java -version``, because the tests change it."""
-    registry.java_text.cache_clear()
-    yield
-    registry.java_text.cache_clear()
+from engines.registry import clusters, engine_names, load_engine, require
 
 
 @pytest.mark.parametrize("name", engine_names())
@@ -47,26 +37,3 @@ def test_the_error_for_a_missing_package_names_the_extra_that_installs_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(EngineMissingError, match=rf"pip install '\.\[{name}\]'"):
         require(load_engine(name))
-
-
-def test_the_error_for_missing_java_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JAVA_HOME", "/nonexistent")
-    assert java_version() == 0
-    with pytest.raises(EngineMissingError, match="apt-get install openjdk-17"):
-        require(load_engine("spark"))
-
-
-@pytest.mark.parametrize(
-    ("java_text", "version"),
-    [
-        ('openjdk version "17.0.15" 2025-04-15', 17),
-        ('java version "1.8.0_402"', 8),
-        ('openjdk version "21" 2023-09-19', 21),
-        (None, 0),
-    ],
-)
-def test_the_java_version_is_parsed_from_its_output(
-    java_text: str | None, version: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registry, "java_text", lambda: java_text)
-    assert java_version() == version

@@ -1,0 +1,60 @@
+"""Opens a Dask client, on a private cluster or on a running one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engines._dask.cluster import refuse_other_packages
+from engines._dask.settings import cluster_arguments
+from engines.environment import Framework, arguments
+from engines.errors import EngineStartError
+from engines.interface import Resources, Setting
+
+_START_TIMEOUT_S = 60
+_JOIN_TIMEOUT_S = 20
+_STOP_TIMEOUT_S = 5
+
+
+@contextmanager
+def opened_client(
+    resources: Resources, folder: Path
+) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
+    """A client of the requested cluster, and the settings made for that cluster."""
+    from distributed import Client
+
+    if resources.cluster is None:
+        with _private_cluster(resources, folder) as (cluster, settings):
+            client = Client(cluster)
+            try:
+                client.wait_for_workers(len(cluster.workers), timeout=_START_TIMEOUT_S)
+                yield client, settings
+            finally:
+                client.close(timeout=_STOP_TIMEOUT_S)
+        return
+    try:
+        client = Client(resources.cluster, timeout=_JOIN_TIMEOUT_S)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        # TypeError: the address begins with tls://, but there is no client certificate.
+        raise EngineStartError(f"dask: cannot join {resources.cluster}: {error}") from error
+    try:
+        refuse_other_packages(client.get_versions(), resources.cluster)
+        yield client, ()
+    finally:
+        client.close(timeout=_STOP_TIMEOUT_S)
+
+
+@contextmanager
+def _private_cluster(
+    resources: Resources, folder: Path
+) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
+    from distributed import LocalCluster
+
+    settings = cluster_arguments(resources)
+    try:
+        cluster = LocalCluster(**arguments(settings, folder))
+    except (RuntimeError, OSError, TimeoutError) as error:
+        raise EngineStartError(f"dask did not start: {error}") from error
+    try:
+        yield cluster, settings
+    finally:
+        cluster.close(timeout=_STOP_TIMEOUT_S)
