@@ -21,17 +21,21 @@ from compare.experiments.registry import (
 )
 from compare.measure.machine import usable_cores
 from compare.options import COMPOSE, Options
+from compare.plan.digests import with_digests
 from compare.plan.duration import image_s
 from compare.plan.job import canonical_job, planned_job
 from compare.plan.schedule import BASELINES, Request, make_plan
 from compare.presets import CHUNK, MINUTES, n_images
 from compare.records.plan import CEILING, SERIAL, Plan, Workload, control_of
+from engines.environment import temporary_folder
 from engines.errors import EngineMissingError, UnknownEngineError
 from engines.registry import clusters, engine_names, load_engine, require
 from workload import images
 from workload.digits import HELD_OUT
 from workload.errors import WorkloadError
 from workload.model import VIT_DIGITS, resolve
+
+_ROOM_BYTES = 2**12
 
 
 def cache_folder() -> Path:
@@ -43,7 +47,7 @@ def cache_folder() -> Path:
         default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError:
         # A user without an entry in /etc/passwd and without HOME has no home folder.
-        default = Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
+        default = Path(temporary_folder() or ".") / f"cache-{os.getuid()}"
     return default.absolute() / "engine-compare"
 
 
@@ -123,8 +127,8 @@ def check_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM_BYTES))  # also a full disk takes a file, but not its content
     except OSError as error:
         raise UsageError(
             f"cannot write to {folder}: {error.strerror}; choose another --out"
@@ -274,15 +278,17 @@ def _workload(options: Options) -> Workload:
             f"{options.images} holds {len(good)} readable images, fewer than --n-images "
             f"{options.n_images}; ask for fewer"
         )
-    return Workload(
-        model=options.model,
-        model_folder=model.folder,
-        dtype=options.dtype,
-        images=good,
-        images_skipped=tuple(skipped),
-        labels=images.true_labels(good, model.labels),
-        chunk=options.chunk or CHUNK.of(options.preset),
-        random_weights=model.random_weights,
+    return with_digests(
+        Workload(
+            model=options.model,
+            model_folder=model.folder,
+            dtype=options.dtype,
+            images=good,
+            images_skipped=tuple(skipped),
+            labels=images.true_labels(good, model.labels),
+            chunk=options.chunk or CHUNK.of(options.preset),
+            random_weights=model.random_weights,
+        )
     )
 
 

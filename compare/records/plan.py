@@ -96,6 +96,10 @@ class Workload:
     chunk: int
     """Images per task."""
     random_weights: bool
+    image_digests: tuple[str, ...] = ()
+    """SHA-256 of each image; empty in a plan of an earlier version."""
+    model_digests: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each file of the model that a worker loads, by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
