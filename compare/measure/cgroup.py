@@ -89,6 +89,17 @@ def memory_room_bytes(used_bytes: int, root: Path = ROOT) -> int | None:
     return max(0, min(rooms)) + used_bytes if rooms else None
 
 
+def process_room(root: Path = ROOT) -> int | None:
+    """How many more processes and threads the control groups allow; ``None`` without a limit."""
+    rooms = [
+        limit - used
+        for path in _groups(root, "pids")
+        if (limit := _number(path / "pids.max")) is not None
+        and (used := _number(path / "pids.current")) is not None
+    ]
+    return min(rooms, default=None)
+
+
 def _groups(root: Path, controller: str) -> Iterator[Path]:
     """Folders of the control groups that this process is in, the innermost first.
 
