@@ -2,10 +2,12 @@
 
 import errno
 import io
+import logging
 import os
 import sys
 import tempfile
 import traceback
+import warnings
 from typing import TYPE_CHECKING, TextIO
 
 import typer
@@ -22,6 +24,12 @@ def main() -> None:
     _make_output_safe()
     # A notebook names a backend that may not be installed here; we draw into files only.
     os.environ.pop("MPLBACKEND", None)
+    # Without a home folder matplotlib tells of its cache, which does not matter here.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    # A shell for tests may make an error of every warning of a library, in all processes.
+    if os.environ.pop("PYTHONWARNINGS", None) is not None:
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
     from compare.cli import app
     from compare.errors import UsageError
 
@@ -75,14 +83,23 @@ def _usable(stream: TextIO | None) -> TextIO:
 
 
 def _unforeseen(error: Exception) -> str:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="engine-compare-", suffix=".log", delete=False, encoding="utf-8"
-    ) as log:
-        log.write("".join(traceback.format_exception(error)))
     return (
         f"unforeseen: {type(error).__name__}: {error}. Records that were made are kept: go on with "
-        f"--resume RUN_DIR. {log.name} has the details; please report it"
+        f"--resume RUN_DIR. {_kept(error)}"
     )
+
+
+def _kept(error: Exception) -> str:
+    """Where the details are; the details themselves if there is no place for them."""
+    details = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="engine-compare-", suffix=".log", delete=False, encoding="utf-8"
+        ) as log:
+            log.write(details)
+    except OSError:
+        return f"Please report it, with these details:\n{details}"
+    return f"{log.name} has the details; please report it"
 
 
 def _report_error(sentence: str, code: int = _BAD_INPUT) -> int:

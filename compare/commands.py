@@ -1,10 +1,9 @@
 """The commands, each written as a table of contents of its steps."""
 
+import os
 import shutil
 import signal
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from pathlib import Path
 
 from compare import console
@@ -20,8 +19,9 @@ from compare.history_questions import AskedHistory, case_of, read_runs
 from compare.job_questions import Asked, check_job, needed, record_for_advice
 from compare.measure import machine
 from compare.options import Options, differing, planned_fields, spelled
+from compare.plan.digests import check_unchanged
 from compare.plan.duration import workload_image_s
-from compare.plan.job import check_unchanged
+from compare.plan.job import check_unchanged as check_job_unchanged
 from compare.plan.resolve import canonical, check_writable, prepare
 from compare.records.measurements import Run
 from compare.records.plan import Plan, Session
@@ -36,14 +36,13 @@ from compare.report.diff_table import diff_table
 from compare.report.history_table import history_sentences, history_table, title
 from compare.report.markdown import details_markdown, summary_markdown
 from compare.report.page import report_page
-from compare.report.plot_history import write_history
-from compare.report.plots import write_plots
 from compare.report.summary_json import summary_json
 from compare.report.trace import trace_json
 from compare.run.compose import ComposeError, check_docker
 from compare.run.job_outputs import reference_outputs
 from compare.run.leftovers import stop_on_signals
-from compare.run.runner import BusyError, alone_on_this_machine, remaining
+from compare.run.preflight import check_host, preflight
+from compare.run.runner import alone_on_this_machine, another_run, drop_interrupted, remaining
 from workload import example_job
 
 _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
@@ -52,17 +51,20 @@ _OK, _SOMETHING_FAILED, _BAD_INPUT, _INTERRUPTED = 0, 1, 2, 130
 def start_run(options: Options) -> int:
     """Start a new run; returns the exit code."""
     stop_on_signals()
+    check_host()
     if options.composed:
         check_docker()
     if options.job is not None:
         say(f"Trying {options.job} once, in a process of its own.")
+    if options.images is not None:
+        say(f"Checking the images in {options.images} …")
     plan = prepare(options)
     image_s = workload_image_s(plan.workload)
-    _print_plan(plan, image_s)
+    _print_plan(plan, image_s, options.out)
     if options.dry_run:
-        return _OK
+        return _dry()
     folder = RunFolder(options.out / plan.run_id)
-    with _lock():
+    with alone_on_this_machine():
         folder.create(plan, machine.collect(plan.engines))
         with reference_outputs(plan):
             return _execute(folder, plan, list(plan.sessions), image_s)
@@ -74,20 +76,23 @@ def resume_run(run_dir: Path, options: Options, given: AbstractSet[str]) -> int:
     ``given`` contains the names of the options that the user gave together with ``--resume``.
     """
     stop_on_signals()
-    with _readable():
-        folder = RunFolder(run_dir)
-        run = folder.read()
+    check_host()
+    folder = RunFolder(run_dir)
+    run = folder.read()
     _check_same_options(run.plan, run_dir, options, given)
     _check_same_machine(run, run_dir)
+    if run.plan.workload is not None:
+        check_unchanged(run.plan.workload, run_dir)
     check_writable(run_dir)
     image_s = workload_image_s(run.plan.workload)
-    with _lock():
-        sessions = remaining(run.plan, folder)
-        _print_plan(run.plan, image_s)
-        done = len(run.plan.sessions) - len(sessions)
-        say(f"{done} of {len(run.plan.sessions)} sessions are already on disk")
-        if options.dry_run:
-            return _OK
+    _print_plan(run.plan, image_s, run_dir)
+    sessions = remaining(run.plan, run.records)
+    done = len(run.plan.sessions) - len(sessions)
+    say(f"{done} of {len(run.plan.sessions)} sessions are already on disk")
+    if options.dry_run:
+        return _dry()
+    with alone_on_this_machine():
+        drop_interrupted(folder)
         with reference_outputs(run.plan):
             return _execute(folder, run.plan, sessions, image_s)
 
@@ -110,10 +115,16 @@ def write_example_job(file: Path) -> int:
     return _OK
 
 
+def _dry() -> int:
+    """End a dry run, which disturbs no other run, but tells of it."""
+    if (busy := another_run()) is not None:
+        say(busy, style="yellow")
+    return _OK
+
+
 def show_report(run_dir: Path) -> int:
     """Write the report of a run again from its records; returns the exit code."""
-    with _readable():
-        run = RunFolder(run_dir).read()
+    run = RunFolder(run_dir).read()
     analysis = analyse(run)
     write_report(run_dir, run, analysis)
     print_report(analysis, run_dir)
@@ -144,8 +155,7 @@ def _newest_run(out: Path) -> Path:
 
 def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
     """Print what changed between two runs; returns 1 if something got significantly slower."""
-    with _readable():
-        a, b = (analyse(RunFolder(path).read()) for path in (run_a, run_b))
+    a, b = (analyse(RunFolder(path).read()) for path in (run_a, run_b))
     try:
         differences = diff.compare_runs(a, b, anyway=anyway)
     except diff.DifferentPlansError as error:
@@ -158,9 +168,8 @@ def show_advice(job: Job, asked: Asked, *, as_json: bool) -> int:
     """Print what a job is expected to take on each engine; returns the exit code."""
     check_job(job)
     needs = needed(asked.needs)
-    with _readable():
-        folder = record_for_advice(asked)
-        analysis = analyse(folder.read())
+    folder = record_for_advice(asked)
+    analysis = analyse(folder.read())
     advice = advise(analysis, job, needs, record=f"{folder.path}")
     if not advice.predictions:
         raise UsageError(
@@ -188,6 +197,8 @@ def show_history(asked: AskedHistory) -> int:
     for sentence in (*history_sentences(found), *unreadable):
         say(sentence)
     if asked.out is not None:
+        from compare.report.plot_history import write_history
+
         try:
             write_history(found, asked.out)
         except OSError as error:
@@ -203,6 +214,9 @@ def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:
     Raises:
         UsageError: the files cannot be written.
     """
+    # Not above: a plan, or a refusal, need not wait for matplotlib.
+    from compare.report.plots import write_plots
+
     try:
         _replace(run_dir / "summary.json", summary_json(analysis))
         _replace(run_dir / "summary.md", summary_markdown(analysis))
@@ -211,22 +225,36 @@ def write_report(run_dir: Path, run: Run, analysis: Analysis) -> None:
         _replace(run_dir / "report.html", report_page(analysis, run_dir / "plots"))
         _replace(run_dir / "trace.json", trace_json(run))
     except OSError as error:
-        raise UsageError(
-            f"cannot write to {run_dir}: {error.strerror}; its records are kept"
-        ) from error
+        raise _unwritten(run_dir, error) from error
 
 
-def _print_plan(plan: Plan, image_s: float) -> None:
-    print_plan(plan, announced(plan, image_s))
+def _unwritten(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write to {folder}: {error.strerror}; the records are kept: make room, then write "
+        "the report with 'python -m compare report RUN_DIR'"
+    )
+
+
+def _print_plan(plan: Plan, image_s: float, out: Path) -> None:
+    """Check this host and print the plan, with what was found.
+
+    Raises:
+        UsageError: the run cannot succeed here.
+    """
+    print_plan(plan, announced(plan, image_s), preflight(plan, out))
 
 
 def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> int:
     interrupted = False
+    full: StoreError | None = None
     execution = Execution(folder, plan, image_s, console)
     try:
         execution.run(sessions)
     except ComposeError as error:
         raise UsageError(str(error)) from error
+    except StoreError as error:
+        full = error
+        say("Stopped. Writing the report from the measurements so far.")
     except KeyboardInterrupt:
         interrupted = True
         say("\nStopped. Writing the report from the measurements so far.")
@@ -236,9 +264,15 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run = folder.read()
     analysis = analyse(run)
-    write_report(folder.path, run, analysis)
-    _publish(folder.path)
+    try:
+        write_report(folder.path, run, analysis)
+        _publish(folder.path)
+    except UsageError as error:
+        # The reason of the first failure names the way to go on.
+        raise full or error from error
     print_report(analysis, folder.path.parent)
+    if full is not None:
+        raise full
     if interrupted:
         say(f"Finish the run with: python -m compare --resume {folder.path}")
         return _INTERRUPTED
@@ -248,14 +282,21 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
 
 
 def _publish(run_dir: Path) -> None:
-    """Copy the run's report to the results folder; its links point into the run's folder."""
+    """Copy the run's report to the results folder; its links point into the run's folder.
+
+    Raises:
+        UsageError: the files cannot be written.
+    """
     out = run_dir.parent
     text = (run_dir / "summary.md").read_text(encoding="utf-8")
     for linked in ("plots/", "trace.json)", "details.md)"):
         text = text.replace(f"]({linked}", f"]({run_dir.name}/{linked}")
-    _replace(out / "summary.md", text)
-    for name in ("summary.json", "report.html"):
-        shutil.copyfile(run_dir / name, out / name)
+    try:
+        _replace(out / "summary.md", text)
+        for name in ("summary.json", "report.html"):
+            shutil.copyfile(run_dir / name, out / name)
+    except OSError as error:
+        raise _unwritten(out, error) from error
 
 
 def _replace(path: Path, text: str) -> None:
@@ -287,9 +328,16 @@ def _check_same_machine(run: Run, run_dir: Path) -> None:
     """Check that the machine is the same: halves from two machines are not a comparison.
 
     Raises:
-        UsageError: the machine or a version has changed, or an image is missing.
+        UsageError: the machine or a version has changed.
     """
     now = machine.collect(run.plan.engines)
+    # On clusters the priority of the driver is not that of the workers.
+    niceness = 0 if run.plan.clusters else os.getpriority(os.PRIO_PROCESS, 0)
+    if niceness != run.plan.niceness:
+        raise UsageError(
+            f"{run_dir} was started at niceness {run.plan.niceness}, and this program runs at "
+            f"{niceness}; start it as before, or start a new run"
+        )
     for fact in dict.fromkeys((*run.environment, *now)):
         if fact not in machine.PASSING and now.get(fact) != run.environment.get(fact):
             raise UsageError(
@@ -297,25 +345,4 @@ def _check_same_machine(run: Run, run_dir: Path) -> None:
                 f"({run.environment.get(fact)}, now {now.get(fact)}); start a new run"
             )
     if run.plan.job is not None:
-        check_unchanged(run.plan.job)
-    workload = run.plan.workload
-    gone = [path for path in (workload.images if workload else ()) if not Path(path).is_file()]
-    if gone:
-        raise UsageError(f"{gone[0]} of {run_dir} is missing; restore it, or start a new run")
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    try:
-        with alone_on_this_machine():
-            yield
-    except BusyError as error:
-        raise UsageError(str(error)) from error
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except StoreError as error:
-        raise UsageError(str(error)) from error
+        check_job_unchanged(run.plan.job)

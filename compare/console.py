@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from compare.experiments.section import MIB, Column
 from compare.experiments.share_rows import CPUS, smallest_warm
 from compare.experiments.shared_metrics import THROUGHPUT
 from compare.formatting import duration, plural, seconds
-from compare.measure import machine
 from compare.observations.series import Row
 from compare.records.measurements import Record
 from compare.records.plan import Plan, Session
@@ -41,25 +40,19 @@ def show(*things: object, **options: Any) -> None:  # noqa: ANN401 - those of ri
     console.print(*things, **options)
 
 
-def print_plan(plan: Plan, how_long: str) -> None:
-    """Print what will be measured; ``how_long`` says about how long it takes."""
+def print_plan(plan: Plan, how_long: str, findings: Iterable[object]) -> None:
+    """Print what will be measured; ``how_long`` says about how long it takes.
+
+    ``findings`` are sentences about this host that the measurements depend on.
+    """
     options = plan.options
     for engine, reason in plan.missing.items():
         say(f"{engine} will not be measured: {reason}", style="yellow")
     if plan.clusters:
         where = "containers" if options.composed else ", ".join(plan.clusters.values())
         say(f"Clusters with {plan.workers} workers each: {where}.")
-    if plan.workers > machine.cores() and (options.composed or not plan.clusters):
-        say(
-            f"{plan.workers} workers on {machine.cores()} cores: they will compete for the cores",
-            style="yellow",
-        )
-    if plan.niceness:
-        say(
-            f"Started at niceness {plan.niceness}, as every engine will run: other programs on "
-            "this machine have priority",
-            style="yellow",
-        )
+    for finding in findings:
+        say(str(finding), style="yellow")
     say(
         f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
         f"{plan.workers} workers × {options.threads_per_worker} threads, {options.config.value}; "

@@ -124,7 +124,8 @@ def _load_everywhere(bench: Bench, case: Case) -> None:
         tasks = image_tasks(bench.plan, bench.label(), count=1, chunk=1) * wanted
         run = bench.run(case, tasks, items=wanted, cpus=round(share, 2))
         if run.errors:
-            raise EngineError(f"the warm-up failed:\n{run.errors[0]}")
+            cause = run.errors[0].strip().splitlines()[-1]
+            raise EngineError(f"the warm-up failed: {cause}\n{run.errors[0]}")
         loaded = run.set_ups
         if loaded == 0 and seen == 0:
             return

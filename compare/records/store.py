@@ -8,12 +8,14 @@ A published run has ``measurements.jsonl.gz`` instead, a tenth of the size; it c
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import IO, Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from compare.errors import UsageError
 from compare.records.measurements import Failure, Lifecycle, Record, Run
 from compare.records.plan import SCHEMA, Plan
 from compare.records.upgrade import from_schema_2
@@ -27,7 +29,7 @@ _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator
 _MAPPING: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
-class StoreError(Exception):
+class StoreError(UsageError):
     """A results folder cannot be read or written; names the file, the line and the cause."""
 
 
@@ -49,7 +51,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True)
-            self.write_plan(plan)
+            _replace(self._plan, _PLAN.dump_json(plan, indent=1))
             self._environment.write_bytes(_MAPPING.dump_json(dict(environment), indent=1))
             self._records.touch()
         except OSError as error:
@@ -58,13 +60,43 @@ class RunFolder:
             ) from error
 
     def write_plan(self, plan: Plan) -> None:
-        """Write only the plan."""
-        self._plan.write_bytes(_PLAN.dump_json(plan, indent=1))
+        """Write only the plan, atomically.
+
+        Raises:
+            StoreError: it cannot be written; the earlier plan is still there.
+        """
+        with self._written(self._plan):
+            _replace(self._plan, _PLAN.dump_json(plan, indent=1))
 
     def append(self, record: Record) -> None:
-        """Add one record; the operating system has it when this returns."""
-        with self._records.open("ab") as file:
+        """Add one record; the operating system has it when this returns.
+
+        Raises:
+            StoreError: it cannot be written; what was stored before is kept.
+        """
+        with self._written(self._records), self._records.open("ab") as file:
             file.write(encode(record))
+
+    def open_log(self, session: str) -> IO[bytes]:
+        """A new file for all that a session prints.
+
+        Raises:
+            StoreError: it cannot be created.
+        """
+        path = self.path / "logs" / f"{session}.log"
+        with self._written(path):
+            path.parent.mkdir(exist_ok=True)
+            return path.open("wb")
+
+    @contextmanager
+    def _written(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {path}: {error.strerror}; what was measured before is kept: make "
+                f"room, then go on with --resume {self.path}"
+            ) from error
 
     def read(self) -> Run:
         """Read the whole folder.
@@ -116,10 +148,17 @@ class RunFolder:
         return _parse(_PLAN, self._plan, text)
 
     def keep_only(self, records: Iterable[Record]) -> None:
-        """Replace all measurements atomically."""
-        new = self._records.with_suffix(".new")
-        new.write_bytes(b"".join(encode(record) for record in records))
-        new.replace(self._records)
+        """Replace all measurements atomically.
+
+        Raises:
+            StoreError: they cannot be written; the earlier ones are still there.
+        """
+        with self._written(self._records):
+            _replace(self._records, b"".join(encode(record) for record in records))
+
+    def torn(self) -> bool:
+        """Whether the last record was cut off; a record behind it could not be read."""
+        return not self._all_records().endswith(b"\n") and self._all_records() != b""
 
     def pack(self) -> None:
         """Compress the records of a finished run.  The same records give the same bytes."""
@@ -143,6 +182,13 @@ class RunFolder:
                 f"{path}: {error.strerror}; a results folder has plan.json, environment.json "
                 "and measurements.jsonl"
             ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write through a rename: a full disk or a kill leaves the old content or the new one."""
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content)
+    new.replace(path)
 
 
 def encode(record: Record) -> bytes:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias
 
+from compare.errors import UsageError
 from compare.plan.duration import expected_s
 from compare.records.measurements import Failure, Lifecycle, Record, head
 from compare.records.plan import Plan, Session
@@ -23,10 +24,11 @@ from engines.environment import import_path, thread_environment
 
 _LINGER_S = 5.0
 """Helper processes (a resource tracker, a JVM) may end shortly after the session."""
-_LOG_LINES = 15
+_LOG_LINES, _WORDS_LINES = 15, 2
+_LOCK_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - the name of the lock has that of the user
 
 
-class BusyError(Exception):
+class BusyError(UsageError):
     """Another comparison runs on this machine."""
 
 
@@ -37,39 +39,56 @@ def alone_on_this_machine() -> Iterator[None]:
     Raises:
         BusyError: another comparison runs.
     """
-    # Not in TMPDIR: two runs with different ones must see each other's lock.
-    path = next(
-        Path(folder) / f"engine-compare-{os.getuid()}.lock"
-        for folder in ("/tmp", "/var/tmp", tempfile.gettempdir())  # noqa: S108 - a lock of this user
-        if os.access(folder, os.W_OK | os.X_OK)
-    )
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise BusyError(
-                f"another comparison runs on this machine (pid {lock.read().strip()}) and both "
-                "would disturb each other; wait until it has ended"
-            ) from error
+    with _lock(fcntl.LOCK_EX) as lock:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
 
 
-def remaining(plan: Plan, folder: RunFolder) -> list[Session]:
-    """The sessions still to run; records of interrupted sessions are dropped.
+def another_run() -> str | None:
+    """A sentence about another comparison that runs on this machine; ``None`` without one."""
+    try:
+        with _lock(fcntl.LOCK_SH):
+            return None
+    except BusyError as error:
+        return str(error)
+
+
+@contextmanager
+def _lock(kind: int) -> Iterator[IO[str]]:
+    # Not in TMPDIR: two runs with different ones must see each other's lock.
+    folders = [folder for folder in _LOCK_FOLDERS if os.access(folder, os.W_OK | os.X_OK)]
+    folder = Path(folders[0] if folders else tempfile.gettempdir())
+    with (folder / f"engine-compare-{os.getuid()}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise BusyError(
+                f"another comparison runs on this machine (pid {lock.read().strip()}) and both "
+                "would disturb each other; wait until it has ended"
+            ) from error
+        yield lock
+
+
+def remaining(plan: Plan, records: Iterable[Record]) -> list[Session]:
+    """The sessions still to run."""
+    finished = finished_sessions(records)
+    return [session for session in plan.sessions if session.id not in finished]
+
+
+def drop_interrupted(folder: RunFolder) -> None:
+    """Remove the records of sessions that were interrupted; they are run again.
 
     Raises:
-        StoreError: the folder is damaged.
+        StoreError: the folder is damaged, or cannot be written.
     """
     records = folder.read().records
     finished = finished_sessions(records)
     kept = [record for record in records if record.session in finished]
-    if len(kept) < len(records):
+    if len(kept) < len(records) or folder.torn():
         folder.keep_only(kept)
-    return [session for session in plan.sessions if session.id not in finished]
 
 
 Start: TypeAlias = Callable[
@@ -94,21 +113,23 @@ def run_session(
     When this returns or raises, even ``KeyboardInterrupt``, none of its processes is alive.
     """
     adopt_orphans()
-    logs = folder.path / "logs"
-    logs.mkdir(exist_ok=True)
-    log_path = logs / f"{session.id}.log"
     # A hung engine must become a failure and not block the run; a slow machine must not fail.
     limit_s = 120 + 10 * expected_s(plan, session, image_s)
     records: list[Record] = []
-    with log_path.open("wb") as log:
+    with folder.open_log(session.id) as log:
+        log_path = Path(log.name)
         process, lines = way.start(plan, session, folder, log)
         timer = threading.Timer(limit_s, process.kill)
         timer.start()
         try:
             for line in lines:
-                record = _decoded(line)
+                record = _decoded(line, session)
                 if record is None:
                     continue
+                if isinstance(record, Failure) and record.case is None:
+                    reason, *more = record.reason.split("\n", 1)
+                    reason = "\n".join([f"{reason}; {_last_words(log_path)}", *more])
+                    record = dataclasses.replace(record, reason=reason)
                 if isinstance(record, Lifecycle):
                     process.wait()
                     record = dataclasses.replace(
@@ -167,14 +188,17 @@ def environment(plan: Plan, session: Session) -> dict[str, str]:
     return kept | import_path() | thread_environment(resources_of(plan, session))
 
 
-def _decoded(line: bytes) -> Record | None:
-    """The record; ``None`` for a last line that was cut off when the session was killed."""
+def _decoded(line: bytes, session: Session) -> Record | None:
+    """The record; ``None`` for a last line that was cut off when the session was killed.
+
+    A record that cannot be read back must not end the run: it is a failure of its session.
+    """
     try:
         return decode(line)
-    except StoreError:
-        if line.endswith(b"\n"):
-            raise
-        return None
+    except StoreError as error:
+        if not line.endswith(b"\n"):
+            return None
+        return Failure(**head(session), case=None, reason=f"unreadable {error}")
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:
@@ -196,10 +220,25 @@ def _end_leftovers() -> tuple[str, ...]:
 
 
 def _reason(code: int, log_path: Path, limit_s: float) -> str:
-    tail = log_path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
     ended = (
         f"the session was killed by {signal.Signals(-code).name} (its limit is {limit_s:.0f} s)"
         if code < 0
         else f"the session ended with exit code {code}"
     )
-    return "\n".join([f"{ended}; its log is {log_path.name}", *tail])
+    tail = _lines(log_path)[-_LOG_LINES:]
+    return "\n".join([f"{ended}; {_last_words(log_path)}", *tail])
+
+
+def _last_words(log_path: Path) -> str:
+    """What a framework printed last, which is often the cause, and where the rest is."""
+    lines = _lines(log_path)
+    # Python's own traceback follows the framework's words and tells the reason that we have.
+    end = next((n for n, line in enumerate(lines) if line.startswith("Traceback (most")), None)
+    words = " ".join(line.strip() for line in lines[:end][-_WORDS_LINES:])
+    log = f"its log is logs/{log_path.name}"
+    return f"{log}, which says: {words}" if words else log
+
+
+def _lines(log_path: Path) -> list[str]:
+    text = log_path.read_text(encoding="utf-8", errors="replace")
+    return [line for line in text.splitlines() if line.strip()]

@@ -7,6 +7,7 @@ process.  Records go to the file descriptor, one per line (1 in a container, whi
 The runner keeps standard input open; when it closes (the runner died), the session ends as well.
 """
 
+import faulthandler
 import functools
 import os
 import signal
@@ -50,6 +51,10 @@ decides, never the engine's results."""
 
 Number = TypeVar("Number", int, float)
 
+START_LIMIT_S = 150.0
+"""Seconds until an engine that does not start is given up.  Frameworks have limits of their own, of
+at most two minutes, and a reason when they end; where no process can be started they may wait
+forever."""
 CLOSE_LIMIT_S = 8
 """Seconds that a session may take to close its engine when it has to stop."""
 
@@ -71,7 +76,8 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     wall_from_s = clock.now()
     busy_before_s, steal_before_s = host_cpu_s()
     with calls.kept(), ExitStack() as opened:
-        engine, open_s = clock.timed(lambda: opened.enter_context(adapter.open(resources)))
+        with _start_limit(session, emit):
+            engine, open_s = clock.timed(lambda: opened.enter_context(adapter.open(resources)))
         bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
         first_result_s = bench.round_trip_s(noop.task(bench.label()))
         if resources.cluster is not None:
@@ -135,6 +141,30 @@ def _in_time(last: Callable[[], None]) -> Iterator[None]:
         os._exit(0)
 
     timer = threading.Timer(CLOSE_LIMIT_S, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def _start_limit(session: Session, emit: Callable[[Record], None]) -> Iterator[None]:
+    """End this process with a failure if the engine takes too long to start."""
+
+    def give_up() -> None:
+        emit(
+            Failure(
+                **head(session),
+                case=None,
+                reason=f"the engine did not start within {START_LIMIT_S:.0f} s",
+            )
+        )
+        faulthandler.dump_traceback()
+        os._exit(1)
+
+    timer = threading.Timer(START_LIMIT_S, give_up)
     timer.daemon = True
     timer.start()
     try:
