@@ -6,6 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")"
 venv=$1
 
+# Settings of the user for other installations: packages belong into this environment only.
+export PIP_USER=0
+unset PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME
+
 say() { printf 'install: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
@@ -22,21 +26,25 @@ apt_install() {
 
 find_python() {
   local candidate
-  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
+    if [ "$("$candidate" -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)" = True ]; then
       printf '%s' "$candidate"
       return
     fi
+    [ "$candidate" != "${PYTHON:-}" ] || say "PYTHON=$PYTHON is no Python 3.11 or newer: trying others"
   done
   return 1
 }
 
 java_major() {
-  "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -n 1
+  env -u JAVA_TOOL_OPTIONS -u _JAVA_OPTIONS -u JDK_JAVA_OPTIONS \
+    "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -n 1
 }
 
 python=$(find_python) || fail 'needs Python 3.11 or newer: apt-get install python3 python3-venv (or set PYTHON)'
 
+[ -z "${JAVA_HOME:-}" ] || [ -x "$JAVA_HOME/bin/java" ] \
+  || { say "JAVA_HOME=$JAVA_HOME has no bin/java: ignoring it here; unset it before you compare Spark"; unset JAVA_HOME; }
 if [ "$(java_major || true)" -ge 17 ] 2>/dev/null; then :; else
   apt_install openjdk-17-jre-headless || apt_install openjdk-21-jre-headless \
     || say 'Spark needs Java 17 or newer and none was found: install openjdk-17-jre-headless (the other engines run without it)'
