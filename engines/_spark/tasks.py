@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 from typing_extensions import override
 
 from engines._spark.cluster import CLUSTER, version_on
+from engines._spark.graph import readers
 from engines._spark.host import FOREIGN, obstacles
 from engines._spark.settings import (
     DEFAULTS,
@@ -211,7 +212,7 @@ class SparkEngine(Engine):
         partition, from which the job's last stage reads them.
         """
         context = self._context
-        plan = context.broadcast((function, graph, _readers(graph), self._freezes))
+        plan = context.broadcast((function, graph, readers(graph), self._freezes))
         widths = [*(len(layer) for layer in graph[1:]), 1]
         stages: list[Framework] = []
         outputs = context.parallelize([], len(graph[0]))
@@ -316,16 +317,6 @@ def _results(job: Callable[[], Iterable[tuple[int, Any]]]) -> Iterator[tuple[int
     except Py4JError as error:
         raise WorkerLostError(f"spark: {_reason(error)}") from error
     yield from results
-
-
-def _readers(graph: Graph[Any]) -> list[list[list[int]]]:
-    """For each task of each layer, the positions in the next layer that need its output."""
-    readers: list[list[list[int]]] = [[[] for _ in layer] for layer in graph]
-    for layer, following in enumerate(graph[1:]):
-        for reader, node in enumerate(following):
-            for place in set(node.needs):
-                readers[layer][place].append(reader)
-    return readers
 
 
 def _reason(error: Exception) -> str:
