@@ -56,7 +56,7 @@ def print_plan(plan: Plan, how_long: str, findings: Iterable[object]) -> None:
     say(
         f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
         f"{plan.workers} workers × {options.threads_per_worker} threads, {options.config.value}; "
-        f"{plan.blocks} blocks, {len(plan.sessions)} sessions, {how_long}."
+        f"{plural(plan.blocks, 'block')}, {len(plan.sessions)} sessions, {how_long}."
     )
     if plan.job is not None:
         one = plan.job
