@@ -46,8 +46,10 @@ def small_run(
 @contextmanager
 def running_small_run(out: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """The same, running while the test goes on; it and all below it are gone afterwards."""
+    # Whoever started the tests may ignore the signal of a lost terminal, as nohup does.
+    sensitive = ("env", "--default-signal=HUP")
     running = subprocess.Popen(
-        command(*_SMALL, "--out", out, *arguments),
+        [*sensitive, *command(*_SMALL, "--out", out, *arguments)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
