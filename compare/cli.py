@@ -89,7 +89,7 @@ def compare(context: typer.Context, **values: Any) -> int:  # noqa: ANN401 - fie
       python -m compare --experiments throughput --dtype bfloat16
       python -m compare --images photos/ --chunk 15
       python -m compare --on compose              on clusters of containers
-      python -m compare --job my_job.py           your own job; init writes an example
+      python -m compare --job my_job.py           your own job (see: init)
     """  # noqa: D301 - the backspace keeps the line breaks
     if context.invoked_subcommand is not None:
         return 0

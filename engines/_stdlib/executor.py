@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from typing_extensions import override
 
+from engines._stdlib.processes import SPAWN_REASON, refuse_shares
 from engines.environment import budget, end_with_parent, thread_environment
-from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
+from engines.errors import EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
     Config,
@@ -39,8 +40,7 @@ _SETTINGS = (
     Setting(
         name="mp_context",
         value="spawn",
-        reason="a forked process (the default on Linux before Python 3.14) has torch's locks but "
-        "not its threads, and may hang; spawned workers start clean, as those of other engines do",
+        reason=SPAWN_REASON,
     ),
     Setting(
         name="submit again after BrokenProcessPool",
@@ -93,13 +93,7 @@ class ExecutorEngine(Engine):
         cpus: float = 1.0,
         slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
-        if slots is not None:
-            raise CpusRejectedError("an executor has no resources that a task could request")
-        if cpus != 1.0:
-            raise CpusRejectedError(
-                f"an executor gives every task one process, regardless of its needs; a task cannot "
-                f"request {cpus:g} cores"
-            )
+        refuse_shares("an executor", cpus, slots)
         return self._results(function, dict(enumerate(inputs)))
 
     def _results(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from typing_extensions import override
 
+from engines._stdlib.processes import SPAWN_REASON, refuse_shares
 from engines.environment import budget, end_with_parent, thread_environment
-from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
+from engines.errors import EngineStartError, WorkerLostError
 from engines.interface import Capability, Engine, Input, Output, Resources, Setting
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ _SETTINGS = (
     Setting(
         name="start method",
         value="spawn",
-        reason="a forked process (the default on Linux before Python 3.14) has torch's locks but "
-        "not its threads, and may hang; spawned workers start clean, as those of other engines do",
+        reason=SPAWN_REASON,
     ),
     Setting(name="chunksize", value="1", reason="one input is one task in every engine"),
 )
@@ -91,13 +91,7 @@ class ProcessEngine(Engine):
         cpus: float = 1.0,
         slots: float | None = None,
     ) -> Iterator[tuple[int, Output]]:
-        if slots is not None:
-            raise CpusRejectedError("a pool has no resources that a task could request")
-        if cpus != 1.0:
-            raise CpusRejectedError(
-                f"a pool gives every task one process, regardless of its needs; a task cannot "
-                f"request {cpus:g} cores"
-            )
+        refuse_shares("a pool", cpus, slots)
         return self._results(function, inputs)
 
     def _results(

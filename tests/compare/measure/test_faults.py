@@ -1,8 +1,10 @@
 """Who is hit, when, and what is recorded of an engine that raises or hangs."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typing_extensions import override
@@ -10,7 +12,6 @@ from typing_extensions import override
 from compare.measure.faults import LOAD_S, Fault, happened, in_a_task, in_its_loading
 from engines._stdlib.loop import SerialEngine
 from engines.errors import WorkerLostError
-from engines.interface import Input, Output
 from workload.kernels.fragile import ENDED, LOADING, NO_TASK, RAISES_ONCE, STARTED, Note
 
 TASKS, SECONDS, DEADLINE_S = 6, 0.01, 20.0
@@ -43,52 +44,34 @@ def test_a_process_is_hit_in_the_middle_of_its_loading() -> None:
     assert in_its_loading(loading, TASKS, LOAD_S / 2) == ONE
 
 
-class Losing(SerialEngine):
-    """Hands over two results and then raises."""
+class Rigged(SerialEngine):
+    """Hands over what a test makes of the results."""
+
+    def __init__(self, rig: Callable[[Iterator[Any]], Iterator[Any]]) -> None:
+        super().__init__(())
+        self._rig = rig
 
     @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        yield from super().run(function, inputs[:2])
-        raise WorkerLostError("losing: a worker died")
+    def run(self, *asked: Any, **options: Any) -> Iterator[tuple[int, Any]]:
+        return self._rig(super().run(*asked, **options))
 
 
-class Stuck(SerialEngine):
-    """Hands over two results and then nothing, as long as the test runs."""
-
-    @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        yield from super().run(function, inputs[:2])
-        threading.Event().wait()
+def losing(results: Iterator[Any]) -> Iterator[Any]:
+    """Two results, and then an error."""
+    yield from islice(results, 2)
+    raise WorkerLostError("losing: a worker died")
 
 
-class Careless(SerialEngine):
-    """Hands over the first result a second time, under the number of the last task."""
+def stuck(results: Iterator[Any]) -> Iterator[Any]:
+    """Two results, and then nothing, as long as the test runs."""
+    yield from islice(results, 2)
+    threading.Event().wait()
 
-    @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        results = list(super().run(function, inputs))
-        yield from [*results[:-1], (len(inputs) - 1, results[0][1])]
+
+def careless(results: Iterator[Any]) -> Iterator[Any]:
+    """The first result a second time, under the number of the last task."""
+    *others, (last, _) = results
+    yield from [*others, (last, others[0][1])]
 
 
 def test_a_batch_that_ends_has_every_result_and_when_each_task_ended(tmp_path: Path) -> None:
@@ -114,14 +97,14 @@ def test_the_error_of_a_task_is_a_failure_in_the_words_of_the_user(tmp_path: Pat
 
 def test_the_error_of_an_engine_is_a_failure_and_results_before_it_count(tmp_path: Path) -> None:
     tasks = Fault().tasks("case", tmp_path / "notes", TASKS, SECONDS)
-    seen = happened(Losing(()), tasks, Fault(), DEADLINE_S)
+    seen = happened(Rigged(losing), tasks, Fault(), DEADLINE_S)
     assert (seen["verdict"], seen["words"]) == ("failed", "losing: a worker died")
     assert seen["received"] == (1, 1, 0, 0, 0, 0)
 
 
 def test_an_engine_that_hands_over_nothing_more_hangs_until_the_deadline(tmp_path: Path) -> None:
     tasks = Fault().tasks("case", tmp_path / "notes", TASKS, SECONDS)
-    seen = happened(Stuck(()), tasks, Fault(), 0.3)
+    seen = happened(Rigged(stuck), tasks, Fault(), 0.3)
     assert (seen["verdict"], seen["words"]) == ("hung", "")
     assert 0.3 <= seen["ended_s"] < 2
     assert seen["received"] == (1, 1, 0, 0, 0, 0)
@@ -129,4 +112,4 @@ def test_an_engine_that_hands_over_nothing_more_hangs_until_the_deadline(tmp_pat
 
 def test_a_wrong_result_is_counted(tmp_path: Path) -> None:
     tasks = Fault().tasks("case", tmp_path / "notes", TASKS, SECONDS)
-    assert happened(Careless(()), tasks, Fault(), DEADLINE_S)["wrong"] == 1
+    assert happened(Rigged(careless), tasks, Fault(), DEADLINE_S)["wrong"] == 1
