@@ -23,7 +23,7 @@ _SIDE_BY_SIDE = {
         *("-m", "not alone"),
     ),
 }
-_ALONE = ("tests", "-m", "alone")
+_ALONE = ("tests", "-m", "alone", "--durations=20", "--durations-min=10")
 
 
 class _Part(NamedTuple):

@@ -4,14 +4,14 @@ import psutil
 import pytest
 
 from compare.measure.speed import BusyCores
+from compare.run.leftovers import command_line, descendants
 from workload.kernels import spin
 
 pytestmark = pytest.mark.alone
 
 
 def spinning() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [process for process in descendants() if "spawn_main" in command_line(process)]
 
 
 @pytest.mark.timeout(60)

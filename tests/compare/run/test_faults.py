@@ -1,6 +1,5 @@
 """A worker of every real engine is killed in a real session: what the engine makes of it."""
 
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from compare.observations.series import Row
 from compare.records.measurements import FaultRun, Lifecycle, Record, Run
 from compare.records.plan import Case, Session
 from compare.records.store import RunFolder, decode
-from compare.run.leftovers import adopt_orphans
+from compare.run.leftovers import adopt_orphans, descendants
 from compare.run.runner import environment
 from engines.interface import Config
 from tests.compare import fakes
@@ -56,7 +55,7 @@ def session_with_a_fault(folder: Path, engine: str, config: Config) -> Seen:
     )
     RunFolder(folder / "run").create(plan, fakes.environment())
     adopt_orphans()
-    before = set(psutil.Process().children(recursive=True))
+    before = set(descendants())
     written = folder / "records"
     with written.open("wb") as file:
         arguments = [str(folder / "run"), session.id, str(file.fileno())]
@@ -87,16 +86,11 @@ def session_with_a_fault(folder: Path, engine: str, config: Config) -> Seen:
 def _alive_after(before: set[psutil.Process]) -> list[psutil.Process]:
     """Processes of the session that are alive some seconds after its end."""
     until_s = time.monotonic() + _GONE_S
-    while True:
-        alive = []
-        for process in set(psutil.Process().children(recursive=True)) - before:
-            if process.status() != psutil.STATUS_ZOMBIE:
-                alive.append(process)
-            elif process.ppid() == os.getpid():
-                process.wait(0)
-        if not alive or time.monotonic() > until_s:
-            return alive
+    while alive := [process for process in descendants() if process not in before]:
+        if time.monotonic() > until_s:
+            break
         time.sleep(0.1)
+    return alive
 
 
 @pytest.mark.parametrize("engine", ["process-executor", "ray", "dask", "spark"])
