@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 _DIGITS, _BOUND_DIGITS = 3, 2
+_WIDE = 2.0
+"""High over low of an interval whose bounds need not be equally fine."""
 _COUNTED = ("tasks", "processes", "threads", "workers", "1 or 0")
 """Units whose values are whole numbers."""
 _RATE, _MANY = "tasks/s", 10_000
@@ -85,15 +87,28 @@ def bare(row: Estimated, scale: float = 1.0) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """The bounds with two significant digits, rounded outwards: never narrower than they are."""
+    """The bounds with two significant digits, rounded outwards: never narrower than they are.
+
+    The upper bound is as fine as the lower one if the interval is narrower than a factor of two:
+    98.1 to 101.2 is 98–102 and not 98–110.
+    """
     dash = " to " if low < 0 else "–"
-    return dash.join((_rounded(low, math.floor), _rounded(high, math.ceil)))
+    last = _last_decimal(high)
+    if 0 < low <= high < _WIDE * low:
+        last = _last_decimal(low)
+    return dash.join(
+        (_rounded(low, _last_decimal(low), math.floor), _rounded(high, last, math.ceil))
+    )
 
 
-def _rounded(value: float, to_whole: Callable[[float], int]) -> str:
+def _last_decimal(value: float) -> int:
+    """The decimal at which the second significant digit stands; negative left of the point."""
     # All digits: 9.97 has the exponent of 9, not of the 10 that it would be rounded to.
     exponent = int(f"{value:.15e}".split("e")[1])
-    decimals = _BOUND_DIGITS - 1 - exponent
+    return _BOUND_DIGITS - 1 - exponent
+
+
+def _rounded(value: float, decimals: int, to_whole: Callable[[float], int]) -> str:
     # A bound that has two digits already must not move because of its binary neighbour.
     scaled = round(value * 10.0**decimals, 6)
     return f"{to_whole(scaled) / 10.0**decimals + 0.0:,.{max(0, decimals)}f}"

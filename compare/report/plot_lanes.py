@@ -24,8 +24,11 @@ def draw_lanes(picture: Lanes, experiment: str, analysis: Analysis) -> Figure:
     """The first valid batch of each engine and case, all on one time axis."""
     groups = analysis.timelines[experiment]
     if picture.by is None:
-        measured = [group for group in groups if not isinstance(group.run, Absence)]
-        return _figure([(group, group.engine, COLORS[0]) for group in measured])
+        # One batch an engine: the ceiling has one at the beginning of a block and one at its end.
+        first = {
+            group.engine: group for group in reversed(groups) if not isinstance(group.run, Absence)
+        }
+        return _figure([(group, engine, COLORS[0]) for engine, group in reversed(first.items())])
     cases = list(dict.fromkeys(group.case.parameters[picture.by] for group in groups))
     return _figure(
         [

@@ -95,3 +95,13 @@ def test_an_engine_that_cannot_wait_without_blocking_says_so_in_the_picture(tmp_
     ]
     assert "dask, awaited: not run" in labels
     assert "ray, blocking: failed" in labels
+
+
+def test_the_lanes_of_each_engine_are_drawn_once_although_the_ceiling_runs_twice(
+    tmp_path: Path,
+) -> None:
+    write_plots(fakes.run(), tmp_path)
+    labels = re.findall("<!-- (.*) -->", (tmp_path / "lanes.svg").read_text())
+    engines = [label for label in labels if label in {"ceiling", *fakes.ENGINES}]
+    assert sorted(engines) == sorted({"ceiling", *fakes.ENGINES} & set(engines))
+    assert "ceiling" in engines
