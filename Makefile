@@ -1,5 +1,5 @@
 # Everything from a fresh checkout: `make compare` measures, `make test` tests.
-.PHONY: compare test clusters check install clean
+.PHONY: compare test clusters check install browser clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 compare: install
 	$(BIN)/python -m compare $(ARGS)
 
-test: install
+test: install browser
 	$(BIN)/python -m tests $(ARGS)
 
 # Builds the image and tests the clusters of containers; needs Docker with Compose.
@@ -29,6 +29,9 @@ install: $(VENV)/.complete
 $(VENV)/.complete: requirements.lock pyproject.toml install.sh
 	./install.sh $(VENV)
 	touch $@
+
+browser:
+	@./install.sh --browser
 
 clean:
 	rm -rf $(VENV)

@@ -2,6 +2,7 @@
 # Creates the virtual environment with all that the comparison and its tests need, including Java.
 #
 #   ./install.sh .venv        (`make compare` and `make test` call it)
+#   ./install.sh --browser    a Chromium for the tests of the pages (`make test` calls it)
 set -euo pipefail
 cd "$(dirname "$0")"
 venv=$1
@@ -23,6 +24,12 @@ apt_install() {
     && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
       apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
+
+if [ "$venv" = --browser ]; then
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || apt_install chromium \
+    || say 'the tests of the pages need a browser and skip themselves: install chromium'
+  exit 0
+fi
 
 find_python() {
   local candidate

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _FAILED, _BAD_INPUT, _INTERRUPTED = 1, 2, 130
 _GONE = (errno.EPIPE, errno.EIO)
+_NARROWEST = 20
+"""Columns of a terminal.  Nobody reads tables in fewer."""
 
 
 def main() -> None:
@@ -24,6 +26,10 @@ def main() -> None:
     _make_output_safe()
     # A notebook names a backend that may not be installed here; we draw into files only.
     os.environ.pop("MPLBACKEND", None)
+    _forget_a_useless_width()
+    # transformers reads its own docstrings, and workers that look into themselves do not end.
+    for name in ("PYTHONOPTIMIZE", "PYTHONINSPECT"):
+        os.environ.pop(name, None)
     # Without a home folder matplotlib tells of its cache, which does not matter here.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     # A shell for tests may make an error of every warning of a library, in all processes.
@@ -46,6 +52,13 @@ def main() -> None:
         code = _report_error(_unforeseen(error), code=_FAILED)
     sys.stdout.flush()
     sys.exit(code)
+
+
+def _forget_a_useless_width() -> None:
+    """Some terminals and shells inside of editors say that they have no columns."""
+    width = os.environ.get("COLUMNS", "")
+    if not (width.isdigit() and int(width) >= _NARROWEST):
+        os.environ.pop("COLUMNS", None)
 
 
 class _Unbreakable(io.FileIO):

@@ -58,6 +58,15 @@ class _Served:
             undefined=jinja2.StrictUndefined,
         )
         self._report: str | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    def write_report(self) -> None:
+        """Write the report of a run that has ended; it takes some seconds."""
+        analysis = analyse(self._folder.read())
+        with tempfile.TemporaryDirectory() as folder:
+            plots = Path(folder)
+            write_plots(analysis, plots)
+            self._report = report_page(analysis, plots)
 
     def state(self) -> dict[str, Any]:
         """What the live page shows."""
@@ -65,6 +74,7 @@ class _Served:
         plan = self._live.plan
         return {
             "finished": self._live.finished,
+            "report": self._report is not None,
             "done": len(self._live.sessions),
             "planned": len(plan.sessions),
             "lines": [
@@ -74,16 +84,21 @@ class _Served:
         }
 
     async def page(self, _: Request) -> Response:
-        """The report of a finished run, or the progress of one that is measured."""
-        state = self.state()
-        if state["finished"]:
-            if self._report is None:
-                self._report = await asyncio.to_thread(self._written)
+        """The report, or the progress of a run as long as there is none."""
+        state = self._progress()
+        if self._report is not None:
             return HTMLResponse(self._report, headers=_HEADERS)
         page = self._templates.get_template("live.html.jinja").render(
             plan=self._live.plan, state=state
         )
         return HTMLResponse(page, headers=_HEADERS)
+
+    def _progress(self) -> dict[str, Any]:
+        """The state; the report is begun as soon as the run has ended, and nobody waits for it."""
+        state = self.state()
+        if state["finished"] and not state["report"] and self._writing is None:
+            self._writing = asyncio.create_task(asyncio.to_thread(self.write_report))
+        return state
 
     async def events(self, request: Request) -> EventSourceResponse:
         """A server-sent event whenever a session has ended."""
@@ -92,7 +107,7 @@ class _Served:
     async def _changes(self, request: Request) -> AsyncIterator[dict[str, str]]:
         known = None
         while not await request.is_disconnected():
-            state = self.state()
+            state = self._progress()
             if state != known:
                 known = state
                 yield {"data": json.dumps(state)}
@@ -103,21 +118,16 @@ class _Served:
         text = self._templates.get_template("live.js").render()
         return Response(text, media_type="text/javascript", headers=_HEADERS)
 
-    def _written(self) -> str:
-        analysis = analyse(self._folder.read())
-        with tempfile.TemporaryDirectory() as folder:
-            plots = Path(folder)
-            write_plots(analysis, plots)
-            return report_page(analysis, plots)
-
 
 def application(run_dir: Path) -> Starlette:
-    """The web application for the run in this folder.
+    """The web application for the run in this folder; the report of a finished one is ready then.
 
     Raises:
         StoreError: the folder holds no run.
     """
     served = _Served(run_dir)
+    if served.state()["finished"]:
+        served.write_report()
     return Starlette(
         routes=[
             Route("/", served.page),

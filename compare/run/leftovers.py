@@ -28,6 +28,8 @@ def stop_on_signals() -> None:
     such a run must also stop without losing its measurements.  SIGHUP comes when the terminal is
     lost, unless ``nohup`` has the run ignore it.
     """
+    # Window managers and launchers that ignore it hand that down: no exit code could be read then.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

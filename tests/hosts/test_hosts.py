@@ -177,6 +177,44 @@ def test_an_engine_starts_whatever_the_folder_for_temporary_files_is_called(
     assert not set(used) & set(" '")
 
 
+@pytest.mark.parametrize("width", ["0", "3", "wide", ""])
+def test_a_terminal_without_columns_gets_tables_that_can_be_read(width: str) -> None:
+    # https://github.com/cylc/cylc-flow/pull/3989
+    # https://github.com/python/mypy/pull/9651
+    done = compare("engines", environment={"COLUMNS": width})
+    assert done.returncode == 0, done.stderr
+    assert any("multiprocessing" in line for line in done.stdout.splitlines())
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(120)
+def test_docstrings_that_were_stripped_a_library_that_is_gone_and_ignored_children_spoil_no_run(
+    tmp_path: Path,
+) -> None:
+    # https://github.com/pytorch/pytorch/issues/68920
+    # https://github.com/huggingface/transformers/issues/36045
+    # https://github.com/fluent/fluentd/issues/621
+    # https://github.com/baskerville/bspwm/pull/1534
+    start = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    small = ("--model", "vit-digits", "--preset", "quick", "--blocks", "1", "--n-images", "8")
+    asked = ("--engines", "multiprocessing,dask", "--experiments", "throughput")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", f"{start}; os.execvp(sys.argv[1], sys.argv[1:])"),
+            *command(*small, *asked, "--out", tmp_path),
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "PYTHONOPTIMIZE": "2", "LD_PRELOAD": "/no/libjemalloc.so"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAILED" not in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.alone
 @pytest.mark.timeout(170)
 def test_files_of_the_working_directory_take_the_place_of_no_module(tmp_path: Path) -> None:
@@ -184,11 +222,11 @@ def test_files_of_the_working_directory_take_the_place_of_no_module(tmp_path: Pa
     (tmp_path / "random.py").write_text("raise ImportError('the wrong random')\n")
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "__init__.py").write_text("raise ImportError('the wrong deploy')\n")
-    small = ("--model", "vit-digits", "--preset", "quick", "--n-images", "8")
+    small = ("--preset", "quick", "--blocks", "1")
     done = subprocess.run(
         [
             *(str(Path(sys.executable).parent / "engine-compare"), *small, "--engines", "ray"),
-            *("--experiments", "throughput", "--out", "out"),
+            *("--experiments", "timeline", "--out", "out"),
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -203,8 +241,8 @@ def test_files_of_the_working_directory_take_the_place_of_no_module(tmp_path: Pa
 @pytest.mark.timeout(170)
 def test_a_run_started_under_nice_is_valid_and_says_so(tmp_path: Path) -> None:
     """As under cron, in CI agents and in Slurm: every engine runs at the same priority."""
-    small = ("--model", "vit-digits", "--preset", "quick", "--n-images", "8")
-    asked = ("--engines", "ray", "--experiments", "throughput", "--out", tmp_path)
+    small = ("--preset", "quick", "--blocks", "1")
+    asked = ("--engines", "ray", "--experiments", "timeline", "--out", tmp_path)
     done = subprocess.run(
         ["nice", "-n", "5", *command(*small, *asked)],
         cwd=REPOSITORY,

@@ -1,5 +1,6 @@
 """Folders of photographs as people have them; what cannot be read is told as what it is."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.compare.command_line import command, small_run
+from tests.compare.command_line import command, compare, small_run
 from tests.compare.test_bad_input import said
 from tests.hosts.anyone import as_anyone, open_folder
 
@@ -169,3 +170,17 @@ def test_what_a_mac_puts_beside_each_file_is_no_photograph(photos: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     assert "3 images" in done.stdout
     assert "0 files skipped" in done.stdout
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_among_the_photographs_is_skipped_and_a_link_to_the_folder_itself_is_no_end(
+    photos: Path, tmp_path: Path
+) -> None:
+    # https://github.com/MemPalace/mempalace/issues/2221
+    # https://github.com/filebrowser/filebrowser/issues/1155
+    os.mkfifo(photos / "pipe.png")
+    (photos / "again").symlink_to(".")
+    done = compare("--images", photos, *DRY, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "skipped pipe.png: not a file" in done.stdout
+    assert "3 images in chunks" in done.stdout

@@ -5,12 +5,13 @@ const bar = document.getElementById("bar");
 const events = new EventSource("/events");
 events.onmessage = (event) => {
   const state = JSON.parse(event.data);
-  if (state.finished) {
+  if (state.report) {
     events.close();
     location.reload();
     return;
   }
-  count.textContent = `${state.done} of ${state.planned} sessions have ended.`;
+  const ended = `${state.done} of ${state.planned} sessions have ended.`;
+  count.textContent = state.finished ? `${ended} The report is being written.` : ended;
   bar.max = state.planned;
   bar.value = state.done;
   list.replaceChildren(
