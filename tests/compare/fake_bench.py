@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from unittest import mock
 
 from typing_extensions import override
@@ -13,15 +14,19 @@ from compare.experiments.share_rows import slots as fitting
 from compare.measure import job_tasks
 from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench, Needs, Way
+from compare.measure.elasticity import Demand, Limits
 from compare.measure.faults import Fault, faulty
 from compare.records.measurements import (
+    ElasticityRun,
     EngineSpan,
     FaultRun,
     Lifecycle,
     OwnTrace,
     Record,
     Span,
+    Submission,
     TaskRun,
+    WorkerLife,
     head,
 )
 from compare.records.plan import Case, Job, Plan, Session, workers_of
@@ -68,6 +73,10 @@ class FakeEngine:
     """Of fixed work, while all cores are busy."""
     restart_s: float | None = 1.0
     """Without any task, after a fault; ``None``: the engine waits for the lost task for ever."""
+    decision_s: float = 0.5
+    """From a rise of the demand until the processes of new workers are started."""
+    worker_start_s: float = 1.5
+    """Of such a process."""
 
 
 def claims(engine: str) -> frozenset[Capability]:
@@ -275,6 +284,44 @@ class FakeBench(Bench):
             wrong=0,
             starts=tuple(1 + int(not lost and n == faulty(count)) for n in range(count)),
             completed_s=tuple(sorted(late_s)),
+        )
+
+    @override
+    def run_elastic(self, case: Case, notes: Path, demand: Demand, limits: Limits) -> ElasticityRun:
+        """All workers come together; all but one go when they were idle, and in the end all."""
+        most, task_s = self.workers, demand.task_s
+        idle_s = float(case.parameters["idle_s"])
+        start_s, waves = self._costs.decision_s + self._costs.worker_start_s, demand.many // most
+        ends = [start_s + task_s * (1 + n // most) for n in range(demand.many)]
+        few = [Submission(ends[-1] + n * task_s, 1) for n in range(demand.few)]
+        ends += [one.at_s + task_s for one in few]
+        rise_s = ends[-1]
+        # The worker that stayed runs tasks while the others start.
+        alone = round(start_s / task_s)
+        ends += [rise_s + task_s * (n + 1) for n in range(alone)]
+        ends += [rise_s + start_s + task_s * (1 + n // most) for n in range(demand.many - alone)]
+
+        def life(since_s: float, gone_s: float) -> WorkerLife:
+            return WorkerLife(since_s + self._costs.decision_s, since_s + start_s, gone_s)
+
+        end_s = ends[-1] + idle_s
+        first_gone_s = start_s + waves * task_s + idle_s
+        return ElasticityRun(
+            **self.head(),
+            case=case,
+            most=most,
+            verdict="finished",
+            words="",
+            ended_s=ends[-1],
+            watched_s=end_s,
+            submitted=(Submission(0.0, demand.many), *few, Submission(rise_s, demand.many)),
+            completed_s=tuple(ends),
+            starts=(1,) * demand.tasks,
+            workers=(
+                life(0.0, end_s),
+                *[life(0.0, first_gone_s)] * (most - 1),
+                *[life(rise_s, end_s)] * (most - 1),
+            ),
         )
 
     def _at_once(self, share: float, tasks: Sequence[Task], way: Way) -> int:
