@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -73,22 +73,27 @@ def last_words(log: Path) -> str:
     return " ".join(log.read_text(errors="replace").split())[-_WORDS:] or "no output"
 
 
-def end_those_with(text: str) -> None:
-    """End all processes that have the text, such as a private folder, in their command line.
+def end_those_with(*texts: str) -> None:
+    """End all processes that have a text, such as a private folder, in their command line.
 
-    For daemons that detach from the process that starts them.
+    For daemons that detach from the process that starts them.  What they have started ends, too:
+    some processes give themselves another name.
     """
-    asked = [process for process in _with(text) if _signalled(process.terminate)]
+    found = _with(texts)
+    asked = [process for process in found if _signalled(process.terminate)]
     psutil.wait_procs(asked, _PATIENCE_S)
-    while left := [process for process in _with(text) if _signalled(process.kill)]:
-        psutil.wait_procs(left, _PATIENCE_S)
+    left = [process for process in found | _with(texts) if _signalled(process.kill)]
+    psutil.wait_procs(left, _PATIENCE_S)
 
 
-def _with(text: str) -> Iterator[psutil.Process]:
+def _with(texts: Sequence[str]) -> set[psutil.Process]:
+    found = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.pid != os.getpid() and any(text in part for part in process.cmdline()):
-                yield process
+            line = process.cmdline()
+            if process.pid != os.getpid() and any(text in part for part in line for text in texts):
+                found |= {process, *process.children(recursive=True)}
+    return found - {psutil.Process()}
 
 
 def _signalled(send: Callable[[], None]) -> bool:

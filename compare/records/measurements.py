@@ -176,7 +176,7 @@ class ElasticityRun(_Record):
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
-    kind: Literal["elasticity"] = "elasticity"
+    kind: Literal["elastic"] = "elastic"
 
     case: Case
     most: int

@@ -26,11 +26,13 @@ def elastic_cluster(resources: Resources, idle_s: float, folder: Path) -> Iterat
     Raises:
         EngineStartError: the head did not start; the message has the end of its output.
     """
-    (port,) = free_ports(1)
+    port, client_port = free_ports(2)
     config, log = folder / "autoscaling.json", folder / "head.log"
     config.write_text(json.dumps(_configuration(resources, idle_s, f"{LOOPBACK}:{port}")))
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--num-cpus=0"]
     command += [f"--node-ip-address={LOOPBACK}", f"--port={port}", f"--temp-dir={folder}"]
+    # A server for remote drivers cannot be switched off; by default it takes port 10001.
+    command += [f"--ray-client-server-port={client_port}"]
     command += [f"--object-store-memory={STORE_BYTES}", "--include-dashboard=false"]
     command += ["--disable-usage-stats", f"--autoscaling-config={config}"]
     environment = {
@@ -44,7 +46,7 @@ def elastic_cluster(resources: Resources, idle_s: float, folder: Path) -> Iterat
         yield f"{LOOPBACK}:{port}"
     finally:
         # Its daemons detach, and "ray stop" would end those of other clusters, too.
-        end_those_with(str(folder))
+        end_those_with(str(folder), f"--address={LOOPBACK}:{port}")
 
 
 def _start(command: list[str], environment: dict[str, str], log: Path) -> None:
