@@ -29,7 +29,7 @@ from engines.interface import Capability
 IDLE_S = 6.0
 _MOST = 4
 _TASK_S = 1.0
-_MANY, _FEW = 6 * _MOST, 12
+_MANY, _LONG_S = 6 * _MOST, 12.0
 """So that four workers need six seconds, and three of them are idle for twice the idle time."""
 _LIMITS = Limits(work_s=65, release_s=15)
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
@@ -41,8 +41,8 @@ _NOT_ALL_GONE = "a worker remained"
 _SECTION = Section(
     title="When the demand for workers changes",
     explanation=f"""The engine starts without a worker, and may have {_MOST}.  {_MANY} sleeping
-tasks of {_TASK_S:g} s are submitted at once; when they have ended, {_FEW} one after the other; then
-{_MANY} at once again; then none.  So the *demand* goes from 0 to {_MOST}, 1, {_MOST} and 0.  The
+tasks of {_TASK_S:g} s are submitted at once, with one of {_LONG_S:g} s at their end; when all have
+ended, {_MANY} again; then none.  So the *demand* goes from 0 to {_MOST}, 1, {_MOST} and 0.  The
 *supply* is counted from outside: a worker counts from its first task until its process is gone,
 whatever the engine says.  An idle worker ends after {IDLE_S:g} s on every engine.
 
@@ -50,8 +50,8 @@ whatever the engine says.  An idle worker ends after {IDLE_S:g} s on every engin
 first task of the last worker.  *Short* and *spare* are the workers that were missing, and that were
 too many, on average over the time.  *Released* is the time from the end of the last task until no
 worker is left: not less than the idle time.  *Worker time* adds up how long the processes of
-workers existed, starting included; {2 * _MANY + _FEW} s of it are tasks.  Less is cheaper, and a
-shorter makespan is faster: neither alone is better.
+workers existed, starting included; {2 * _MANY * _TASK_S + _LONG_S:g} s of it are tasks.  Less of it
+is cheaper, and a shorter makespan is faster: neither alone is better.
 
 A worker is a Ray node of one core with its daemons (autoscaler v2, a process of this host), a Dask
 worker process (`adapt`), or a Spark executor of one core (dynamic allocation).  The policies
@@ -94,7 +94,7 @@ class Elasticity(Experiment):
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:
-        sizes = {"many": _MANY, "few": _FEW, "seconds": _TASK_S}
+        sizes = {"many": _MANY, "seconds": _TASK_S, "long_s": _LONG_S}
         return (Case(experiment=self.name, parameters={"most": _MOST, "idle_s": IDLE_S, **sizes}),)
 
     @override
@@ -115,7 +115,7 @@ class Elasticity(Experiment):
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         """Seconds for the tasks, and twice the time of a worker to start, and once to be idle."""
         tasks = _demand(case)
-        work_s = (2 * tasks.many / int(case.parameters["most"]) + tasks.few) * tasks.task_s
+        work_s = 2 * tasks.many / int(case.parameters["most"]) * tasks.task_s + tasks.long_s
         return work_s + 6.0 + 1.5 * float(case.parameters["idle_s"])
 
     @override
@@ -174,8 +174,8 @@ def _demand(case: Case) -> Demand:
     parameters = case.parameters
     return Demand(
         many=int(parameters["many"]),
-        few=int(parameters["few"]),
         task_s=float(parameters["seconds"]),
+        long_s=float(parameters["long_s"]),
     )
 
 

@@ -33,21 +33,22 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """Tasks of one length: many at once, then one after the other, then many at once."""
+    """Many tasks with a long one at their end, and when all have ended, as many again."""
 
     many: int
-    few: int
     task_s: float
+    long_s: float
+
+    @property
+    def batches(self) -> tuple[tuple[float, ...], ...]:
+        """Seconds of the tasks that are submitted at once."""
+        many = (self.task_s,) * self.many
+        return ((*many, self.long_s), many)
 
     @property
     def tasks(self) -> int:
         """Number of all tasks."""
-        return 2 * self.many + self.few
-
-    @property
-    def batches(self) -> tuple[int, ...]:
-        """How many tasks are submitted at a time, each time when the ones before have ended."""
-        return (self.many, *(1,) * self.few, self.many)
+        return sum(map(len, self.batches))
 
 
 class Limits(NamedTuple):
@@ -84,10 +85,10 @@ def watched(engine: Engine, label: str, notes: Path, demand: Demand, limits: Lim
 
     def submit() -> None:
         numbers = itertools.count()
-        for count in demand.batches:
-            tasks = [_task(label, notes, next(numbers), demand.task_s) for _ in range(count)]
+        for lengths in demand.batches:
+            tasks = [_task(label, notes, next(numbers), seconds) for seconds in lengths]
             packed: list[PackedTask] = [tuple(task) for task in tasks]
-            submitted.append(Submission(watch.now_s(), count))
+            submitted.append(Submission(watch.now_s(), len(tasks)))
             for _ in engine.run(run_or_raise, packed):
                 pass
 

@@ -293,9 +293,8 @@ class FakeBench(Bench):
         idle_s = float(case.parameters["idle_s"])
         start_s, waves = self._costs.decision_s + self._costs.worker_start_s, demand.many // most
         ends = [start_s + task_s * (1 + n // most) for n in range(demand.many)]
-        few = [Submission(ends[-1] + n * task_s, 1) for n in range(demand.few)]
-        ends += [one.at_s + task_s for one in few]
-        rise_s = ends[-1]
+        rise_s = ends[-1] + demand.long_s
+        ends.append(rise_s)
         # The worker that stayed runs tasks while the others start.
         alone = round(start_s / task_s)
         ends += [rise_s + task_s * (n + 1) for n in range(alone)]
@@ -314,7 +313,7 @@ class FakeBench(Bench):
             words="",
             ended_s=ends[-1],
             watched_s=end_s,
-            submitted=(Submission(0.0, demand.many), *few, Submission(rise_s, demand.many)),
+            submitted=(Submission(0.0, demand.many + 1), Submission(rise_s, demand.many)),
             completed_s=tuple(ends),
             starts=(1,) * demand.tasks,
             workers=(

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
 
 CASE = Case(
     experiment="elasticity",
-    parameters={"most": 2, "idle_s": 2.0, "many": 6, "few": 1, "seconds": 0.5},
+    parameters={"most": 2, "idle_s": 2.0, "many": 6, "seconds": 0.5, "long_s": 1.0},
 )
 SCALING = [name for name in engine_names() if Capability.SCALES in load_engine(name).capabilities]
 
@@ -27,7 +27,7 @@ def test_workers_come_with_the_tasks_and_go_when_there_are_none(
     seen = ended(tmp_path, session, Config.TUNED)
     (run,) = (record for record in seen.records if isinstance(record, ElasticityRun))
     assert (run.verdict, run.words) == ("finished", "")
-    assert [one.tasks for one in run.submitted] == [6, 1, 6]
+    assert [one.tasks for one in run.submitted] == [7, 6]
     assert run.starts == (1,) * 13
     assert len(run.workers) >= 2
     for life in run.workers:
