@@ -35,7 +35,7 @@ class Capability(enum.Enum):
     GRAPHS = "starts a task with the results of the tasks that it needs"
     TRACES = "keeps a record of its own of who ran what when"
     SPANS_HOSTS = "runs on the cores of several hosts"
-    SCALES = "starts a worker when there are tasks for it, and ends one that is idle"
+    SCALES = "starts and ends workers with the demand"
 
 
 class Config(enum.StrEnum):

@@ -23,10 +23,7 @@ from compare.records.measurements import (
     Lifecycle,
     OwnTrace,
     Record,
-    Span,
-    Submission,
     TaskRun,
-    WorkerLife,
     head,
 )
 from compare.records.plan import Case, Job, Plan, Session, workers_of
@@ -34,6 +31,7 @@ from compare.run.session import measured
 from engines._stdlib.loop import SerialEngine
 from engines.errors import CpusRejectedError, UnknownEngineError
 from engines.interface import Capability, Setting
+from tests.compare.fake_times import fake_watch, scheduled
 from workload.interface import Task
 from workload.kernels import payload, vit_reloading
 
@@ -221,7 +219,7 @@ class FakeBench(Bench):
         # A sleep may be too long, never too short.
         factor = max(self._noisy(1.0), 1.0 if kernel in ("sleep", "fragile") else 0.0)
         seconds = [factor * self._kernel_s(task) for task in tasks]
-        lanes = _scheduled(seconds, at_once, self._costs.per_task_s) if spans else None
+        lanes = scheduled(seconds, at_once, self._costs.per_task_s) if spans else None
         if lanes is None:
             waits = 1 if needs is None else max(len(needed) for layer in needs for needed in layer)
             makespan_s = self._noisy(self._bulk_s(seconds[0], len(tasks), waits))
@@ -267,7 +265,7 @@ class FakeBench(Bench):
     ) -> FaultRun:
         restart_s, count = self._costs.restart_s, len(tasks)
         seconds = [self._kernel_s(task) for task in tasks]
-        sound_s = [span.end_s for span in _scheduled(seconds, self.workers, self._costs.per_task_s)]
+        sound_s = [span.end_s for span in scheduled(seconds, self.workers, self._costs.per_task_s)]
         fault_s = sorted(sound_s)[faulty(count)] + seconds[0] / 2
         late_s = [end_s + (restart_s or 0.0) * (end_s > fault_s) for end_s in sound_s]
         lost = restart_s is None
@@ -288,40 +286,8 @@ class FakeBench(Bench):
 
     @override
     def run_elastic(self, case: Case, notes: Path, demand: Demand, limits: Limits) -> ElasticityRun:
-        """All workers come together; all but one go when they were idle, and in the end all."""
-        most, task_s = self.workers, demand.task_s
-        idle_s = float(case.parameters["idle_s"])
-        start_s, waves = self._costs.decision_s + self._costs.worker_start_s, demand.many // most
-        ends = [start_s + task_s * (1 + n // most) for n in range(demand.many)]
-        rise_s = ends[-1] + demand.long_s
-        ends.append(rise_s)
-        # The worker that stayed runs tasks while the others start.
-        alone = round(start_s / task_s)
-        ends += [rise_s + task_s * (n + 1) for n in range(alone)]
-        ends += [rise_s + start_s + task_s * (1 + n // most) for n in range(demand.many - alone)]
-
-        def life(since_s: float, gone_s: float) -> WorkerLife:
-            return WorkerLife(since_s + self._costs.decision_s, since_s + start_s, gone_s)
-
-        end_s = ends[-1] + idle_s
-        first_gone_s = start_s + waves * task_s + idle_s
-        return ElasticityRun(
-            **self.head(),
-            case=case,
-            most=most,
-            verdict="finished",
-            words="",
-            ended_s=ends[-1],
-            watched_s=end_s,
-            submitted=(Submission(0.0, demand.many + 1), Submission(rise_s, demand.many)),
-            completed_s=tuple(ends),
-            starts=(1,) * demand.tasks,
-            workers=(
-                life(0.0, end_s),
-                *[life(0.0, first_gone_s)] * (most - 1),
-                *[life(rise_s, end_s)] * (most - 1),
-            ),
-        )
+        start_s = self._costs.decision_s, self._costs.worker_start_s
+        return ElasticityRun(**self.head(), case=case, **fake_watch(case, demand, start_s))
 
     def _at_once(self, share: float, tasks: Sequence[Task], way: Way) -> int:
         if way is Way.AWAITED:
@@ -380,17 +346,3 @@ def _slowed(run: TaskRun, factor: float) -> TaskRun:
         for span in run.spans or ()
     )
     return replace(run, spans=spans, makespan_s=max(span.received_s for span in spans))
-
-
-def _scheduled(seconds: Sequence[float], places: int, gap_s: float) -> tuple[Span, ...]:
-    """Tasks in order, each on the place that is free first; the engine needs ``gap_s`` before a
-    task, and after it until its result is in the driver.
-    """
-    free_s = [0.0] * places
-    spans = []
-    for task, length_s in enumerate(seconds):
-        place = min(range(places), key=lambda n: free_s[n])
-        start_s = free_s[place] + gap_s
-        free_s[place] = start_s + length_s
-        spans.append(Span(task, place, start_s, free_s[place], free_s[place] + gap_s))
-    return tuple(spans)
