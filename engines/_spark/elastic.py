@@ -1,5 +1,6 @@
 """A private Spark cluster on this host that starts and ends executors of one core."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,11 @@ from engines._spark.settings import EXECUTOR_MIB
 from engines.cluster import LOOPBACK, Node
 from engines.daemons import free_ports, running
 from engines.interface import Resources
+
+
+def new_secret() -> str:
+    """Properties that keep other users of this host from the private master."""
+    return f"spark.authenticate true\nspark.authenticate.secret {secrets.token_hex(32)}\n"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from engines._spark.cluster import CLUSTER
 from engines._spark.context import credentials, opened_context, refuse_another_version, version
-from engines._spark.elastic import elastic_cluster
+from engines._spark.elastic import elastic_cluster, new_secret
 from engines._spark.graph import readers
 from engines._spark.host import FOREIGN, obstacles
 from engines._spark.settings import (
@@ -110,7 +110,9 @@ class SparkEngine(Engine):
         environment = budget(resources) + variables(resources)
         tuned = (FREEZE,) if resources.config is Config.TUNED else ()
         settings = environment + conf + tuned
-        joined = credentials() if resources.cluster is not None else ""
+        secret = credentials() if resources.cluster is not None else ""
+        if resources.idle_s is not None:
+            secret = new_secret()
         if resources.cluster is not None:
             refuse_another_version(resources.cluster)
         forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", *FOREIGN)
@@ -119,7 +121,7 @@ class SparkEngine(Engine):
             share_import_path()
             (folder / "log4j2.properties").write_text(LOGGING)
             # Use a file, because every user can read properties on a command line.
-            (folder / DEFAULTS).write_text(joined)
+            (folder / DEFAULTS).write_text(secret)
             for part in ("bin", "jars"):
                 (folder / part).symlink_to(home() / part)
             (folder / SLOTS_SCRIPT).write_text(slots_script(resources.workers))
