@@ -35,6 +35,7 @@ class Capability(enum.Enum):
     GRAPHS = "starts a task with the results of the tasks that it needs"
     TRACES = "keeps a record of its own of who ran what when"
     SPANS_HOSTS = "runs on the cores of several hosts"
+    SCALES = "starts and ends workers with the demand"
 
 
 class Config(enum.StrEnum):
@@ -64,6 +65,10 @@ class Resources:
     faults: bool = False
     """Whether something will go wrong on purpose.  The engine then shows what its users would see:
     the adapter adds no check of its own, and the tuned configuration repeats failed tasks."""
+    idle_s: float | None = None
+    """Seconds after which the engine ends a worker that has no task.  It then has no worker when it
+    is opened, and starts up to ``workers`` when there are tasks.  ``None``: all workers run from
+    the start to the end.  Only for engines with ``Capability.SCALES``, on a private cluster."""
     cluster: str | None = None
     """Address, in the framework's own form, of a running cluster with this number of workers in
     total.  ``None``: a private cluster on this host."""
@@ -154,6 +159,8 @@ class Engine(ABC):
     @abstractmethod
     def open(cls, resources: Resources) -> AbstractContextManager[Self]:
         """Start a private cluster on this host; enter when every worker can accept a task.
+
+        With ``resources.idle_s``, enter when the cluster can start workers.
 
         The cluster is private regardless of the environment: a running cluster is neither joined
         nor disturbed.  On exit, also after an exception, the engine is asked to stop.

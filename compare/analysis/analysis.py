@@ -34,10 +34,11 @@ from compare.experiments.registry import load_experiment
 from compare.experiments.shared_metrics import THROUGHPUT
 from compare.observations.absence import Why
 from compare.observations.disturbance import settled
+from compare.observations.elasticity import first_watches
 from compare.observations.lanes import Group, groups
 from compare.observations.reader import Observations, engines
 from compare.observations.series import Row, Series
-from compare.records.measurements import Failure, Run, TaskRun
+from compare.records.measurements import ElasticityRun, Failure, Run, TaskRun
 from compare.records.plan import Plan
 
 
@@ -71,6 +72,8 @@ class Analysis:
     """By engine: what a job of the reader's own would cost."""
     timelines: Mapping[str, tuple[Group, ...]]
     """For each experiment: which worker ran which task when."""
+    elastic: Mapping[str, Mapping[str, ElasticityRun]]
+    """By experiment and engine: the first watch of workers that came and went."""
     cluster: ClusterFacts | None
     """``None`` without a cluster."""
     settings: tuple[SettingLine, ...]
@@ -129,6 +132,7 @@ def analyse(run: Run) -> Analysis:
         no_ops=no_op_batches(observations),
         job_costs=job_costs(observations),
         timelines=timelines,
+        elastic={name: first_watches(observations, name) for name in plan.experiments},
         cluster=cluster_facts(run),
         settings=settings_of(run),
         cautions=find_cautions(

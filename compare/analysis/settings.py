@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from compare.records.measurements import Lifecycle, Run
+from compare.records.plan import Session
 
 
 class SettingLine(NamedTuple):
@@ -19,9 +20,9 @@ def settings_of(run: Run) -> tuple[SettingLine, ...]:
     holders: dict[tuple[str, str, str], dict[str, None]] = {}
     order = {engine: place for place, engine in enumerate(run.plan.engines)}
     special = {
-        session.id: "traced" if session.traced else "with a fault"
+        session.id: _kind(session)
         for session in run.plan.sessions
-        if session.traced or session.faults
+        if session.traced or not session.is_usual
     }
     lives = [record for record in run.records if isinstance(record, Lifecycle)]
 
@@ -39,3 +40,9 @@ def settings_of(run: Run) -> tuple[SettingLine, ...]:
         SettingLine(name, value, ", ".join(engines), reason)
         for (name, value, reason), engines in holders.items()
     )
+
+
+def _kind(session: Session) -> str:
+    if session.traced:
+        return "traced"
+    return "with a fault" if session.faults else "with workers on demand"

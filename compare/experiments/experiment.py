@@ -53,6 +53,8 @@ class Opening:
     traced: bool = False
     faults: bool = False
     """See ``engines.interface.Resources.faults``."""
+    idle_s: float | None = None
+    """See ``engines.interface.Resources.idle_s``."""
     label: str = ""
     """Part of the session's name; empty for the main session."""
 

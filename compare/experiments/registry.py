@@ -77,6 +77,10 @@ _BUILT_IN: dict[str, _Entry] = {
         "what an engine does when a task raises, or a worker dies or stands still",
         f"{_HERE}.faults:Faults",
     ),
+    "elasticity": _Entry(
+        "how workers follow the demand: from none to four, to one, to four, to none",
+        f"{_HERE}.elasticity:Elasticity",
+    ),
 }
 
 

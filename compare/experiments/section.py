@@ -116,7 +116,15 @@ class Shares:
     description: str
 
 
-Picture: TypeAlias = Curve | Lanes | Intervals | NoOps | Efficiency | Shares
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """Workers that the tasks asked for, and workers that there were, over time for each engine."""
+
+    name: str
+    description: str
+
+
+Picture: TypeAlias = Curve | Lanes | Intervals | NoOps | Efficiency | Shares | Supply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

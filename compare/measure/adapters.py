@@ -15,6 +15,7 @@ LACKING = {
     Capability.GRAPHS: "has no way to hand the result of a task to another but through the driver",
     Capability.TRACES: "keeps no record of its own",
     Capability.SPANS_HOSTS: "runs on one host only",
+    Capability.SCALES: "has the same workers from its start to its end",
 }
 """The report's text about an engine that does not claim the capability."""
 

@@ -8,21 +8,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from compare.measure import clock, faults
+from compare.measure import clock, elasticity, faults
 from compare.measure.background import in_background
 from compare.measure.cgroup import oom_kills
 from compare.measure.hosts import ALONE, DRIVER, hosts_of, sum_or_none
 from compare.measure.process_tree import TreeSampler, host_busy_s, tree_cpu_s, wait_until_idle
+from compare.measure.reports import largest, outputs_of, spans_of, too_few_bytes, worker_of
 from compare.measure.speed import BusyCores
 from compare.records.measurements import (
+    ElasticityRun,
     EngineSpan,
     FaultRun,
     Head,
     NodeUse,
     OwnTrace,
-    Span,
     TaskRun,
     head,
 )
@@ -40,8 +42,6 @@ _WARM_UP_WAVES = 50
 _APART_S = 0.1
 """Delay between two batches that run together, so that the first one has its resources."""
 
-_Report: TypeAlias = tuple[int, TaskReport, float]
-"""Index, report, and the time at which the driver received it."""
 Needs: TypeAlias = Sequence[Sequence[tuple[int, ...]]]
 """For each task of each layer of a graph: indices of the needed tasks in the layer before."""
 
@@ -199,16 +199,16 @@ class Bench:
             set_ups=sum(report.set_up_s > 0 for report in reports),
             hosts=tuple(sorted({report.worker.rpartition(":")[0] for report in reports})),
             nodes=nodes,
-            workers_seen=len({_worker(report) for report in reports}),
+            workers_seen=len({worker_of(report) for report in reports}),
             threads=tuple(sorted({r.threads for r in reports if r.threads is not None})),
             niceness=tuple(sorted({report.niceness for report in reports})),
             errors=(
                 *(report.error for report in reports if report.error is not None),
-                *([] if returned is None else _too_few_bytes(reports, returned)),
+                *([] if returned is None else too_few_bytes(reports, returned)),
             ),
-            outputs=None if items is None else _outputs(arrivals, as_text),
-            output_bytes=None if as_text is None else _largest(reports),
-            spans=_spans(arrivals, batch.submitted_s) if spans and self.hosts.one_clock else None,
+            outputs=None if items is None else outputs_of(arrivals, as_text),
+            output_bytes=None if as_text is None else largest(reports),
+            spans=spans_of(arrivals, batch.submitted_s) if spans and self.hosts.one_clock else None,
         )
 
     def together(
@@ -231,6 +231,13 @@ class Bench:
         """Submit fragile tasks, let the fault happen, and record what the engine did until then."""
         happened = faults.happened(self.engine, tasks, fault, deadline_s)
         return FaultRun(**self.head(), case=case, deadline_s=deadline_s, **happened)
+
+    def run_elastic(
+        self, case: Case, notes: Path, demand: elasticity.Demand, limits: elasticity.Limits
+    ) -> ElasticityRun:
+        """Let the demand for workers rise and fall, and record which workers there were."""
+        watched = elasticity.watched(self.engine, self.label(), notes, demand, limits)
+        return ElasticityRun(**self.head(), case=case, most=self.workers, **watched)
 
     def round_trip_s(self, task: Task) -> float:
         """Seconds from submitting one task until its result is in the driver."""
@@ -268,7 +275,7 @@ class Bench:
                 if report.error is not None:
                     words = last_words(report.error)
                     raise EngineError(f"the warm-up task failed: {words}\n{report.error}")
-                seen[_worker(report)] = report.output
+                seen[worker_of(report)] = report.output
             if len(seen) >= workers:
                 return tuple(seen.values())
         raise EngineError(
@@ -305,42 +312,3 @@ def _peak_bytes(sampled: TreeSampler | None, nodes: Sequence[NodeUse]) -> int | 
         return None
     others = sum_or_none(node.memory_bytes for node in nodes if node.role != DRIVER)
     return None if others is None else sampled.peak_bytes + round(others)
-
-
-def _too_few_bytes(reports: Sequence[TaskReport], wanted: int) -> list[str]:
-    sizes = [len(report.output) for report in reports if report.output is not None]
-    return [f"a task returned {size} bytes instead of {wanted}" for size in sizes if size != wanted]
-
-
-def _worker(report: TaskReport) -> tuple[str, int]:
-    """A worker is a process in some engines and a thread in others; a thread identifies both."""
-    return report.worker, report.thread
-
-
-def _outputs(
-    arrivals: Sequence[_Report], as_text: Callable[[int, bytes], str] | None
-) -> tuple[str, ...]:
-    """The outputs of all tasks, in the order of the inputs; a failed task has none."""
-    by_index = {i: report.output for i, report, _ in arrivals if report.output is not None}
-    if as_text is not None:
-        return tuple(as_text(index, by_index[index]) for index in sorted(by_index))
-    return tuple(label for index in sorted(by_index) for label in by_index[index])
-
-
-def _largest(reports: Sequence[TaskReport]) -> int:
-    return max((len(report.output) for report in reports if report.output is not None), default=0)
-
-
-def _spans(arrivals: Sequence[_Report], submitted_s: float) -> tuple[Span, ...]:
-    workers = sorted({_worker(report) for _, report, _ in arrivals})
-    ordinal = {worker: n for n, worker in enumerate(workers)}
-    return tuple(
-        Span(
-            index,
-            ordinal[_worker(report)],
-            report.started_s - submitted_s,
-            report.ended_s - submitted_s,
-            received_s - submitted_s,
-        )
-        for index, report, received_s in arrivals
-    )

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from compare.observations.metg import drifted
-from compare.records.measurements import Calibration, FaultRun, Lifecycle, Record, Run
+from compare.records.measurements import (
+    Calibration,
+    ElasticityRun,
+    FaultRun,
+    Lifecycle,
+    Record,
+    Run,
+)
 from compare.records.plan import Session
 
 OUTSIDE_SHARE = 0.05
@@ -40,13 +47,13 @@ class Repeated:
 def disturbances(records: Iterable[Record], cores: int) -> dict[str, Disturbance]:
     """The disturbed sessions, by id.
 
-    Without sessions with a fault: the CPU time of a process that was killed seems to be that of
+    Without sessions in which processes end: the CPU time of one that was killed seems to be that of
     other programs.
     """
     records = tuple(records)
-    faulty = {r.session for r in records if isinstance(r, FaultRun)}
+    special = {r.session for r in records if isinstance(r, FaultRun | ElasticityRun)}
     lifecycles = {
-        r.session: r for r in records if isinstance(r, Lifecycle) and r.session not in faulty
+        r.session: r for r in records if isinstance(r, Lifecycle) and r.session not in special
     }
     calibrations = {r.session: r for r in records if isinstance(r, Calibration)}
     usual_s = median([one.before_s for one in calibrations.values()] or [0.0])

@@ -125,6 +125,14 @@ class Observations:
         """A batch with a fault, and its undisturbed twin, in each block."""
         return self._observe(engine, lambda case: refines(case, planned), self._trial)
 
+    def last(self, engine: str, planned: Case, kind: type[_T]) -> Observed[_T]:
+        """The last record of a kind that no validity gate applies to, in each block."""
+
+        def read(records: list[Record]) -> _T | None:
+            return next((record for record in reversed(records) if isinstance(record, kind)), None)
+
+        return self._observe(engine, lambda case: refines(case, planned), read)
+
     def costs(self, engine: str, planned: Case) -> Observed[Costs]:
         """Batches of no-ops and round trips of a case in each block."""
         return self._observe(engine, lambda case: refines(case, planned), self._costs)

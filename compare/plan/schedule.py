@@ -174,8 +174,9 @@ def _sessions(
             # A case that the engine cannot run needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)
             opening = experiment.opening(case, request.workers) if can else main
-            if opening.faults and original_of(engine) in request.clusters:
-                opening = main  # to report that faults are injected on this host only
+            on_this_host_only = opening.faults or opening.idle_s is not None
+            if on_this_host_only and original_of(engine) in request.clusters:
+                opening = main  # to report just that
             twice = engine == CEILING and experiment.ceiling_twice and _frames_blocks(request)
             own = refine(case, turn=FIRST_TURN) if twice else case
             cases.setdefault(opening, []).append(own)
@@ -231,6 +232,7 @@ def _session(engine: str, block: int, opening: Opening, cases: Sequence[Case]) -
         smallest_share=opening.smallest_share,
         traced=opening.traced,
         faults=opening.faults,
+        idle_s=opening.idle_s,
         cases=tuple(cases),
     )
 

@@ -1,7 +1,7 @@
 """What the sessions of a run measured.  Plain values: no files, no clock, no statistics.
 
     Record = Measurement | OwnTrace | Rejected | Failure | NotApplicable
-    Measurement = TaskRun | FaultRun | RoundTrips | Calibration | Lifecycle
+    Measurement = TaskRun | FaultRun | ElasticityRun | RoundTrips | Calibration | Lifecycle
 
 ``None`` means that a value was not measured; it is never written as 0.  Names end in the unit.
 """
@@ -152,6 +152,52 @@ class FaultRun(_Record):
     """When the tasks ended in their workers, in order."""
 
 
+class Submission(NamedTuple):
+    """Tasks submitted at once."""
+
+    at_s: float
+    tasks: int
+
+
+class WorkerLife(NamedTuple):
+    """One worker process, as its host saw it."""
+
+    created_s: float
+    first_task_s: float
+    gone_s: float | None
+    """``None``: it existed when the watch ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElasticityRun(_Record):
+    """Demand for workers that rose and fell, and the worker processes that existed.
+
+    Seconds count from the beginning of the watch.  No validity gate applies.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+    kind: Literal["elastic"] = "elastic"
+
+    case: Case
+    most: int
+    """Workers that the engine may have at the same time."""
+    verdict: Literal["finished", "failed", "hung"]
+    """As that of a ``FaultRun``."""
+    words: str
+    """The engine's error as its user reads it; empty without an error."""
+    ended_s: float
+    """Until the last result, the error, or the limit for both."""
+    watched_s: float
+    """Until no worker was left, or the limit for that."""
+    submitted: tuple[Submission, ...]
+    completed_s: tuple[float, ...]
+    """When the tasks ended in their workers for the first time, in order."""
+    starts: tuple[int, ...]
+    """How often a worker started each task, including workers that ended."""
+    workers: tuple[WorkerLife, ...]
+    """Those that ran a task, in the order of their first tasks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTrips(_Record):
     """One task submitted and waited for, repeatedly."""
@@ -272,7 +318,7 @@ class NotApplicable(_Record):
     reason: str
 
 
-Measurement: TypeAlias = TaskRun | FaultRun | RoundTrips | Calibration | Lifecycle
+Measurement: TypeAlias = TaskRun | FaultRun | ElasticityRun | RoundTrips | Calibration | Lifecycle
 Record: TypeAlias = Measurement | OwnTrace | Rejected | Failure | NotApplicable
 
 

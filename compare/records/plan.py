@@ -77,6 +77,13 @@ class Session:
     """Id of the session that it measures again, because other programs had taken the machine."""
     faults: bool = False
     """Something goes wrong on purpose; see ``engines.interface.Resources.faults``."""
+    idle_s: float | None = None
+    """Workers come and go with the demand; see ``engines.interface.Resources.idle_s``."""
+
+    @property
+    def is_usual(self) -> bool:
+        """The engine has its workers from the start to the end, and nothing is done to them."""
+        return not self.faults and self.idle_s is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from compare.experiments.section import (
     Picture,
     Section,
     Shares,
+    Supply,
 )
 from compare.observations.absence import Absence
 from compare.observations.series import Row
@@ -62,4 +63,5 @@ _HAS_DATA: dict[type[Picture], Callable[..., bool]] = {
     NoOps: lambda _, name, analysis: _has_engines(name, "per_task_cost", analysis),
     Efficiency: lambda _, name, analysis: _has_engines(name, "metg50", analysis),
     Shares: lambda _, name, analysis: _has_engines(name, "peak_concurrency", analysis),
+    Supply: lambda _, name, analysis: bool(analysis.elastic.get(name)),
 }

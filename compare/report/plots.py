@@ -19,6 +19,7 @@ from compare.experiments.section import (
     NoOps,
     Picture,
     Shares,
+    Supply,
 )
 from compare.formatting import number, value_of
 from compare.records.plan import CEILING
@@ -27,6 +28,7 @@ from compare.report.plot_lanes import draw_lanes
 from compare.report.plot_overhead import draw_efficiency, draw_no_ops
 from compare.report.plot_shares import draw_shares
 from compare.report.plot_style import COLORS, GREY, GRID, STYLE, WIDTH, bars_label, look
+from compare.report.plot_supply import draw_supply
 
 
 def write_plots(analysis: Analysis, folder: Path) -> tuple[Path, ...]:
@@ -122,4 +124,5 @@ _DRAW: dict[type[Picture], Callable[[Any, str, Analysis], Figure]] = {
     NoOps: draw_no_ops,
     Efficiency: draw_efficiency,
     Shares: draw_shares,
+    Supply: draw_supply,
 }

@@ -79,7 +79,9 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         with _start_limit(session, emit):
             engine, open_s = clock.timed(lambda: opened.enter_context(adapter.open(resources)))
         bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
-        first_result_s = bench.round_trip_s(noop.task(bench.label()))
+        first_result_s: float | None = None
+        if session.idle_s is None:  # else there is no worker, and this would start one
+            first_result_s = bench.round_trip_s(noop.task(bench.label()))
         if resources.cluster is not None:
             bench.find_hosts(resources.cluster, _files(plan))
             # CPU time that the nodes used before they were known must not count as outside load.
@@ -124,7 +126,8 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
                 **_grown(counted_before, counted_after),
             )
 
-        with _in_time(lambda: emit(lifecycle(CLOSE_LIMIT_S))) if session.faults else nullcontext():
+        at_last = functools.partial(emit, lifecycle(CLOSE_LIMIT_S))
+        with nullcontext() if session.is_usual else _in_time(at_last):
             _, close_s = clock.timed(opened.close)
     emit(lifecycle(close_s))
 
@@ -133,7 +136,8 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
 def _in_time(last: Callable[[], None]) -> Iterator[None]:
     """End this process, after a last action, if closing the engine takes too long.
 
-    What went wrong on purpose may keep the engine from closing; the runner ends what is left of it.
+    What went wrong on purpose, or a worker that starts just then, may keep the engine from closing;
+    the runner ends what is left of it.
     """
 
     def end() -> None:
@@ -200,6 +204,7 @@ def resources_of(plan: Plan, session: Session) -> Resources:
         config=plan.options.config,
         traced=session.traced,
         faults=session.faults,
+        idle_s=session.idle_s,
         cluster=plan.clusters.get(original_of(session.engine)),
     )
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engines._dask.cluster import refuse_other_packages
-from engines._dask.settings import cluster_arguments
+from engines._dask.settings import adaptive, cluster_arguments
 from engines.environment import Framework, arguments
 from engines.errors import EngineStartError
 from engines.interface import Resources, Setting
@@ -26,7 +26,8 @@ def opened_client(
         with _private_cluster(resources, folder) as (cluster, settings):
             client = Client(cluster)
             try:
-                client.wait_for_workers(len(cluster.workers), timeout=_START_TIMEOUT_S)
+                if cluster.workers:
+                    client.wait_for_workers(len(cluster.workers), timeout=_START_TIMEOUT_S)
                 yield client, settings
             finally:
                 client.close(timeout=_STOP_TIMEOUT_S)
@@ -55,6 +56,10 @@ def _private_cluster(
     except (RuntimeError, OSError, TimeoutError) as error:
         raise EngineStartError(f"dask did not start: {error}") from error
     try:
+        if resources.idle_s is not None:
+            adapting = adaptive(resources, resources.idle_s)
+            cluster.adapt(**arguments(adapting, folder))
+            settings += adapting
         yield cluster, settings
     finally:
         cluster.close(timeout=_STOP_TIMEOUT_S)

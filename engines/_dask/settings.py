@@ -8,6 +8,8 @@ from engines.interface import Config, Resources, Setting
 _WHOLE = 1_000_000
 """One core or one slot in the resource units of a tuned session."""
 
+_TUNED_INTERVAL_S = 0.5
+
 RECORD = Setting(
     name="get_task_stream",
     value="called at the start",
@@ -68,14 +70,56 @@ def counted(amount: float, resources: Resources) -> float:
     return float(amount) if resources.config is Config.SHIPPED else round(amount * _WHOLE)
 
 
+def _at_the_start(resources: Resources) -> int:
+    """Number of worker processes that the cluster starts with."""
+    if resources.idle_s is not None:
+        return 0
+    return 1 if held(resources) else resources.workers
+
+
+def adaptive(resources: Resources, idle_s: float) -> tuple[Setting, ...]:
+    """Arguments of ``LocalCluster.adapt``; each value is a Python literal."""
+    interval_s = 1.0 if resources.config is Config.SHIPPED else _TUNED_INTERVAL_S
+    settings = [
+        Setting(
+            name="maximum",
+            value=str(resources.workers),
+            reason="worker processes at the same time: as many as every engine may have",
+        ),
+        Setting(
+            name="wait_count",
+            value=str(round(idle_s / interval_s)),
+            reason="looks in a row that find a worker idle before it ends, after the same time on "
+            "every engine; the default is 3",
+        ),
+    ]
+    if resources.config is Config.TUNED:
+        settings += [
+            Setting(
+                name="interval",
+                value=f"'{_TUNED_INTERVAL_S:g}s'",
+                reason="by default Dask looks at the demand every second",
+            ),
+            Setting(
+                name="target_duration",
+                value="'1s'",
+                reason="Dask starts workers so that what is queued would take this long; by "
+                "default 5 s, so that few tasks get few workers",
+            ),
+        ]
+    return tuple(settings)
+
+
 def cluster_arguments(resources: Resources) -> tuple[Setting, ...]:
     """Arguments of ``LocalCluster``; each value is a Python literal."""
     pooled = held(resources)
     settings = [
         Setting(
             name="n_workers",
-            value="1" if pooled else str(resources.workers),
-            reason="one process with all cores, so that tasks of all shares use the same cores"
+            value=str(_at_the_start(resources)),
+            reason="a worker starts when there is a task for it"
+            if resources.idle_s is not None
+            else "one process with all cores, so that tasks of all shares use the same cores"
             if pooled
             else "one process for each core, as in every engine; by default Dask has fewer "
             "processes of several threads on most larger machines, 8 of 4 on 32 cores",

@@ -65,6 +65,7 @@ class DaskEngine(Engine):
             Capability.GRAPHS,
             Capability.TRACES,
             Capability.SPANS_HOSTS,
+            Capability.SCALES,
         }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (

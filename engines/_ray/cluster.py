@@ -91,7 +91,7 @@ def _variables(node: Node) -> tuple[Setting, ...]:
 
 
 @contextmanager
-def driver_node(address: str, folder: Path) -> Iterator[None]:
+def driver_node(address: str, folder: Path) -> Iterator[str]:
     """Make this host a node without cores, because a Ray driver must run on a node.
 
     Raises:
@@ -106,7 +106,7 @@ def driver_node(address: str, folder: Path) -> Iterator[None]:
         node = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT)
     try:
         _wait_until_started(node, log, address)
-        yield
+        yield address
     finally:
         node.terminate()
         try:

@@ -6,6 +6,8 @@ from engines.environment import FOLDER
 from engines.interface import Config, Resources, Setting
 
 STORE_BYTES = 512 * 2**20
+NODE_STORE_BYTES = 80 * 2**20
+"""Of each node that the autoscaler starts: several share the memory of this host."""
 _STORE = Setting(
     name="object_store_memory",
     value=str(STORE_BYTES),
@@ -82,6 +84,48 @@ def tuned_view(resources: Resources) -> tuple[Setting, ...]:
     )
 
 
+def scaling_node(resources: Resources) -> tuple[Setting, ...]:
+    """Variables that the autoscaler reads; none if the workers do not change."""
+    if resources.idle_s is None:
+        return ()
+    version = Setting(
+        name="RAY_enable_autoscaler_v2",
+        value="1",
+        reason="the autoscaler of Ray's clusters on Kubernetes; the other is older",
+    )
+    if resources.config is Config.SHIPPED:
+        return (version,)
+    return (
+        version,
+        Setting(
+            name="AUTOSCALER_UPDATE_INTERVAL_S",
+            value="1",
+            reason="by default the autoscaler looks at the demand every 5 s",
+        ),
+    )
+
+
+def autoscaler(resources: Resources, idle_s: float) -> tuple[Setting, ...]:
+    """What the autoscaler's file has that is not a default."""
+    return (
+        Setting(
+            name="provider",
+            value="engines._ray.provider.LocalNodes",
+            reason="a new node is a raylet with one core, on this host",
+        ),
+        Setting(
+            name="max_workers",
+            value=str(resources.workers),
+            reason="nodes at the same time: as many workers as every engine may have",
+        ),
+        Setting(
+            name="idle_timeout_minutes",
+            value=f"{idle_s / 60:g}",
+            reason="an idle worker ends after the same time on every engine; the default is 5",
+        ),
+    )
+
+
 def task_options(resources: Resources) -> tuple[Setting, ...]:
     """Options of every remote function; each value is a Python literal."""
     if not resources.faults or resources.config is Config.SHIPPED:
@@ -98,6 +142,8 @@ def task_options(resources: Resources) -> tuple[Setting, ...]:
 
 def init_arguments(resources: Resources) -> tuple[Setting, ...]:
     """Arguments of ``ray.init`` for a private cluster; each value is a Python literal."""
+    if resources.idle_s is not None:
+        return join_arguments(resources)
     settings = [
         Setting(name="num_cpus", value=str(resources.workers), reason="one task for each worker"),
         Setting(name="_temp_dir", value="'{folder}'", reason="private, and removed on exit"),

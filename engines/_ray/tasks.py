@@ -13,11 +13,14 @@ from typing import Any, ClassVar, Self
 from typing_extensions import override
 
 from engines._ray.cluster import CLUSTER, driver_node
+from engines._ray.elastic import elastic_cluster
 from engines._ray.host import hindrances
 from engines._ray.settings import (
+    autoscaler,
     init_arguments,
     join_arguments,
     private,
+    scaling_node,
     task_options,
     tuned_node,
     tuned_view,
@@ -63,6 +66,7 @@ class RayEngine(Engine):
             Capability.GRAPHS,
             Capability.TRACES,
             Capability.SPANS_HOSTS,
+            Capability.SCALES,
         }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
@@ -99,33 +103,36 @@ class RayEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
+        told = task_options(resources)
         with private_folder() as folder:
             if resources.cluster is None:
                 variables = budget(resources) + private() + tuned_node(resources)
+                variables += scaling_node(resources)
                 init = init_arguments(resources)
                 forget("RAY_")
                 (folder / "token").write_text(secrets.token_hex(32))
-                node: AbstractContextManager[None] = nullcontext()
-                address = "local"
+                node: AbstractContextManager[str] = nullcontext("local")
+                if resources.idle_s is not None:
+                    node = elastic_cluster(resources, resources.idle_s, folder)
+                    told = autoscaler(resources, resources.idle_s)
             else:
                 # The driver starts a node on this host, and that node decides where tasks run.
                 variables = budget(resources) + tuned_view(resources)
                 init = join_arguments(resources)
                 forget("RAY_ADDRESS", "RAY_NAMESPACE")
-                address = resources.cluster
-                node = driver_node(address, folder)
+                node = driver_node(resources.cluster, folder)
             export(variables, folder)
             share_import_path()
             import ray
 
-            with node:
+            with node as address:
                 try:
                     ray.init(address, **arguments(init, folder))
                 except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
                     ray.shutdown()
                     raise EngineStartError(f"ray did not start: {error}") from error
                 try:
-                    engine = cls(ray, resources, variables + init + task_options(resources))
+                    engine = cls(ray, resources, variables + init + told)
                     if resources.cluster is not None:
                         wait_for_workers(engine, resources)
                     yield engine
@@ -160,7 +167,7 @@ class RayEngine(Engine):
             return function(value)
 
         resource, share = ("CPU", cpus) if slots is None else ("slot", slots)
-        if share > max(node["Resources"].get(resource, 0) for node in self._nodes()):
+        if share > max(self._held_by_a_node(resource)):
             raise CpusRejectedError(
                 f"ray: infeasible: no node has {share:g} of {resource}, so the tasks would wait "
                 "forever"
@@ -261,6 +268,12 @@ class RayEngine(Engine):
             # Tasks remain only if the run was abandoned: Ray would run them before later tasks.
             for unfinished in indices:
                 ray.cancel(unfinished)
+
+    def _held_by_a_node(self, resource: str) -> Iterator[float]:
+        """How much of the resource each node has; first, what a node that may start will have."""
+        yield 0 if self._resources.idle_s is None else 1
+        for node in self._nodes():
+            yield node["Resources"].get(resource, 0)
 
     @override
     def workers(self) -> int:

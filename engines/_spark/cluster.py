@@ -29,7 +29,9 @@ def _head(node: Node, port: int, page: int) -> Daemon:
     )
 
 
-def _worker(node: Node, head: str, page: int, folder: Path) -> Daemon:
+def worker(
+    node: Node, head: str, page: int, folder: Path, *, memory_mib: int = _EXECUTOR_MIB
+) -> Daemon:
     """A worker with cores and the same number of slots, which a script in the folder reports."""
     script = folder / SLOTS_SCRIPT
     script.write_text(slots_script(node.cores))
@@ -43,7 +45,7 @@ def _worker(node: Node, head: str, page: int, folder: Path) -> Daemon:
             *("--host", node.name),
             *("--webui-port", str(page)),
             *("--cores", str(node.cores)),
-            *("--memory", f"{_EXECUTOR_MIB}m"),
+            *("--memory", f"{memory_mib}m"),
             *("--work-dir", str(folder)),
             head,
         ),
@@ -91,7 +93,7 @@ CLUSTER = Cluster(
     page=8080,
     worker_page=8081,
     head=_head,
-    worker=_worker,
+    worker=worker,
     nodes_path="/json/",
     nodes=_nodes,
 )

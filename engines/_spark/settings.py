@@ -32,6 +32,8 @@ DEFAULTS = "spark-defaults.conf"
 """File in a configuration folder with properties that need not be on a command line."""
 
 _DRIVER_MEMORY = "4g"
+EXECUTOR_MIB = 512
+"""Of each executor that is started on demand: four of them share the memory of this host."""
 JAVA_OPTIONS = ("--add-modules=jdk.incubator.vector", f"-Xmx{_DRIVER_MEMORY}")
 """Options of the JVM that some Java, or some host, cannot start with: Spark always passes the
 first, and the second reserves address space, which ``ulimit -v`` limits."""
@@ -154,6 +156,8 @@ def _master(resources: Resources) -> tuple[Setting, ...]:
                 reason="the same number of cores as every engine",
             ),
         )
+    if resources.idle_s is not None:
+        return _scaling(resources.workers, resources.idle_s)
     shares = resources.smallest_share < 1
     if resources.faults and resources.config is Config.TUNED:
         return (
@@ -174,6 +178,39 @@ def _master(resources: Resources) -> tuple[Setting, ...]:
             "can tasks of one application request different shares of a core"
             if shares
             else "a core for each worker",
+        ),
+    )
+
+
+def _scaling(most: int, idle_s: float) -> tuple[Setting, ...]:
+    """Executors that start and end with the demand, on a private standalone cluster."""
+    return (
+        Setting(
+            name="spark.master",
+            value="spark://127.0.0.1:any",
+            reason="a private master, and one worker with room for all executors; in local mode "
+            "there are no executors",
+        ),
+        Setting(name="spark.executor.cores", value="1", reason="one worker for each core"),
+        Setting(
+            name="spark.executor.memory",
+            value=f"{EXECUTOR_MIB}m",
+            reason="several executors share the memory of this host; the default is 1 GB",
+        ),
+        Setting(
+            name="spark.dynamicAllocation.enabled",
+            value="true",
+            reason="executors start and end with the demand; by default they all run to the end",
+        ),
+        Setting(
+            name="spark.dynamicAllocation.maxExecutors",
+            value=str(most),
+            reason="executors at the same time: as many workers as every engine may have",
+        ),
+        Setting(
+            name="spark.dynamicAllocation.executorIdleTimeout",
+            value=f"{idle_s:g}s",
+            reason="an idle worker ends after the same time on every engine; the default is 60 s",
         ),
     )
 

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from unittest import mock
 
 from typing_extensions import override
@@ -13,14 +14,15 @@ from compare.experiments.share_rows import slots as fitting
 from compare.measure import job_tasks
 from compare.measure.adapters import capabilities
 from compare.measure.bench import Bench, Needs, Way
+from compare.measure.elasticity import Demand, Limits
 from compare.measure.faults import Fault, faulty
 from compare.records.measurements import (
+    ElasticityRun,
     EngineSpan,
     FaultRun,
     Lifecycle,
     OwnTrace,
     Record,
-    Span,
     TaskRun,
     head,
 )
@@ -29,6 +31,7 @@ from compare.run.session import measured
 from engines._stdlib.loop import SerialEngine
 from engines.errors import CpusRejectedError, UnknownEngineError
 from engines.interface import Capability, Setting
+from tests.compare.fake_times import fake_watch, scheduled
 from workload.interface import Task
 from workload.kernels import payload, vit_reloading
 
@@ -68,6 +71,10 @@ class FakeEngine:
     """Of fixed work, while all cores are busy."""
     restart_s: float | None = 1.0
     """Without any task, after a fault; ``None``: the engine waits for the lost task for ever."""
+    decision_s: float = 0.5
+    """From a rise of the demand until the processes of new workers are started."""
+    worker_start_s: float = 1.5
+    """Of such a process."""
 
 
 def claims(engine: str) -> frozenset[Capability]:
@@ -212,7 +219,7 @@ class FakeBench(Bench):
         # A sleep may be too long, never too short.
         factor = max(self._noisy(1.0), 1.0 if kernel in ("sleep", "fragile") else 0.0)
         seconds = [factor * self._kernel_s(task) for task in tasks]
-        lanes = _scheduled(seconds, at_once, self._costs.per_task_s) if spans else None
+        lanes = scheduled(seconds, at_once, self._costs.per_task_s) if spans else None
         if lanes is None:
             waits = 1 if needs is None else max(len(needed) for layer in needs for needed in layer)
             makespan_s = self._noisy(self._bulk_s(seconds[0], len(tasks), waits))
@@ -258,7 +265,7 @@ class FakeBench(Bench):
     ) -> FaultRun:
         restart_s, count = self._costs.restart_s, len(tasks)
         seconds = [self._kernel_s(task) for task in tasks]
-        sound_s = [span.end_s for span in _scheduled(seconds, self.workers, self._costs.per_task_s)]
+        sound_s = [span.end_s for span in scheduled(seconds, self.workers, self._costs.per_task_s)]
         fault_s = sorted(sound_s)[faulty(count)] + seconds[0] / 2
         late_s = [end_s + (restart_s or 0.0) * (end_s > fault_s) for end_s in sound_s]
         lost = restart_s is None
@@ -276,6 +283,11 @@ class FakeBench(Bench):
             starts=tuple(1 + int(not lost and n == faulty(count)) for n in range(count)),
             completed_s=tuple(sorted(late_s)),
         )
+
+    @override
+    def run_elastic(self, case: Case, notes: Path, demand: Demand, limits: Limits) -> ElasticityRun:
+        start_s = self._costs.decision_s, self._costs.worker_start_s
+        return ElasticityRun(**self.head(), case=case, **fake_watch(case, demand, start_s))
 
     def _at_once(self, share: float, tasks: Sequence[Task], way: Way) -> int:
         if way is Way.AWAITED:
@@ -334,17 +346,3 @@ def _slowed(run: TaskRun, factor: float) -> TaskRun:
         for span in run.spans or ()
     )
     return replace(run, spans=spans, makespan_s=max(span.received_s for span in spans))
-
-
-def _scheduled(seconds: Sequence[float], places: int, gap_s: float) -> tuple[Span, ...]:
-    """Tasks in order, each on the place that is free first; the engine needs ``gap_s`` before a
-    task, and after it until its result is in the driver.
-    """
-    free_s = [0.0] * places
-    spans = []
-    for task, length_s in enumerate(seconds):
-        place = min(range(places), key=lambda n: free_s[n])
-        start_s = free_s[place] + gap_s
-        free_s[place] = start_s + length_s
-        spans.append(Span(task, place, start_s, free_s[place], free_s[place] + gap_s))
-    return tuple(spans)

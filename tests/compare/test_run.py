@@ -20,8 +20,8 @@ FRACTIONAL = ("ray", "dask", "spark")
 _IMAGES = 360  # all held-out digits: enough for an accuracy of 0.97 to mean something
 
 ON_ALL = ("throughput", "overhead", "fractional", "lying", "timeline")
-ON_ONE = tuple(name for name in EXPERIMENTS if name not in (*ON_ALL, "faults"))
-"""Faults need a session each, and have tests of their own."""
+ON_ONE = tuple(name for name in EXPERIMENTS if name not in (*ON_ALL, "faults", "elasticity"))
+"""Those two need sessions of their own, and have tests of their own."""
 ONE = "dask"
 FIRST = {"throughput", "overhead", "fractional", "startup", "memory"}
 

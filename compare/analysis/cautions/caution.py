@@ -23,8 +23,8 @@ class Evidence:
 
     @property
     def lifecycles(self) -> list[Lifecycle]:
-        """Start and stop of all timed sessions in which nothing went wrong on purpose."""
-        sessions = {session.id for session in timed(self.run.plan) if not session.faults}
+        """Start and stop of all timed sessions whose workers were left alone."""
+        sessions = {session.id for session in timed(self.run.plan) if session.is_usual}
         return [
             record
             for record in self.run.records

@@ -9,7 +9,7 @@ import pytest
 from compare.experiments.faults import FAULTS
 from compare.experiments.residency import PER
 from compare.observations.series import Row
-from compare.records.measurements import Run, TaskRun
+from compare.records.measurements import ElasticityRun, Run, TaskRun
 from compare.records.plan import Case
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS, headlines, rows, summary
@@ -282,7 +282,28 @@ def test_the_real_measuring_of_an_experiment_takes_milliseconds_on_a_fake_bench(
     kinds = {
         type(record)
         for record in measured.records
-        if isinstance(record, TaskRun) and record.case.experiment == name
+        if isinstance(record, TaskRun | ElasticityRun) and record.case.experiment == name
     }
-    assert kinds == {TaskRun}
+    assert kinds == {ElasticityRun if name == "elasticity" else TaskRun}
     assert took_s < LIMIT_S
+
+
+def test_workers_on_demand_are_short_while_they_start_and_spare_while_they_are_idle(
+    run: Run,
+) -> None:
+    found = {
+        row.metric: row.value
+        for row in rows(run)
+        if row.experiment == "elasticity" and row.engine == "ray"
+    }
+    assert found["verdict"] == "finished"
+    assert (found["decision"], found["process_start"], found["reaction"]) == (0.5, 1.5, 2.0)
+    assert (found["reaction_again"], found["full_supply"], found["release"]) == (2.0, 2.0, 6.0)
+    watched_s = 2 + 6 + 12 + 2 + 6 + 6
+    assert found["makespan"] == watched_s - 6
+    assert found["worker_time"] == (watched_s - 0.5) + 3 * (14 - 0.5) + 3 * (14 - 0.5)
+    # Four are missing at first, and three after the second rise.
+    assert found["accuracy_under"] == pytest.approx((4 * 2 + 3 * 2) / watched_s)
+    # For the idle time three are too many, and in the end four; two tasks end in an empty wave.
+    assert found["timeshare_under"] == pytest.approx((2 + 2) / watched_s)
+    assert found["ran_twice"] == 0

@@ -48,12 +48,18 @@ METRICS = {
     "timeline": {"makespan", "waits_at_once", "over_one_wait"},
     "dependencies": METG,
     "faults": {"verdict", "correct", "ran_twice", "time_lost", "recovery", "words"},
+    "elasticity": {
+        *("verdict", "makespan", "worker_time", "ran_twice", "release", "jitter"),
+        *("reaction", "decision", "process_start", "reaction_again", "full_supply"),
+        *("accuracy_under", "accuracy_over", "timeshare_under", "timeshare_over"),
+    },
 }
 """By the experiment that they belong to."""
 STARTUP = {"open", "first_result", "warm_up", "close"}
 WITHOUT_CEILING = {"submission", "fractional", "matrix", "lying", "hybrid", "payload"} | {
     "dependencies",
     "faults",
+    "elasticity",
 }
 
 Place = tuple[str, str, str, frozenset[tuple[str, Scalar]]]

@@ -194,8 +194,22 @@ def test_every_fault_has_a_session_of_its_own_on_engines_with_workers_on_this_ho
     faulty = Counter(session.engine for session in plan.sessions if session.faults)
     assert faulty == dict.fromkeys(("multiprocessing", "ray", "dask"), len(FAULTS))
     for session in plan.sessions:
-        assert bool(session.label) == session.faults
+        assert bool(session.label) == session.faults == (not session.is_usual)
         assert not session.faults or len(session.cases) == 1
     main = {session.engine: session for session in plan.sessions if not session.label}
     assert len(main["spark"].cases) == len(main["serial"].cases) == len(FAULTS)
     assert main["ray"].cases == ()
+
+
+def test_workers_that_come_and_go_have_a_session_of_their_own_on_engines_of_this_host() -> None:
+    plan = planned(experiments=("elasticity",), clusters={"spark": "spark://head:7077"})
+    elastic = {session.engine: session for session in plan.sessions if session.idle_s is not None}
+    assert elastic.keys() == {"ray", "dask"}
+    for session in elastic.values():
+        (case,) = session.cases
+        assert session.workers == case.parameters["most"]
+        assert session.label
+        assert not session.is_usual
+    usual = [session for session in plan.sessions if session.is_usual]
+    told = {session.engine for session in usual if session.cases} - {"ceiling"}
+    assert told == {*plan.engines} - {*elastic}

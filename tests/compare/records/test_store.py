@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from compare.records.measurements import (
+    ElasticityRun,
     EngineSpan,
     Failure,
     FaultRun,
@@ -15,7 +16,9 @@ from compare.records.measurements import (
     Record,
     RoundTrips,
     Span,
+    Submission,
     TaskRun,
+    WorkerLife,
 )
 from compare.records.plan import Case
 from compare.records.store import (
@@ -73,6 +76,19 @@ RECORDS: list[Record] = [
         wrong=0,
         starts=(1, 2),
         completed_s=(0.1,),
+    ),
+    ElasticityRun(
+        **HEAD,  # type: ignore[arg-type]
+        case=CASE,
+        most=2,
+        verdict="failed",
+        words="it fell\nover",
+        ended_s=5.0,
+        watched_s=6.0,
+        submitted=(Submission(0.0, 2),),
+        completed_s=(0.1,),
+        starts=(1, 2),
+        workers=(WorkerLife(0.5, 1.0, None), WorkerLife(0.5, 1.0, 4.0)),
     ),
     RoundTrips(**HEAD, case=CASE, samples_s=(0.1, 0.2)),  # type: ignore[arg-type]
     NotApplicable(**HEAD, case=CASE, reason="no"),  # type: ignore[arg-type]

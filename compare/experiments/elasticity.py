@@ -1,0 +1,223 @@
+"""How the workers of an engine follow the demand: from none to four, to one, to four, to none.
+
+Only for engines that start and end workers themselves, each in a session of its own.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from typing_extensions import override
+
+from compare.experiments.experiment import Estimable, Experiment, Facts, Opening, Pace, Scope
+from compare.experiments.section import PERCENT, Column, Columns, Section, Supply
+from compare.formatting import enumeration, seconds
+from compare.measure.bench import Bench
+from compare.measure.elasticity import Demand, Limits
+from compare.measure.hosts import ALONE
+from compare.observations import elasticity
+from compare.observations.elasticity import demand, supply
+from compare.observations.metric import Better, Mean, Metric, metric
+from compare.observations.reader import Observations, absent, cases_of, valid
+from compare.observations.series import Answers, planned_case, series_of
+from compare.options import PresetName
+from compare.presets import BLOCKS, Sizes
+from compare.records.measurements import ElasticityRun, NotApplicable, Record
+from compare.records.plan import Case, Plan, is_contender
+from engines.interface import Capability
+
+IDLE_S = 6.0
+_MOST = 4
+_TASK_S = 1.0
+_MANY, _LONG_S = 6 * _MOST, 12.0
+"""So that four workers need six seconds, and three of them are idle for twice the idle time."""
+_LIMITS = Limits(work_s=65, release_s=15)
+_BLOCKS = Sizes(quick=1, standard=1, full=3)
+"""Fewer blocks than for other experiments, because a session takes most of a minute."""
+_VERDICT, _REACTION = "verdict", "reaction"
+_NO_NEW = "no worker was started after that rise"
+_NOT_ALL_GONE = "a worker remained"
+
+_SECTION = Section(
+    title="When the demand for workers changes",
+    explanation=f"""The engine starts without a worker, and may have {_MOST}.  {_MANY} sleeping
+tasks of {_TASK_S:g} s are submitted at once, with one of {_LONG_S:g} s at their end; when all have
+ended, {_MANY} again; then none.  So the *demand* goes from 0 to {_MOST}, 1, {_MOST} and 0.  The
+*supply* is counted from outside: a worker counts from its first task until its process is gone,
+whatever the engine says.  An idle worker ends after {IDLE_S:g} s on every engine.
+
+*Reaction* is the time from the first rise of the demand to the first task, *all {_MOST}* to the
+first task of the last worker.  *Short* and *spare* are the workers that were missing, and that were
+too many, on average over the time.  *Released* is the time from the end of the last task until no
+worker is left: not less than the idle time.  *Worker time* adds up how long the processes of
+workers existed, starting included; {2 * _MANY * _TASK_S + _LONG_S:g} s of it are tasks.  Less of it
+is cheaper, and a shorter makespan is faster: neither alone is better.
+
+A worker is a Ray node of one core with its daemons (autoscaler v2, a process of this host), a Dask
+worker process (`adapt`), or a Spark executor of one core (dynamic allocation).  The policies
+differ: Ray counts tasks that wait, Dask the seconds of work in its queue, and Spark doubles its
+request while tasks wait.  The settings are listed below.""",
+    table=Columns(
+        columns=(
+            Column(metric=_VERDICT, heading="verdict"),
+            Column(metric="makespan", heading="makespan (s)", caveat=False),
+            Column(metric="worker_time", heading="worker time (s)", caveat=False),
+            Column(metric=_REACTION, heading="reaction (s)", caveat=False),
+            Column(metric="full_supply", heading=f"all {_MOST} (s)", caveat=False),
+            Column(metric="release", heading="released (s)", caveat=False),
+            Column(metric="accuracy_under", heading="short", caveat=False),
+            Column(metric="accuracy_over", heading="spare", caveat=False),
+            Column(metric="decision", heading="until the process started (s)", details=True),
+            Column(metric="process_start", heading="from there to its task (s)", details=True),
+            Column(metric="reaction_again", heading="reaction, second rise (s)", details=True),
+            Column(metric="timeshare_under", heading="time short", scale=PERCENT, details=True),
+            Column(metric="timeshare_over", heading="time with spare", scale=PERCENT, details=True),
+            Column(metric="jitter", heading="jitter (1/min)", details=True),
+            Column(metric="ran_twice", heading="ran twice", details=True),
+        ),
+    ),
+    pictures=(
+        Supply(
+            name="elasticity",
+            description="Workers that the tasks asked for and workers that there were, over time",
+        ),
+    ),
+)
+
+
+class Elasticity(Experiment):
+    """One case, and one session."""
+
+    name = "elasticity"
+    with_ceiling = False
+    sections = (_SECTION,)
+
+    @override
+    def cases(self, scope: Scope) -> tuple[Case, ...]:
+        sizes = {"many": _MANY, "seconds": _TASK_S, "long_s": _LONG_S}
+        return (Case(experiment=self.name, parameters={"most": _MOST, "idle_s": IDLE_S, **sizes}),)
+
+    @override
+    def blocks(self, preset: PresetName) -> int:
+        return min(_BLOCKS.of(preset), BLOCKS.of(preset))
+
+    @override
+    def needs(self, case: Case) -> frozenset[Capability]:
+        return frozenset({Capability.SCALES})
+
+    @override
+    def opening(self, case: Case, workers: int) -> Opening:
+        # Sleeping tasks need no core, so the number is the same on every machine.
+        most, idle_s = int(case.parameters["most"]), float(case.parameters["idle_s"])
+        return Opening(workers=most, idle_s=idle_s, label=self.name)
+
+    @override
+    def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
+        """Seconds for the tasks, and twice the time of a worker to start, and once to be idle."""
+        tasks = _demand(case)
+        work_s = 2 * tasks.many / int(case.parameters["most"]) * tasks.task_s + tasks.long_s
+        return work_s + 6.0 + 1.5 * float(case.parameters["idle_s"])
+
+    @override
+    def measure(self, bench: Bench, case: Case) -> Iterator[Record]:
+        if bench.hosts is not ALONE:
+            reason = "workers are counted on this host, and those of a cluster are on others"
+            yield NotApplicable(**bench.head(), case=case, reason=reason)
+            return
+        with tempfile.TemporaryDirectory(prefix="ec-notes-", ignore_cleanup_errors=True) as folder:
+            yield bench.run_elastic(case, Path(folder) / "notes", _demand(case), _LIMITS)
+
+    @override
+    def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
+        plan = observations.plan
+        for planned in cases_of(plan, engine, self.name):
+            case = planned_case(plan, planned)
+            watches = observations.last(engine, planned, ElasticityRun)
+            verdicts = {block: watch.verdict for block, watch in valid(watches).items()}
+            yield Answers(
+                experiment=self.name,
+                engine=engine,
+                name=_VERDICT,
+                case=case,
+                words=verdicts,
+                # Without an error, the row has the verdict in its field of that name, too.
+                reasons={
+                    block: watch.words or watch.verdict for block, watch in valid(watches).items()
+                },
+                absences=absent(watches),
+            )
+            for number in _METRICS:
+                yield series_of(self.name, engine, case, number, watches)
+
+    @override
+    def answer(self, facts: Facts) -> str | None:
+        reactions = {
+            row.engine: row.value
+            for row in facts.rows
+            if (row.experiment, row.metric) == (self.name, _REACTION)
+            and isinstance(row.value, float)
+            and is_contender(row.engine)
+        }
+        if not reactions:
+            return None
+        ordered = sorted(reactions.items(), key=lambda item: item[1])
+        clauses = [f"`{engine}` after {seconds(value)}" for engine, value in ordered]
+        return f"Without a worker at first, {enumeration(clauses)} ran its first task."
+
+    @override
+    def progress(self, records: Sequence[Record]) -> str | None:
+        found = [record for record in records if isinstance(record, ElasticityRun)]
+        return ", ".join(f"workers on demand: {run.verdict}" for run in found) or None
+
+
+def _demand(case: Case) -> Demand:
+    parameters = case.parameters
+    return Demand(
+        many=int(parameters["many"]),
+        task_s=float(parameters["seconds"]),
+        long_s=float(parameters["long_s"]),
+    )
+
+
+def _time(
+    name: str, value: Callable[[ElasticityRun], float | None], lacking: str
+) -> Metric[ElasticityRun]:
+    return metric(name, "s", Better.LOWER, value, mean=Mean.RANGE, lacking=lacking)
+
+
+def _over_time(
+    name: str,
+    unit: str,
+    value: Callable[[elasticity.Levels, elasticity.Levels, float], float],
+    better: Better = Better.LOWER,
+) -> Metric[ElasticityRun]:
+    """A metric of demand and supply from the first submission to the end of the watch."""
+    return metric(
+        name,
+        unit,
+        better,
+        lambda run: value(demand(run), supply(run), run.watched_s),
+        mean=Mean.RANGE,
+    )
+
+
+_METRICS: tuple[Metric[ElasticityRun], ...] = (
+    _time(
+        "makespan",
+        lambda run: run.ended_s if run.verdict == "finished" else None,
+        "the tasks did not finish",
+    ),
+    _time("worker_time", elasticity.worker_time_s, "there was no worker"),
+    _time(_REACTION, lambda run: elasticity.reaction_s(run, 0), _NO_NEW),
+    _time("decision", lambda run: elasticity.decision_s(run, 0), _NO_NEW),
+    _time("process_start", lambda run: elasticity.process_start_s(run, 0), _NO_NEW),
+    _time("reaction_again", lambda run: elasticity.reaction_s(run, 1), _NO_NEW),
+    _time("full_supply", elasticity.full_supply_s, "some workers never ran one of the first tasks"),
+    _time("release", elasticity.release_s, _NOT_ALL_GONE),
+    _over_time("accuracy_under", "workers", lambda *levels: elasticity.accuracy(*levels)[0]),
+    _over_time("accuracy_over", "workers", lambda *levels: elasticity.accuracy(*levels)[1]),
+    _over_time("timeshare_under", "share", lambda *levels: elasticity.timeshare(*levels)[0]),
+    _over_time("timeshare_over", "share", lambda *levels: elasticity.timeshare(*levels)[1]),
+    _over_time("jitter", "1/min", elasticity.jitter_per_min, Better.NEITHER),
+    metric("ran_twice", "tasks", Better.LOWER, elasticity.ran_twice, mean=Mean.RANGE),
+)

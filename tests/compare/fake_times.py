@@ -1,0 +1,60 @@
+"""When tasks run, and when workers come and go, if everything always takes the same time."""
+
+from collections.abc import Sequence
+
+from compare.measure import elasticity
+from compare.records.measurements import Span, Submission, WorkerLife
+from compare.records.plan import Case
+
+
+def scheduled(seconds: Sequence[float], places: int, gap_s: float) -> tuple[Span, ...]:
+    """Tasks in order, each on the place that is free first; the engine needs ``gap_s`` before a
+    task, and after it until its result is in the driver.
+    """
+    free_s = [0.0] * places
+    spans = []
+    for task, length_s in enumerate(seconds):
+        place = min(range(places), key=lambda n: free_s[n])
+        start_s = free_s[place] + gap_s
+        free_s[place] = start_s + length_s
+        spans.append(Span(task, place, start_s, free_s[place], free_s[place] + gap_s))
+    return tuple(spans)
+
+
+class Watched(elasticity.Watched):
+    most: int
+
+
+def fake_watch(case: Case, demand: elasticity.Demand, costs_s: tuple[float, float]) -> Watched:
+    """All workers come together; all but one go when they were idle, and in the end all."""
+    idle_s = float(case.parameters["idle_s"])
+    most = int(case.parameters["most"])
+    decision_s, start_s, waves = costs_s[0], sum(costs_s), demand.many // most
+    many, task_s = demand.many, demand.task_s
+    ends = [start_s + task_s * (1 + n // most) for n in range(many)]
+    rise_s = ends[-1] + demand.long_s
+    # After the rise, the worker that stayed runs tasks while the others start.
+    alone = round(start_s / task_s)
+    ends.append(rise_s)
+    ends += [rise_s + task_s * (n + 1) for n in range(alone)]
+    ends += [rise_s + start_s + task_s * (1 + n // most) for n in range(many - alone)]
+    end_s = ends[-1] + idle_s
+
+    def life(since_s: float, gone_s: float) -> WorkerLife:
+        return WorkerLife(since_s + decision_s, since_s + start_s, gone_s)
+
+    return Watched(
+        most=most,
+        verdict="finished",
+        words="",
+        ended_s=ends[-1],
+        watched_s=end_s,
+        submitted=(Submission(0.0, many + 1), Submission(rise_s, many)),
+        completed_s=tuple(ends),
+        starts=(1,) * demand.tasks,
+        workers=(
+            life(0.0, end_s),
+            *[life(0.0, start_s + waves * task_s + idle_s)] * (most - 1),
+            *[life(rise_s, end_s)] * (most - 1),
+        ),
+    )
