@@ -23,6 +23,7 @@ from compare.analysis.curves import (
     efficiency_curves,
     no_op_batches,
 )
+from compare.analysis.forms import form_rows
 from compare.analysis.intervals import Estimate
 from compare.analysis.job_costs import JobCosts, job_costs
 from compare.analysis.relative import calibrated
@@ -99,6 +100,7 @@ def analyse(run: Run) -> Analysis:
     comparisons = all_comparisons(sections, series)
     speed = (throughput.NAME, THROUGHPUT.quantity.name)
     speeds = ratios(values_of(series, *speed))
+    rows += tuple(form_rows(plan.forms, rows, series, speeds))
     cores = run.environment.get("cores")
     facts = Facts(
         observations=observations,

@@ -1,40 +1,23 @@
 """The Ray engine: tasks on a private one-node cluster or on a running cluster."""
 
-import ast
 import functools
 import math
-import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import cycle
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines._ray.cluster import CLUSTER, driver_node
+from engines._ray.cluster import CLUSTER
 from engines._ray.host import hindrances
-from engines._ray.settings import (
-    init_arguments,
-    join_arguments,
-    private,
-    task_options,
-    tuned_node,
-    tuned_view,
-)
+from engines._ray.opening import cores, living_nodes, opened
+from engines._ray.settings import task_options
 from engines.awaiter import Awaiter
 from engines.cluster import Cluster, wait_for_workers
-from engines.environment import (
-    Framework,
-    arguments,
-    budget,
-    export,
-    folder_obstacle,
-    forget,
-    private_folder,
-    share_import_path,
-)
-from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
+from engines.environment import Framework, folder_obstacle, literals
+from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import (
     Capability,
     Engine,
@@ -75,7 +58,7 @@ class RayEngine(Engine):
         self._ray = ray
         self._resources = resources
         self._settings = settings
-        self._options = {s.name: ast.literal_eval(s.value) for s in task_options(resources)}
+        self._options = literals(task_options(resources))
         self._awaiters: list[Framework] = []
         # Create a remote function once, as a module with a decorated function does: Ray pickles
         # every new one, stores it in the cluster, and every worker fetches it from there.
@@ -99,38 +82,11 @@ class RayEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        with private_folder() as folder:
-            if resources.cluster is None:
-                variables = budget(resources) + private() + tuned_node(resources)
-                init = init_arguments(resources)
-                forget("RAY_")
-                (folder / "token").write_text(secrets.token_hex(32))
-                node: AbstractContextManager[None] = nullcontext()
-                address = "local"
-            else:
-                # The driver starts a node on this host, and that node decides where tasks run.
-                variables = budget(resources) + tuned_view(resources)
-                init = join_arguments(resources)
-                forget("RAY_ADDRESS", "RAY_NAMESPACE")
-                address = resources.cluster
-                node = driver_node(address, folder)
-            export(variables, folder)
-            share_import_path()
-            import ray
-
-            with node:
-                try:
-                    ray.init(address, **arguments(init, folder))
-                except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
-                    ray.shutdown()
-                    raise EngineStartError(f"ray did not start: {error}") from error
-                try:
-                    engine = cls(ray, resources, variables + init + task_options(resources))
-                    if resources.cluster is not None:
-                        wait_for_workers(engine, resources)
-                    yield engine
-                finally:
-                    ray.shutdown()
+        with opened(resources) as (ray, settings):
+            engine = cls(ray, resources, settings + task_options(resources))
+            if resources.cluster is not None:
+                wait_for_workers(engine, resources)
+            yield engine
 
     @override
     def run(
@@ -160,7 +116,7 @@ class RayEngine(Engine):
             return function(value)
 
         resource, share = ("CPU", cpus) if slots is None else ("slot", slots)
-        if share > max(node["Resources"].get(resource, 0) for node in self._nodes()):
+        if share > max(node["Resources"].get(resource, 0) for node in living_nodes(self._ray)):
             raise CpusRejectedError(
                 f"ray: infeasible: no node has {share:g} of {resource}, so the tasks would wait "
                 "forever"
@@ -264,10 +220,7 @@ class RayEngine(Engine):
 
     @override
     def workers(self) -> int:
-        return int(sum(node["Resources"].get("CPU", 0) for node in self._nodes()))
-
-    def _nodes(self) -> list[dict[str, Any]]:
-        return [node for node in self._ray.nodes() if node["Alive"]]
+        return cores(self._ray)
 
     @override
     def settings(self) -> tuple[Setting, ...]:

@@ -1,9 +1,7 @@
 """The Spark engine: one job with one partition per input, in local mode or on a cluster."""
 
 import functools
-import os
 import secrets
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,36 +12,20 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines._spark.cluster import CLUSTER, version_on
+from engines._spark.cluster import CLUSTER
 from engines._spark.graph import readers
-from engines._spark.host import FOREIGN, obstacles
-from engines._spark.settings import (
-    DEFAULTS,
-    EVENTS,
-    FREEZE,
-    LOGGING,
-    SLOTS_SCRIPT,
-    home,
-    properties,
-    slots_script,
-    variables,
-)
+from engines._spark.host import obstacles
+from engines._spark.opening import opened, reason, version
+from engines._spark.settings import EVENTS, FREEZE
 from engines._spark.trace import task_spans
 from engines._spark.worker import call, call_and_freeze, for_driver, partition, run_node
-from engines.cluster import Cluster, head_of, refuse_other_versions, wait_for_workers
+from engines.cluster import Cluster, wait_for_workers
 from engines.environment import (
     Framework,
-    budget,
-    export,
-    filled,
-    forget,
-    private_folder,
-    share_import_path,
 )
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
-    Config,
     Engine,
     Graph,
     Input,
@@ -107,33 +89,14 @@ class SparkEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        conf = properties(resources)
-        environment = budget(resources) + variables(resources)
-        tuned = (FREEZE,) if resources.config is Config.TUNED else ()
-        settings = environment + conf + tuned
-        credentials = _credentials() if resources.cluster is not None else ""
-        if resources.cluster is not None:
-            _refuse_another_version(resources.cluster)
-        forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", *FOREIGN)
-        with private_folder() as folder:
-            export(environment, folder)
-            share_import_path()
-            (folder / "log4j2.properties").write_text(LOGGING)
-            # Use a file, because every user can read properties on a command line.
-            (folder / DEFAULTS).write_text(credentials)
-            for part in ("bin", "jars"):
-                (folder / part).symlink_to(home() / part)
-            (folder / SLOTS_SCRIPT).write_text(slots_script(resources.workers))
-            (folder / SLOTS_SCRIPT).chmod(0o700)
-            (folder / EVENTS).mkdir()
-            with _context(conf, folder) as context:
-                engine = cls(context, folder, resources, settings)
-                if resources.cluster is None:
-                    engine._wait_for_executors()
-                else:
-                    engine._make_sure_of_the_master(resources.cluster)
-                    wait_for_workers(engine, resources)
-                yield engine
+        with opened(resources) as (context, folder, settings):
+            engine = cls(context, folder, resources, settings)
+            if resources.cluster is None:
+                engine._wait_for_executors()
+            else:
+                engine._make_sure_of_the_master(resources.cluster)
+                wait_for_workers(engine, resources)
+            yield engine
 
     def _wait_for_executors(self) -> None:
         for _ in range(_START_TIMEOUT_S * 20):
@@ -146,7 +109,7 @@ class SparkEngine(Engine):
         if self._scala().isStopped():
             raise EngineStartError(
                 f"spark: the master at {address} did not accept this program: it is not running, "
-                f"has another secret, or has another version of Spark than {_version()} here; "
+                f"has another secret, or has another version of Spark than {version()} here; "
                 "see its log"
             )
 
@@ -168,7 +131,7 @@ class SparkEngine(Engine):
                 profile = _profile(cpus, slots)
                 tasks = tasks.withResources(profile)
             except (Py4JJavaError, ValueError) as error:
-                raise CpusRejectedError(f"spark: {_reason(error)}") from error
+                raise CpusRejectedError(f"spark: {reason(error)}") from error
             more_than_one = (cpus if slots is None else slots) > 1
             if more_than_one and not self._concurrent(profile._java_resource_profile):  # noqa: SLF001
                 raise CpusRejectedError(
@@ -254,50 +217,6 @@ class SparkEngine(Engine):
         return self._settings
 
 
-@contextmanager
-def _context(properties: tuple[Setting, ...], folder: Path) -> Iterator[Framework]:
-    """A SparkContext; on exit its JVM ends too."""
-    from py4j.protocol import Py4JError
-    from pyspark import SparkConf, SparkContext
-    from pyspark.errors import PySparkException
-
-    conf = SparkConf(loadDefaults=False)
-    for setting in properties:
-        conf.set(setting.name, filled(setting.value, folder))
-    try:
-        context = SparkContext(conf=conf)
-    except (Py4JError, PySparkException, OSError) as error:
-        raise EngineStartError(f"spark did not start: {error}") from error
-    gateway = context._gateway  # noqa: SLF001 - PySpark does not stop its JVM
-    try:
-        yield context
-    finally:
-        context.stop()
-        gateway.shutdown()
-        # The JVM runs until its standard input closes, which otherwise happens when we exit.
-        gateway.proc.stdin.close()
-        try:
-            gateway.proc.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            gateway.proc.kill()
-            gateway.proc.wait()
-
-
-def _refuse_another_version(address: str) -> None:
-    """Fail early: another version's master drops unreadable messages; a driver waits minutes."""
-    theirs = version_on(f"http://{head_of(address)}:{CLUSTER.page}/")
-    if theirs is not None:
-        who = f"spark: the master at {address}"
-        refuse_other_versions(who, {"pyspark": theirs}, {"pyspark": _version()})
-
-
-def _version() -> str:
-    import pyspark
-
-    version: str = pyspark.__version__
-    return version
-
-
 def _profile(cpus: float, slots: float | None) -> Framework:
     from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
 
@@ -315,30 +234,5 @@ def _results(job: Callable[[], Iterable[tuple[int, Any]]]) -> Iterator[tuple[int
     try:
         results = job()
     except Py4JError as error:
-        raise WorkerLostError(f"spark: {_reason(error)}") from error
+        raise WorkerLostError(f"spark: {reason(error)}") from error
     yield from results
-
-
-def _reason(error: Exception) -> str:
-    """Spark's own error message without stack traces."""
-    try:
-        lines = str(getattr(error, "java_exception", error)).splitlines()
-    except OSError:
-        # The message is stored in the JVM.
-        return "its JVM has ended"
-    if not lines[0].endswith("(most recent call last):"):
-        return lines[0]
-    # The last line of a traceback of Python is not indented, and says what happened.
-    return f"{lines[0]} … {next(line for line in reversed(lines) if not line[:1].isspace())}"
-
-
-def _credentials() -> str:
-    """The properties with credentials from the user's own configuration; empty without one."""
-    configured = os.environ.get("SPARK_CONF_DIR")
-    path = Path(configured or ".") / DEFAULTS
-    if configured is None or not path.is_file():
-        return ""
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise EngineStartError(f"spark: cannot read {path}: {error.strerror}") from error
