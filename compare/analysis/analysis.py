@@ -97,7 +97,7 @@ def analyse(run: Run) -> Analysis:
     sections = [
         (name, section) for name in plan.experiments for section in load_experiment(name).sections
     ]
-    comparisons = all_comparisons(sections, series)
+    comparisons = all_comparisons(sections, series, plan.forms)
     speed = (throughput.NAME, THROUGHPUT.quantity.name)
     speeds = ratios(values_of(series, *speed))
     rows += tuple(form_rows(plan.forms, rows, series, speeds))
@@ -123,7 +123,7 @@ def analyse(run: Run) -> Analysis:
         series=series,
         calibrated=calibrated(run),
         headline=_headline(facts),
-        fastest=throughput.fastest(rows),
+        fastest=throughput.fastest(rows, plan.forms),
         ratios=speeds,
         comparisons=comparisons,
         controls=controls(plan.engines, series),

@@ -3,7 +3,7 @@
 The Offline scenario of MLPerf Inference (https://arxiv.org/abs/1911.02549): samples / makespan.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from typing_extensions import override
@@ -196,9 +196,9 @@ def speed(observations: Observations, engine: str) -> Series:
     return _batches(observations.plan).speed(observations, engine)
 
 
-def fastest(rows: Sequence[Row]) -> str | None:
-    """The engine with the highest throughput, without the ceiling and controls."""
-    return batch_rows.fastest(rows, NAME)
+def fastest(rows: Sequence[Row], forms: Collection[str]) -> str | None:
+    """The engine with the highest throughput; neither the ceiling, nor a control, nor a form."""
+    return batch_rows.fastest(rows, NAME, forms)
 
 
 def _accuracy_of(labels: Sequence[str]) -> Metric[TaskRun]:

@@ -45,6 +45,11 @@ _SETTINGS = (
         "few as two of many tasks",
     ),
     Setting(
+        name="prefetch_batches",
+        value="0",
+        reason="by default the iterator holds a result back until the next one is there",
+    ),
+    Setting(
         name="ActorPoolStrategy",
         value="as many actors as workers",
         reason="the same number of processes as every engine",
@@ -123,8 +128,9 @@ class RayDataEngine(Engine):
             num_cpus=1,
         )
         try:
-            for row in dataset.iter_rows():
-                yield int(row["number"]), pickle.loads(row["output"])  # noqa: S301 - our workers
+            for batch in dataset.iter_batches(batch_size=None, prefetch_batches=0):
+                for number, output in zip(batch["number"], batch["output"], strict=True):
+                    yield int(number), pickle.loads(output)  # noqa: S301 - from our workers
         except self._ray.exceptions.RayError as error:
             raise WorkerLostError(f"ray-data: {error}") from error
 

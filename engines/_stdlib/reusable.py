@@ -46,7 +46,7 @@ class LokyEngine(Engine):
     requirements: ClassVar[tuple[Requirement, ...]] = (
         Requirement(distribution="loky", module="loky"),
     )
-    extra: ClassVar[str | None] = "open"
+    extra: ClassVar[str | None] = "loky"
 
     def __init__(self, resources: Resources) -> None:
         self._workers = resources.workers

@@ -2,6 +2,7 @@
 
 import pytest
 
+from compare.analysis.analysis import analyse
 from compare.records.measurements import Run
 from compare.records.plan import SERIAL
 from tests.compare import fakes
@@ -12,11 +13,23 @@ TITLE = "## Each engine's other forms"
 
 
 def run_of(forms: dict[str, str], missing: dict[str, str] | None = None) -> Run:
-    plan = fakes.plan(engines=ENGINES, blocks=4, forms=forms, missing=missing or {})
+    plan = fakes.plan(
+        engines=ENGINES,
+        experiments=("throughput",),
+        blocks=4,
+        forms=forms,
+        missing=missing or {},
+    )
     twice_as_fast = fakes.FakeEngine(
         chunk_s=fakes.ENGINES["ray"].chunk_s / 2, per_task_s=fakes.ENGINES["ray"].per_task_s / 2
     )
     return fakes.run(plan, engines={**fakes.ENGINES, "ray-actors": twice_as_fast}, noise=0.01)
+
+
+def in_pairs(run: Run) -> set[str]:
+    """The engines that are compared with each other."""
+    pairs = analyse(run).comparisons["throughput", "throughput"].pairs
+    return {name for pair in pairs for name in (pair.engine, pair.other)}
 
 
 def test_a_form_has_its_speed_and_its_ratio_to_the_plain_form_of_the_same_blocks() -> None:
@@ -39,6 +52,15 @@ def test_a_form_has_its_speed_and_its_ratio_to_the_plain_form_of_the_same_blocks
         if (row.experiment, row.engine, row.metric) == ("throughput", "ray-actors", "throughput")
     )
     assert speed.values == same.values
+
+
+def test_a_form_beside_its_plain_form_is_compared_with_that_one_alone() -> None:
+    run = run_of({"ray-actors": "ray"})
+    assert "ray-actors" not in in_pairs(run)
+    assert "ray-actors" not in markdown(run).split("## ")[0]
+    alone = run_of({})
+    assert "ray-actors" in in_pairs(alone)
+    assert "`ray-actors` had the highest throughput" in markdown(alone).split("## ")[0]
 
 
 def test_the_report_has_the_table_of_forms_exactly_if_one_was_measured_beside_its_engine() -> None:
