@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from engines._ray.host import hindrances
 from engines._ray.opening import cores, opened
-from engines.environment import Framework, folder_obstacle
+from engines.environment import Framework, folder_obstacle, literals
 from engines.errors import WorkerLostError
 from engines.interface import (
     Capability,
@@ -27,6 +27,7 @@ from engines.interface import (
 )
 from engines.shares import refuse_shares
 
+_START_TIMEOUT_S = 60
 _SETTINGS = (
     Setting(
         name="enable_progress_bars",
@@ -45,6 +46,11 @@ _SETTINGS = (
         "few as two of many tasks",
     ),
     Setting(
+        name="wait_for_min_actors_s",
+        value=str(_START_TIMEOUT_S),
+        reason="by default tasks queue at the actor that is up first while the others still start",
+    ),
+    Setting(
         name="prefetch_batches",
         value="0",
         reason="by default the iterator holds a result back until the next one is there",
@@ -54,6 +60,15 @@ _SETTINGS = (
         value="as many actors as workers",
         reason="the same number of processes as every engine",
     ),
+)
+_LIMITS = tuple(
+    Setting(
+        name=name,
+        value="3",
+        reason="as often as a task of plain Ray; by default an actor that a task kills is "
+        "restarted for ever; not set where workers are lost on purpose",
+    )
+    for name in ("max_restarts", "max_task_retries")
 )
 
 
@@ -77,7 +92,8 @@ class RayDataEngine(Engine):
     def __init__(self, ray: Framework, resources: Resources, settings: tuple[Setting, ...]) -> None:
         self._ray = ray
         self._resources = resources
-        self._settings = settings
+        self._limits = {} if resources.faults else literals(_LIMITS)
+        self._settings = settings + (() if resources.faults else _LIMITS)
 
     @override
     @classmethod
@@ -96,7 +112,9 @@ class RayDataEngine(Engine):
         with opened(resources) as (ray, settings):
             from ray.data import DataContext
 
-            DataContext.get_current().enable_progress_bars = False
+            context = DataContext.get_current()
+            context.enable_progress_bars = False
+            context.wait_for_min_actors_s = _START_TIMEOUT_S
             logging.getLogger("ray.data").setLevel(logging.ERROR)
             yield cls(ray, resources, settings + _SETTINGS)
 
@@ -126,6 +144,7 @@ class RayDataEngine(Engine):
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=self._resources.workers),
             num_cpus=1,
+            **self._limits,
         )
         try:
             for batch in dataset.iter_batches(batch_size=None, prefetch_batches=0):
