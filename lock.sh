@@ -8,7 +8,7 @@ python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --upgrade 'pip>=25.1'
 # Pin the version whose CPU build install.sh looks for; otherwise pip takes the newest CUDA build.
 "$venv/bin/pip" install --quiet "${TORCH:-torch==2.13.0}"
-"$venv/bin/pip" install --quiet '.[ray,dask,spark]' --group dev
+"$venv/bin/pip" install --quiet '.[ray,dask,spark,loky]' --group dev
 {
   echo '# Written by lock.sh from pyproject.toml; installed by install.sh.'
   "$venv/bin/pip" freeze --exclude engine-compare --exclude pip | sed 's/^\(torch==[^+]*\)+cpu$/\1/'

@@ -25,6 +25,8 @@ class Listed:
 
     name: str
     summary: str
+    plain: str | None
+    """The engine that it is another form of; ``None`` if it is none."""
     version: str | None
     """``None`` if it is not installed, or part of Python."""
     missing: str | None
@@ -45,7 +47,13 @@ def _listed(name: str) -> Listed:
         adapter = load_engine(name)
     except EngineMissingError as error:
         return Listed(
-            name=name, summary="", version=None, missing=str(error), hindrances=(), capabilities=()
+            name=name,
+            summary="",
+            plain=None,
+            version=None,
+            missing=str(error),
+            hindrances=(),
+            capabilities=(),
         )
     missing = None
     try:
@@ -55,6 +63,7 @@ def _listed(name: str) -> Listed:
     return Listed(
         name=name,
         summary=adapter.summary,
+        plain=adapter.plain,
         version=installed_version(adapter),
         missing=missing,
         hindrances=tuple(adapter.hindrances()),
@@ -82,18 +91,27 @@ def _parts(engines: Sequence[Listed]) -> Iterator[RenderableType]:
         runs = "no" if engine.missing else "yes"
         about.add_row(engine.name, engine.version or "–", runs, engine.summary or "–")
     yield about
-    # Names in two lines and narrow gaps leave the first column room for its sentences.
-    names = (engine.name.replace("-", "-\n") for engine in engines)
-    able = Table("an engine that …", *names, box=SIMPLE, padding=0)
-    for capability in Capability:
-        marks = ("yes" if _key(capability) in one.capabilities else "–" for one in engines)
-        able.add_row(capability.value, *marks)
-    yield able
+    yield _abilities([engine for engine in engines if engine.plain is None])
+    forms = [engine for engine in engines if engine.plain is not None]
+    if forms:
+        yield Text("Other forms of these engines ('--engines open' compares them):")
+        yield _abilities(forms)
     for engine in engines:
         if engine.missing:
             yield Text(f"{engine.name} cannot run here: {engine.missing}")
         for hindrance in engine.hindrances:
             yield Text(f"{engine.name}: {hindrance}")
+
+
+def _abilities(engines: Sequence[Listed]) -> Table:
+    # Names in two lines and narrow gaps leave the first column room for its sentences.
+    names = (engine.name.replace("-", "-\n") for engine in engines)
+    able = Table("an engine that …", *names, box=SIMPLE, padding=0)
+    for capability in Capability:
+        marks = ["yes" if _key(capability) in one.capabilities else "–" for one in engines]
+        if engines[0].plain is None or "yes" in marks:
+            able.add_row(capability.value, *marks)
+    return able
 
 
 def _key(capability: Capability) -> str:

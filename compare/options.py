@@ -76,8 +76,9 @@ class Options:
         str,
         Flag(
             group=Group.WHAT,
-            help="Engines to compare, separated by commas, or 'all'. The ceiling (no engine), "
-            "serial and multiprocessing are always added.",
+            help="Engines to compare, separated by commas; or 'all'; or 'open' for those that "
+            "have other forms, with these forms. The ceiling (no engine), serial and "
+            "multiprocessing are always added.",
         ),
     ] = "ray,dask,spark"
     experiments: Annotated[

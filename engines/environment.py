@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -74,7 +75,12 @@ def export(settings: Iterable[Setting], folder: Path) -> None:
 
 def arguments(settings: Iterable[Setting], folder: Path) -> dict[str, Any]:
     """Convert settings whose values are Python literals to keyword arguments."""
-    return {s.name: ast.literal_eval(filled(s.value, folder)) for s in settings}
+    return literals(replace(s, value=filled(s.value, folder)) for s in settings)
+
+
+def literals(settings: Iterable[Setting]) -> dict[str, Any]:
+    """Convert settings whose values are Python literals without placeholders."""
+    return {setting.name: ast.literal_eval(setting.value) for setting in settings}
 
 
 def filled(value: str, folder: Path) -> str:

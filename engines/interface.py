@@ -133,6 +133,10 @@ class Engine(ABC):
     """A short description for ``python -m compare engines``."""
     capabilities: ClassVar[frozenset[Capability]]
     requirements: ClassVar[tuple[Requirement, ...]] = ()
+    plain: ClassVar[str | None] = None
+    """The engine that this one is another form of: the same framework, used as its own
+    documentation recommends for batches, with whatever API and grouping of tasks that implies.
+    ``None`` for an engine that takes each input as one task through the plainest API."""
     extra: ClassVar[str | None] = None
     """The extra of this project that installs the requirements: ``pip install '.[extra]'``."""
     fixed_s: ClassVar[float] = 0.02

@@ -20,6 +20,11 @@ _BUILT_IN = {
     "dask": "engines._dask.tasks:DaskEngine",
     "spark": "engines._spark.tasks:SparkEngine",
     "process-executor": "engines._stdlib.executor:ExecutorEngine",
+    "loky": "engines._stdlib.reusable:LokyEngine",
+    "ray-actors": "engines._ray.actors:RayActorsEngine",
+    "ray-data": "engines._ray.data:RayDataEngine",
+    "spark-udf": "engines._spark.udf:SparkUdfEngine",
+    "dask-actors": "engines._dask.actors:DaskActorsEngine",
 }
 
 
@@ -59,15 +64,39 @@ def load_engine(name: str) -> type[Engine]:
     return adapter
 
 
+@functools.cache
+def forms() -> dict[str, str]:
+    """The other forms of engines: by the name of each, the engine that it is a form of."""
+    plain = {name: adapter.plain for name, adapter in _adapters().items()}
+    return {name: engine for name, engine in plain.items() if engine is not None}
+
+
+def without_forms() -> tuple[str, ...]:
+    """The engines that take each input as one task through the plainest API: the closed track."""
+    return tuple(name for name in engine_names() if name not in forms())
+
+
+def forms_and_their_engines() -> tuple[str, ...]:
+    """The other forms of engines and the engines that they are forms of: the open track."""
+    chosen = {*forms(), *forms().values()}
+    return tuple(name for name in engine_names() if name in chosen)
+
+
 def clusters() -> dict[str, Cluster]:
     """The ``Cluster`` of every engine that spans hosts, by engine name."""
+    return {
+        name: adapter.cluster
+        for name, adapter in _adapters().items()
+        if adapter.cluster is not None
+    }
+
+
+def _adapters() -> dict[str, type[Engine]]:
     adapters = {}
     for name in engine_names():
         with contextlib.suppress(EngineMissingError):  # a row of the list of engines says why
             adapters[name] = load_engine(name)
-    return {
-        name: adapter.cluster for name, adapter in adapters.items() if adapter.cluster is not None
-    }
+    return adapters
 
 
 def require(adapter: type[Engine]) -> None:

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 
 from engines.errors import EngineMissingError
-from engines.registry import clusters, engine_names, load_engine, require
+from engines.registry import clusters, engine_names, load_engine, require, without_forms
 from tests.engines.containers import release_containers
 from tests.engines.placement import CONTAINERS, DAEMONS, HERE
 
@@ -33,6 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "placed(*where): run the test only in these places; without it, in all"
     )
+    config.addinivalue_line(
+        "markers",
+        "plain: do not run the test on other forms of engines, which start and stop by the same "
+        "code, unless they are asked for by name",
+    )
 
 
 def pytest_sessionfinish() -> None:
@@ -47,13 +52,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = list(chain.from_iterable(names.split(",") for names in chosen))
     marker = metafunc.definition.get_closest_marker("placed")
     places = metafunc.config.getoption("--on") or [HERE, DAEMONS]
+    plain = metafunc.definition.get_closest_marker("plain") is not None
+    unasked = without_forms() if plain else engine_names()
     metafunc.parametrize(
         "engine_name",
         [
             _placed(name, place) if asked else _installed(name, place)
             for place in places
             if marker is None or place in marker.args
-            for name in asked or engine_names()
+            for name in asked or unasked
             if place == HERE or name in clusters()
         ],
         # Run all tests of one container cluster in a row, because only one is up at a time.

@@ -23,6 +23,7 @@ from compare.analysis.curves import (
     efficiency_curves,
     no_op_batches,
 )
+from compare.analysis.forms import form_rows
 from compare.analysis.intervals import Estimate
 from compare.analysis.job_costs import JobCosts, job_costs
 from compare.analysis.relative import calibrated
@@ -99,9 +100,10 @@ def analyse(run: Run) -> Analysis:
     sections = [
         (name, section) for name in plan.experiments for section in load_experiment(name).sections
     ]
-    comparisons = all_comparisons(sections, series)
+    comparisons = all_comparisons(sections, series, plan.forms)
     speed = (throughput.NAME, THROUGHPUT.quantity.name)
     speeds = ratios(values_of(series, *speed))
+    rows += tuple(form_rows(plan.forms, rows, series, speeds))
     cores = run.environment.get("cores")
     facts = Facts(
         observations=observations,
@@ -124,7 +126,7 @@ def analyse(run: Run) -> Analysis:
         series=series,
         calibrated=calibrated(run),
         headline=_headline(facts),
-        fastest=throughput.fastest(rows),
+        fastest=throughput.fastest(rows, plan.forms),
         ratios=speeds,
         comparisons=comparisons,
         controls=controls(plan.engines, series),

@@ -1,7 +1,7 @@
 """Compares the engines with each other within the blocks of one run."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -64,9 +64,12 @@ class Control:
     """Names of the quantities whose interval of the ratio, paired within blocks, excludes 1."""
 
 
-def compare_engines(values: Values) -> Comparisons:
-    """Test all pairs of engines in one quantity; ``values`` are positive, by engine and block."""
-    names = [name for name in values if is_contender(name) and name != SERIAL]
+def compare_engines(values: Values, forms: Collection[str] = ()) -> Comparisons:
+    """Test all pairs of engines in one quantity; ``values`` are positive, by engine and block.
+
+    Neither the ceiling, nor a control, nor one of the ``forms`` of another engine has a pair.
+    """
+    names = [name for name in values if is_contender(name) and name not in (SERIAL, *forms)]
     shared = _shared_residual({name: values[name] for name in names})
     pairs = list(combinations(names, 2))
     tested = {
@@ -100,7 +103,9 @@ def _family(results: Mapping[tuple[str, str], Difference]) -> tuple[Pair, ...]:
 
 
 def all_comparisons(
-    sections: Iterable[tuple[str, Section]], series: Sequence[Series]
+    sections: Iterable[tuple[str, Section]],
+    series: Sequence[Series],
+    forms: Collection[str] = (),
 ) -> dict[tuple[str, str], Comparisons]:
     """Comparisons for every table of pairs, by experiment and metric."""
     wanted = [
@@ -109,7 +114,7 @@ def all_comparisons(
         if isinstance(section.table, Pairs)
         for column in section.table.columns
     ]
-    return {key: compare_engines(values_of(series, *key)) for key in wanted}
+    return {key: compare_engines(values_of(series, *key), forms) for key in wanted}
 
 
 def values_of(series: Iterable[Series], experiment: str, metric: str) -> Values:

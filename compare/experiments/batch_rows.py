@@ -1,7 +1,7 @@
 """What experiments say that time one batch of tasks on every engine and on the ceiling."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compare.experiments.experiment import Facts
@@ -135,12 +135,16 @@ def part_metrics(workers: int) -> tuple[Metric[TaskRun], ...]:
     )
 
 
-def fastest(rows: Sequence[Row], experiment: str) -> str | None:
-    """The engine with the highest throughput, without the ceiling and controls."""
+def fastest(rows: Sequence[Row], experiment: str, forms: Collection[str]) -> str | None:
+    """The engine with the highest throughput; neither the ceiling, nor a control, nor a form.
+
+    ``forms`` are the other forms of engines of the run, each of which is compared with its engine.
+    """
     values = {
         row.engine: row.value
         for row in rows
-        if _is_speed(row, experiment) and isinstance(row.value, float) and is_contender(row.engine)
+        if _is_speed(row, experiment) and isinstance(row.value, float)
+        if is_contender(row.engine) and row.engine not in forms
     }
     return max(values, key=lambda engine: values[engine], default=None)
 
@@ -154,7 +158,8 @@ def fastest_sentence(facts: Facts, experiment: str, *, of: str, unit: str) -> st
 
     ``of`` says what was run, such as ``24 images``, and ``unit`` what is counted in a second.
     """
-    best, plan = fastest(facts.rows, experiment), facts.observations.plan
+    plan = facts.observations.plan
+    best = fastest(facts.rows, experiment, plan.forms)
     if best is None:
         return "No engine gave a valid throughput."
     speeds = {row.engine: row for row in facts.rows if _is_speed(row, experiment)}
@@ -168,7 +173,7 @@ def fastest_sentence(facts: Facts, experiment: str, *, of: str, unit: str) -> st
         f"On {machine}, `{best}` had the highest throughput with {plural(plan.workers, 'worker')} "
         f"and {of}, {estimate(row, usual_n=row.n)} {unit}"
     )
-    others = [name for name in speeds if name != best and is_contender(name)]
+    others = [name for name in speeds if name not in (best, *plan.forms) and is_contender(name)]
     clauses = _against_others(facts, experiment, (best, *others), row.n)
     return "; ".join([first, *clauses]) + "."
 

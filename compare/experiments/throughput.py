@@ -3,7 +3,7 @@
 The Offline scenario of MLPerf Inference (https://arxiv.org/abs/1911.02549): samples / makespan.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from typing_extensions import override
@@ -40,7 +40,7 @@ from compare.experiments.shared_metrics import (
 from compare.formatting import plural
 from compare.measure.bench import Bench
 from compare.measure.image_tasks import image_tasks
-from compare.observations.metric import Better, Mean, Metric, metric
+from compare.observations.metric import Better, Mean, Metric, Quantity, metric
 from compare.observations.reader import Observations, Observed
 from compare.observations.series import Row, Series, batch_case, series_of
 from compare.options import PresetName
@@ -50,6 +50,12 @@ from compare.records.plan import Case, Plan, original_of, workers_of
 NAME = "throughput"
 MEMORY = "memory"
 """The ``experiment`` of the rows about peak memory."""
+FORMS = "forms"
+"""The ``experiment`` of the rows about other forms of engines."""
+PLAIN = "plain"
+"""Parameter of the case of these rows: the engine that a form is another form of."""
+AGAINST_PLAIN = Quantity(name="against_plain", unit="× plain form", better=Better.HIGHER)
+"""Throughput, divided by that of the plain form in the same block."""
 
 _MAIN = Section(
     title="Throughput",
@@ -95,6 +101,21 @@ better.""",
     rows_of=MEMORY,
     details=True,
 )
+_FORMS = Section(
+    title="Each engine's other forms",
+    explanation="""The same images through other APIs of the same framework, as its own
+documentation recommends for batches: the open track.  The ratio compares a form with the plain task
+API of its engine, the closed track, in the same blocks; above 1 the form is faster.  Like every
+number here, both stand only if all labels equal those of the serial engine.""",
+    table=Columns(
+        axes=((PLAIN, "form of"),),
+        columns=(
+            Column(metric=THROUGHPUT.quantity.name, heading="images/s"),
+            Column(metric=AGAINST_PLAIN.name, heading="against the plain form (×)"),
+        ),
+    ),
+    rows_of=FORMS,
+)
 
 
 class Throughput(Experiment):
@@ -105,7 +126,7 @@ class Throughput(Experiment):
     needs_images = True
     gives_reference = True
     ceiling_twice = True
-    sections = (_MAIN, _PAIRS, _PARTS, _MEMORY)
+    sections = (_MAIN, _PAIRS, _PARTS, _FORMS, _MEMORY)
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:
@@ -175,9 +196,9 @@ def speed(observations: Observations, engine: str) -> Series:
     return _batches(observations.plan).speed(observations, engine)
 
 
-def fastest(rows: Sequence[Row]) -> str | None:
-    """The engine with the highest throughput, without the ceiling and controls."""
-    return batch_rows.fastest(rows, NAME)
+def fastest(rows: Sequence[Row], forms: Collection[str]) -> str | None:
+    """The engine with the highest throughput; neither the ceiling, nor a control, nor a form."""
+    return batch_rows.fastest(rows, NAME, forms)
 
 
 def _accuracy_of(labels: Sequence[str]) -> Metric[TaskRun]:

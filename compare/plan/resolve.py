@@ -29,7 +29,15 @@ from compare.presets import CHUNK, MINUTES, n_images
 from compare.records.plan import CEILING, SERIAL, Plan, Workload, control_of
 from engines.environment import temporary_folder
 from engines.errors import EngineMissingError, UnknownEngineError
-from engines.registry import clusters, engine_names, load_engine, require
+from engines.registry import (
+    clusters,
+    engine_names,
+    forms,
+    forms_and_their_engines,
+    load_engine,
+    require,
+    without_forms,
+)
 from workload import images
 from workload.digits import HELD_OUT
 from workload.errors import WorkloadError
@@ -113,6 +121,7 @@ def prepare(asked: Options) -> Plan:
             job=planned_job(options, workers),
             missing=missing,
             clusters=addresses,
+            forms={form: plain for form, plain in forms().items() if {form, plain} <= {*engines}},
             # On clusters the priority of the driver is not that of the workers.
             niceness=0 if addresses else os.getpriority(os.PRIO_PROCESS, 0),
         )
@@ -141,7 +150,9 @@ def _engines(text: str) -> tuple[str, ...]:
     Raises:
         UsageError: an engine is not known.
     """
-    asked = list(engine_names()) if text.strip() == "all" else _names(text, "--engines")
+    groups = {"all": without_forms, "open": forms_and_their_engines}
+    group = groups.get(text.strip())
+    asked = _names(text, "--engines") if group is None else list(group())
     if CEILING in asked:
         asked.remove(CEILING)  # always measured
     for name in asked:

@@ -44,6 +44,8 @@ class Request:
     """Engines that cannot run here, with the reason."""
     clusters: Mapping[str, str] = field(default_factory=dict)
     """Addresses by engine."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """Other forms of engines, each with the engine whose form it is."""
     niceness: int = 0
     job: Job | None = None
 
@@ -92,6 +94,7 @@ def make_plan(request: Request) -> Plan:
         sessions=(),
         missing=dict(request.missing),
         clusters=dict(request.clusters),
+        forms=dict(request.forms),
         job=request.job,
         niceness=request.niceness,
     ).with_sessions(tuple(sessions))

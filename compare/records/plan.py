@@ -163,6 +163,8 @@ class Plan:
     """Engines asked for that cannot run here, with the reason; they still get rows."""
     clusters: Mapping[str, str] = field(default_factory=dict)
     """Addresses of clusters by engine; the other engines run on this host."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """Engines that are another form of an engine of the plan, with the name of that one."""
     job: Job | None = None
     """``None`` if the user gave none."""
     niceness: int = 0

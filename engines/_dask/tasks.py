@@ -8,28 +8,13 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines._dask.client import opened_client
 from engines._dask.cluster import CLUSTER
 from engines._dask.configuration import malformed_files
-from engines._dask.settings import (
-    FOLDER_OF_ITS_OWN,
-    RECORD,
-    RETRIES,
-    counted,
-    held,
-    variables,
-)
+from engines._dask.opening import opened
+from engines._dask.settings import RECORD, RETRIES, counted, held
 from engines.awaiter import Awaiter
 from engines.cluster import Cluster, wait_for_workers
-from engines.environment import (
-    Framework,
-    budget,
-    export,
-    folder_obstacle,
-    forget,
-    private_folder,
-    share_import_path,
-)
+from engines.environment import Framework, folder_obstacle
 from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import (
     Capability,
@@ -95,23 +80,13 @@ class DaskEngine(Engine):
     def open(cls, resources: Resources) -> Iterator[Self]:
         retries = resources.faults and resources.config is Config.TUNED
         added = (*([RECORD] if resources.traced else []), *([RETRIES] if retries else []))
-        with private_folder() as folder:
-            environment = (*budget(resources), FOLDER_OF_ITS_OWN, *variables(resources))
-            if resources.cluster is None:
-                forget("DASK_")
-            export(environment, folder)
-            share_import_path()
-            import dask.config
-
-            # Reload without the files that the host or its user may have for other clusters.
-            dask.config.refresh(paths=[])
-            with opened_client(resources, folder) as (client, settings):
-                if resources.traced:
-                    client.get_task_stream()
-                engine = cls(client, resources, environment + settings + added)
-                if resources.cluster is not None:
-                    wait_for_workers(engine, resources)
-                yield engine
+        with opened(resources) as (client, settings):
+            if resources.traced:
+                client.get_task_stream()
+            engine = cls(client, resources, settings + added)
+            if resources.cluster is not None:
+                wait_for_workers(engine, resources)
+            yield engine
 
     @override
     def run(

@@ -140,6 +140,27 @@ def task_options(resources: Resources) -> tuple[Setting, ...]:
     )
 
 
+def actor_options(resources: Resources) -> tuple[Setting, ...]:
+    """Options of the actors; each value is a Python literal."""
+    settings = (
+        Setting(
+            name="num_cpus",
+            value="1",
+            reason="a core for each actor; by default an actor that runs requests none",
+        ),
+    )
+    if not resources.faults or resources.config is Config.SHIPPED:
+        return settings
+    reason = "as often as a task; by default neither an actor nor its tasks come back; set only "
+    return (
+        *settings,
+        *(
+            Setting(name=name, value="3", reason=reason + "where workers are lost on purpose")
+            for name in ("max_restarts", "max_task_retries")
+        ),
+    )
+
+
 def init_arguments(resources: Resources) -> tuple[Setting, ...]:
     """Arguments of ``ray.init`` for a private cluster; each value is a Python literal."""
     if resources.idle_s is not None:

@@ -1,43 +1,23 @@
 """The Ray engine: tasks on a private one-node cluster or on a running cluster."""
 
-import ast
 import functools
 import math
-import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import cycle
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines._ray.cluster import CLUSTER, driver_node
-from engines._ray.elastic import elastic_cluster
+from engines._ray.cluster import CLUSTER
 from engines._ray.host import hindrances
-from engines._ray.settings import (
-    autoscaler,
-    init_arguments,
-    join_arguments,
-    private,
-    scaling_node,
-    task_options,
-    tuned_node,
-    tuned_view,
-)
+from engines._ray.opening import cores, living_nodes, opened
+from engines._ray.settings import task_options
 from engines.awaiter import Awaiter
 from engines.cluster import Cluster, wait_for_workers
-from engines.environment import (
-    Framework,
-    arguments,
-    budget,
-    export,
-    folder_obstacle,
-    forget,
-    private_folder,
-    share_import_path,
-)
-from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
+from engines.environment import Framework, folder_obstacle, literals
+from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import (
     Capability,
     Engine,
@@ -79,7 +59,7 @@ class RayEngine(Engine):
         self._ray = ray
         self._resources = resources
         self._settings = settings
-        self._options = {s.name: ast.literal_eval(s.value) for s in task_options(resources)}
+        self._options = literals(task_options(resources))
         self._awaiters: list[Framework] = []
         # Create a remote function once, as a module with a decorated function does: Ray pickles
         # every new one, stores it in the cluster, and every worker fetches it from there.
@@ -103,41 +83,12 @@ class RayEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        told = task_options(resources)
-        with private_folder() as folder:
-            if resources.cluster is None:
-                variables = budget(resources) + private() + tuned_node(resources)
-                variables += scaling_node(resources)
-                init = init_arguments(resources)
-                forget("RAY_")
-                (folder / "token").write_text(secrets.token_hex(32))
-                node: AbstractContextManager[str] = nullcontext("local")
-                if resources.idle_s is not None:
-                    node = elastic_cluster(resources, resources.idle_s, folder)
-                    told = autoscaler(resources, resources.idle_s)
-            else:
-                # The driver starts a node on this host, and that node decides where tasks run.
-                variables = budget(resources) + tuned_view(resources)
-                init = join_arguments(resources)
-                forget("RAY_ADDRESS", "RAY_NAMESPACE")
-                node = driver_node(resources.cluster, folder)
-            export(variables, folder)
-            share_import_path()
-            import ray
-
-            with node as address:
-                try:
-                    ray.init(address, **arguments(init, folder))
-                except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
-                    ray.shutdown()
-                    raise EngineStartError(f"ray did not start: {error}") from error
-                try:
-                    engine = cls(ray, resources, variables + init + told)
-                    if resources.cluster is not None:
-                        wait_for_workers(engine, resources)
-                    yield engine
-                finally:
-                    ray.shutdown()
+        with opened(resources) as (ray, settings):
+            told = task_options(resources) if resources.idle_s is None else ()
+            engine = cls(ray, resources, settings + told)
+            if resources.cluster is not None:
+                wait_for_workers(engine, resources)
+            yield engine
 
     @override
     def run(
@@ -272,15 +223,12 @@ class RayEngine(Engine):
     def _held_by_a_node(self, resource: str) -> Iterator[float]:
         """How much of the resource each node has; first, what a node that may start will have."""
         yield 0 if self._resources.idle_s is None else 1
-        for node in self._nodes():
+        for node in living_nodes(self._ray):
             yield node["Resources"].get(resource, 0)
 
     @override
     def workers(self) -> int:
-        return int(sum(node["Resources"].get("CPU", 0) for node in self._nodes()))
-
-    def _nodes(self) -> list[dict[str, Any]]:
-        return [node for node in self._ray.nodes() if node["Alive"]]
+        return cores(self._ray)
 
     @override
     def settings(self) -> tuple[Setting, ...]:

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,36 +13,20 @@ from typing import Any, ClassVar, Self
 from typing_extensions import override
 
 from engines._spark.cluster import CLUSTER
-from engines._spark.context import credentials, opened_context, refuse_another_version, version
-from engines._spark.elastic import elastic_cluster, new_secret
+from engines._spark.context import version
 from engines._spark.graph import readers
-from engines._spark.host import FOREIGN, obstacles
-from engines._spark.settings import (
-    DEFAULTS,
-    EVENTS,
-    FREEZE,
-    LOGGING,
-    SLOTS_SCRIPT,
-    home,
-    properties,
-    slots_script,
-    variables,
-)
+from engines._spark.host import obstacles
+from engines._spark.opening import opened, reason
+from engines._spark.settings import EVENTS, FREEZE
 from engines._spark.trace import task_spans
 from engines._spark.worker import call, call_and_freeze, for_driver, partition, run_node
 from engines.cluster import Cluster, wait_for_workers
 from engines.environment import (
     Framework,
-    budget,
-    export,
-    forget,
-    private_folder,
-    share_import_path,
 )
 from engines.errors import CpusRejectedError, EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
-    Config,
     Engine,
     Graph,
     Input,
@@ -106,40 +90,16 @@ class SparkEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        conf = properties(resources)
-        environment = budget(resources) + variables(resources)
-        tuned = (FREEZE,) if resources.config is Config.TUNED else ()
-        settings = environment + conf + tuned
-        secret = credentials() if resources.cluster is not None else ""
-        if resources.idle_s is not None:
-            secret = new_secret()
-        if resources.cluster is not None:
-            refuse_another_version(resources.cluster)
-        forget("SPARK_", "PYSPARK_", "HADOOP_", "YARN_", *FOREIGN)
-        with private_folder() as folder:
-            export(environment, folder)
-            share_import_path()
-            (folder / "log4j2.properties").write_text(LOGGING)
-            # Use a file, because every user can read properties on a command line.
-            (folder / DEFAULTS).write_text(secret)
-            for part in ("bin", "jars"):
-                (folder / part).symlink_to(home() / part)
-            (folder / SLOTS_SCRIPT).write_text(slots_script(resources.workers))
-            (folder / SLOTS_SCRIPT).chmod(0o700)
-            (folder / EVENTS).mkdir()
-            private: AbstractContextManager[str | None] = nullcontext()
+        with opened(resources) as (context, folder, settings):
+            engine = cls(context, folder, resources, settings)
             if resources.idle_s is not None:
-                private = elastic_cluster(resources, folder)
-            with private as master, opened_context(conf, folder, master) as context:
-                engine = cls(context, folder, resources, settings)
-                if resources.idle_s is not None:
-                    pass  # executors come with the first tasks
-                elif resources.cluster is None:
-                    engine._wait_for_executors()
-                else:
-                    engine._make_sure_of_the_master(resources.cluster)
-                    wait_for_workers(engine, resources)
-                yield engine
+                pass  # executors come with the first tasks
+            elif resources.cluster is None:
+                engine._wait_for_executors()
+            else:
+                engine._make_sure_of_the_master(resources.cluster)
+                wait_for_workers(engine, resources)
+            yield engine
 
     def _wait_for_executors(self) -> None:
         for _ in range(_START_TIMEOUT_S * 20):
@@ -174,7 +134,7 @@ class SparkEngine(Engine):
                 profile = _profile(cpus, slots)
                 tasks = tasks.withResources(profile)
             except (Py4JJavaError, ValueError) as error:
-                raise CpusRejectedError(f"spark: {_reason(error)}") from error
+                raise CpusRejectedError(f"spark: {reason(error)}") from error
             more_than_one = (cpus if slots is None else slots) > 1
             if more_than_one and not self._concurrent(profile._java_resource_profile):  # noqa: SLF001
                 raise CpusRejectedError(
@@ -277,18 +237,5 @@ def _results(job: Callable[[], Iterable[tuple[int, Any]]]) -> Iterator[tuple[int
     try:
         results = job()
     except Py4JError as error:
-        raise WorkerLostError(f"spark: {_reason(error)}") from error
+        raise WorkerLostError(f"spark: {reason(error)}") from error
     yield from results
-
-
-def _reason(error: Exception) -> str:
-    """Spark's own error message without stack traces."""
-    try:
-        lines = str(getattr(error, "java_exception", error)).splitlines()
-    except OSError:
-        # The message is stored in the JVM.
-        return "its JVM has ended"
-    if not lines[0].endswith("(most recent call last):"):
-        return lines[0]
-    # The last line of a traceback of Python is not indented, and says what happened.
-    return f"{lines[0]} … {next(line for line in reversed(lines) if not line[:1].isspace())}"

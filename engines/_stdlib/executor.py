@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from typing_extensions import override
 
-from engines._stdlib.processes import SPAWN_REASON, refuse_shares
+from engines._stdlib.processes import SPAWN_REASON
 from engines.environment import budget, end_with_parent, thread_environment
 from engines.errors import EngineStartError, WorkerLostError
 from engines.interface import (
@@ -26,6 +26,7 @@ from engines.interface import (
     Resources,
     Setting,
 )
+from engines.shares import refuse_shares
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor

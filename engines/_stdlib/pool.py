@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from typing_extensions import override
 
-from engines._stdlib.processes import SPAWN_REASON, refuse_shares
+from engines._stdlib.processes import SPAWN_REASON
 from engines.environment import budget, end_with_parent, thread_environment
 from engines.errors import EngineStartError, WorkerLostError
 from engines.interface import Capability, Engine, Input, Output, Resources, Setting
+from engines.shares import refuse_shares
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool

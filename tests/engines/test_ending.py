@@ -22,6 +22,7 @@ def test_an_engine_leaves_no_process_and_no_file_when_it_closes(engine_name: str
     assert ended.ended_in_s < CLOSE_LIMIT_S
 
 
+@pytest.mark.plain
 def test_an_engine_leaves_nothing_when_the_program_raises(engine_name: str) -> None:
     ended = outcome("fails", engine_name)
     assert ended.code == 1
@@ -30,6 +31,7 @@ def test_an_engine_leaves_nothing_when_the_program_raises(engine_name: str) -> N
     assert ended.files == ()
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("end_with", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def test_an_engine_leaves_nothing_when_a_run_is_interrupted(
     engine_name: str, end_with: signal.Signals
@@ -42,6 +44,7 @@ def test_an_engine_leaves_nothing_when_a_run_is_interrupted(
     assert ended.ended_in_s < CLOSE_LIMIT_S
 
 
+@pytest.mark.plain
 def test_an_engine_leaves_nothing_when_a_one_by_one_run_is_interrupted(engine_name: str) -> None:
     if Capability.BULK not in load_engine(engine_name).capabilities:
         pytest.skip("the engine has no other way to submit tasks")
@@ -53,6 +56,7 @@ def test_an_engine_leaves_nothing_when_a_one_by_one_run_is_interrupted(engine_na
     assert ended.ended_in_s < CLOSE_LIMIT_S
 
 
+@pytest.mark.plain
 def test_an_engine_leaves_no_process_when_the_program_is_killed(engine_name: str) -> None:
     ended = outcome("waits", engine_name, end_with=signal.SIGKILL, grace_s=GONE_LIMIT_S)
     assert ended.code == -signal.SIGKILL

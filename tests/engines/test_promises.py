@@ -127,6 +127,7 @@ def test_an_engine_prints_nothing(engine_name: str) -> None:
     assert outcome("promises", engine_name).printed == ()
 
 
+@pytest.mark.plain
 @pytest.mark.placed(HERE)
 def test_an_engine_stays_private_in_a_hostile_environment(
     engine_name: str, hostile: Hostile
@@ -180,6 +181,7 @@ def forms(engine_name: str) -> dict[str, Any]:
     return outcome("forms", engine_name, traced=True).seen
 
 
+@pytest.mark.plain
 def test_an_engine_runs_tasks_one_by_one_exactly_when_it_claims_bulk_calls(
     engine_name: str,
 ) -> None:
@@ -191,6 +193,7 @@ def test_an_engine_runs_tasks_one_by_one_exactly_when_it_claims_bulk_calls(
     assert peak(seen["naps_one_by_one"]) == WORKERS
 
 
+@pytest.mark.plain
 def test_an_engine_awaits_coroutines_exactly_when_it_claims_to(engine_name: str) -> None:
     awaited = forms(engine_name)["awaited"]
     if not claims(engine_name, Capability.AWAITS):
@@ -203,6 +206,7 @@ def test_an_engine_awaits_coroutines_exactly_when_it_claims_to(engine_name: str)
     assert sorted(threads.values()) == [20 // workers(engine_name)] * workers(engine_name)
 
 
+@pytest.mark.plain
 def test_an_engine_runs_graphs_exactly_when_it_claims_to(engine_name: str) -> None:
     sums = forms(engine_name)["sums"]
     if not claims(engine_name, Capability.GRAPHS):
@@ -222,6 +226,7 @@ def test_an_engine_runs_graphs_exactly_when_it_claims_to(engine_name: str) -> No
     assert sum(calls.values()) == len(done)
 
 
+@pytest.mark.plain
 def test_an_engine_records_a_trace_exactly_when_it_claims_to(engine_name: str) -> None:
     seen = forms(engine_name)
     if not claims(engine_name, Capability.TRACES):
@@ -245,6 +250,7 @@ def test_an_engine_records_a_trace_exactly_when_it_claims_to(engine_name: str) -
     assert statistics.median(longer_s) < RECORD_DIFFERS_S
 
 
+@pytest.mark.plain
 def test_an_engine_runs_tasks_after_all_optional_ways_to_run_them(engine_name: str) -> None:
     assert sorted(forms(engine_name)["after"]) == [[0, 0], [1, 2], [2, 4]]
 
@@ -291,6 +297,7 @@ def test_an_engine_admits_no_more_unusual_shares_than_fit_or_rejects_them(engine
     assert all(isinstance(result, str) for result in seen["too_much"])
 
 
+@pytest.mark.plain
 @pytest.mark.placed(HERE, CONTAINERS)
 @pytest.mark.timeout(300)
 def test_an_engine_accepts_shares_of_a_slot_exactly_when_it_claims_to(engine_name: str) -> None:

@@ -6,7 +6,15 @@ import pytest
 
 from engines.errors import EngineMissingError, UnknownEngineError
 from engines.interface import Capability
-from engines.registry import clusters, engine_names, load_engine, require
+from engines.registry import (
+    clusters,
+    engine_names,
+    forms,
+    forms_and_their_engines,
+    load_engine,
+    require,
+    without_forms,
+)
 
 
 @pytest.mark.parametrize("name", engine_names())
@@ -28,6 +36,13 @@ def test_the_error_for_an_unknown_name_suggests_the_closest_engine() -> None:
 def test_the_error_for_a_name_without_a_close_match_lists_all_engines() -> None:
     with pytest.raises(UnknownEngineError, match="known: serial, multiprocessing, ray"):
         load_engine("zzz")
+
+
+def test_a_form_is_the_form_of_an_engine_that_is_none_itself() -> None:
+    assert set(forms().values()) <= set(without_forms())
+    assert "ray-actors" not in without_forms()
+    assert {"ray-actors", "ray", "loky", "multiprocessing"} <= set(forms_and_their_engines())
+    assert "process-executor" not in forms_and_their_engines()
 
 
 @pytest.mark.parametrize("name", ["ray", "dask", "spark"])

@@ -1,12 +1,20 @@
-"""Opens a Dask client, on a private cluster or on a running one."""
+"""Opens a Dask client, on a private cluster or on a running one, for all adapters of Dask."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from engines._dask.cluster import refuse_other_packages
-from engines._dask.settings import adaptive, cluster_arguments
-from engines.environment import Framework, arguments
+from engines._dask.settings import FOLDER_OF_ITS_OWN, adaptive, cluster_arguments, variables
+from engines.environment import (
+    Framework,
+    arguments,
+    budget,
+    export,
+    forget,
+    private_folder,
+    share_import_path,
+)
 from engines.errors import EngineStartError
 from engines.interface import Resources, Setting
 
@@ -16,9 +24,28 @@ _STOP_TIMEOUT_S = 5
 
 
 @contextmanager
-def opened_client(
-    resources: Resources, folder: Path
-) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
+def opened(resources: Resources) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
+    """A client of a private cluster or of a running one, and all settings made for it.
+
+    Raises:
+        EngineStartError: Dask did not start, or cannot join the cluster.
+    """
+    with private_folder() as folder:
+        environment = (*budget(resources), FOLDER_OF_ITS_OWN, *variables(resources))
+        if resources.cluster is None:
+            forget("DASK_")
+        export(environment, folder)
+        share_import_path()
+        import dask.config
+
+        # Reload without the files that the host or its user may have for other clusters.
+        dask.config.refresh(paths=[])
+        with _client(resources, folder) as (client, settings):
+            yield client, environment + settings
+
+
+@contextmanager
+def _client(resources: Resources, folder: Path) -> Iterator[tuple[Framework, tuple[Setting, ...]]]:
     """A client of the requested cluster, and the settings made for that cluster."""
     from distributed import Client
 

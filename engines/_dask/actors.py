@@ -1,0 +1,118 @@
+"""Dask actors: one on each worker, each with one task at a time.
+
+A call of an actor goes from the client to the worker and back, and not through the scheduler, which
+a task passes twice.  ``dask.bag`` and ``map_partitions`` make tasks of several inputs, which pass
+through the scheduler like any other and return no result before the last input of the partition.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import ClassVar, Self
+
+from typing_extensions import override
+
+from engines._dask.configuration import malformed_files
+from engines._dask.opening import opened
+from engines.environment import Framework, folder_obstacle
+from engines.errors import WorkerLostError
+from engines.interface import (
+    Capability,
+    Engine,
+    Input,
+    Output,
+    Requirement,
+    Resources,
+    Setting,
+)
+from engines.shares import refuse_shares
+
+
+class DaskActorsEngine(Engine):
+    """Sends an actor its next task when it has finished the last one."""
+
+    name: ClassVar[str] = "dask-actors"
+    plain: ClassVar[str | None] = "dask"
+    summary: ClassVar[str] = "Dask actors, one on each worker process"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.PARALLEL, Capability.STREAMS}
+    )
+    requirements: ClassVar[tuple[Requirement, ...]] = (
+        Requirement(distribution="distributed", module="distributed"),
+    )
+    extra: ClassVar[str | None] = "dask"
+
+    def __init__(
+        self, client: Framework, actors: Sequence[Framework], settings: tuple[Setting, ...]
+    ) -> None:
+        self._client = client
+        self._actors = actors
+        self._settings = settings
+
+    @override
+    @classmethod
+    def obstacles(cls) -> Iterator[str]:
+        yield from folder_obstacle()
+        yield from malformed_files()
+
+    @override
+    @classmethod
+    @contextmanager
+    def open(cls, resources: Resources) -> Iterator[Self]:
+        with opened(resources) as (client, settings):
+            futures = [
+                client.submit(_Worker, actor=True, workers=[worker], pure=False)
+                for worker in client.scheduler_info()["workers"]
+            ]
+            yield cls(client, client.gather(futures), settings)
+
+    @override
+    def run(
+        self,
+        function: Callable[[Input], Output],
+        inputs: Sequence[Input],
+        *,
+        cpus: float = 1.0,
+        slots: float | None = None,
+    ) -> Iterator[tuple[int, Output]]:
+        refuse_shares("an actor", cpus, slots)
+        return self._results(function, inputs)
+
+    def _results(
+        self, function: Callable[[Input], Output], inputs: Sequence[Input]
+    ) -> Iterator[tuple[int, Output]]:
+        from distributed import as_completed
+
+        rest = enumerate(inputs)
+        running: dict[Framework, tuple[int, Framework]] = {}
+
+        def feed(actor: Framework) -> Iterator[Framework]:
+            for index, value in islice(rest, 1):
+                call = actor.call(function, value)
+                running[call] = index, actor
+                yield call
+
+        finished = as_completed([call for actor in self._actors for call in feed(actor)])
+        try:
+            for call in finished:
+                index, actor = running.pop(call)
+                finished.update(feed(actor))
+                yield index, call.result()
+        except OSError as error:
+            raise WorkerLostError(f"dask-actors: {error}") from error
+
+    @override
+    def workers(self) -> int:
+        return len(self._client.scheduler_info()["workers"])
+
+    @override
+    def settings(self) -> tuple[Setting, ...]:
+        return self._settings
+
+
+class _Worker:
+    """The class of the actors."""
+
+    def call(self, function: Callable[[Input], Output], value: Input) -> Output:
+        """Run one task."""
+        return function(value)
