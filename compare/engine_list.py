@@ -98,7 +98,7 @@ def _parts(engines: Sequence[Listed]) -> Iterator[RenderableType]:
         yield _abilities(forms)
     for engine in engines:
         if engine.missing:
-            yield Text(f"{engine.name} cannot run here: {engine.missing}")
+            yield Text(engine.missing)
         for hindrance in engine.hindrances:
             yield Text(f"{engine.name}: {hindrance}")
 

@@ -38,12 +38,12 @@ def test_a_script_reads_the_claims_of_every_engine_as_json() -> None:
 def test_an_engine_that_cannot_run_here_is_listed_with_the_way_to_get_it() -> None:
     done = compare("engines", environment={"JAVA_HOME": "/nowhere"})
     assert done.returncode == 0, done.stderr
-    (reason,) = (line for line in done.stdout.splitlines() if line.startswith("spark cannot run"))
+    (reason,) = (line for line in done.stdout.splitlines() if line.startswith("engine 'spark' cannot"))
     assert "JAVA_HOME is /nowhere" in reason
     assert reason.endswith("unset it to take the one on PATH")
     as_json = compare("engines", "--json", environment={"JAVA_HOME": "/nowhere"})
     spark = next(one for one in json.loads(as_json.stdout)["engines"] if one["name"] == "spark")
-    assert f"spark cannot run here: {spark['missing']}" == reason
+    assert spark["missing"] == reason
     assert spark["version"] is not None
 
 

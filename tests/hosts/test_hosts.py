@@ -117,7 +117,7 @@ def test_an_engine_of_another_package_that_cannot_be_imported_is_a_row(tmp_path:
     environment = {"PYTHONPATH": str(tmp_path)}
     listed = compare("engines", environment=environment)
     assert listed.returncode == 0, listed.stderr
-    assert "broken cannot run here: " in listed.stdout
+    assert "engine 'broken' cannot be imported" in listed.stdout
     assert "no_such_module" in listed.stdout
     asked = compare("--engines", "broken", "--dry-run", environment=environment)
     assert asked.returncode == 2

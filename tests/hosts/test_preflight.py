@@ -163,7 +163,7 @@ def test_a_user_without_a_name_measures_all_but_spark() -> None:
         assert "/etc/passwd" in done.stdout
         assert "on serial, multiprocessing, ray, dask, spark" in done.stdout
         listed = as_anyone(command("engines"))
-    assert f"spark cannot run here: engine 'spark' cannot start here: user {UID}" in listed.stdout
+    assert f"engine 'spark' cannot start here: user {UID}" in listed.stdout
 
 
 @pytest.mark.parametrize("content", ["just words", "[loggers]\nkeys=root\n"])
