@@ -1,4 +1,4 @@
-"""Dask actors: one on each worker, each with one task at a time.
+"""Dask actors: one on each worker, each with one task that runs and one that waits.
 
 A call of an actor goes from the client to the worker and back, and not through the scheduler, which
 a task passes twice.  ``dask.bag`` and ``map_partitions`` make tasks of several inputs, which pass
@@ -27,9 +27,13 @@ from engines.interface import (
 )
 from engines.shares import refuse_shares
 
+_AHEAD = 2
+"""Tasks that an actor has at once.  It runs them one after the other; without one that waits, it
+would be idle for a round trip after each task.  Dask's scheduler does the same by default."""
+
 
 class DaskActorsEngine(Engine):
-    """Sends an actor its next task when it has finished the last one."""
+    """Sends an actor another task when it has finished one."""
 
     name: ClassVar[str] = "dask-actors"
     plain: ClassVar[str | None] = "dask"
@@ -92,7 +96,9 @@ class DaskActorsEngine(Engine):
                 running[call] = index, actor
                 yield call
 
-        finished = as_completed([call for actor in self._actors for call in feed(actor)])
+        # In rounds, so that a few tasks are spread over all actors.
+        fed = _AHEAD * list(self._actors)
+        finished = as_completed([call for actor in fed for call in feed(actor)])
         try:
             for call in finished:
                 index, actor = running.pop(call)

@@ -14,6 +14,7 @@ from engines.environment import Framework, budget, thread_environment
 from engines.errors import EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
+    Config,
     Engine,
     Input,
     Output,
@@ -30,6 +31,12 @@ _SETTINGS = (
         value="None",
         reason="by default a worker that was idle for 10 s ends, and the next tasks start another",
     ),
+)
+_NO_LEAK = Setting(
+    name="LOKY_MAX_MEMORY_LEAK_SIZE",
+    value="1e12",
+    reason="by default loky replaces a worker that needs 300 MB more than after its first task; a "
+    "model that a later task loads is taken for a leak, and loaded again",
 )
 
 
@@ -48,16 +55,18 @@ class LokyEngine(Engine):
     )
     extra: ClassVar[str | None] = "loky"
 
-    def __init__(self, resources: Resources) -> None:
-        self._workers = resources.workers
-        self._settings = budget(resources) + _SETTINGS
+    def __init__(self, workers: int, settings: tuple[Setting, ...]) -> None:
+        self._workers = workers
+        self._settings = settings
 
     @override
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
+        tuned = (_NO_LEAK,) if resources.config is Config.TUNED else ()
         os.environ.update(thread_environment(resources))
-        engine = cls(resources)
+        os.environ.update({setting.name: setting.value for setting in tuned})
+        engine = cls(resources.workers, budget(resources) + _SETTINGS + tuned)
         try:
             engine._start()
             yield engine
