@@ -38,7 +38,8 @@ def test_a_script_reads_the_claims_of_every_engine_as_json() -> None:
 def test_an_engine_that_cannot_run_here_is_listed_with_the_way_to_get_it() -> None:
     done = compare("engines", environment={"JAVA_HOME": "/nowhere"})
     assert done.returncode == 0, done.stderr
-    (reason,) = (line for line in done.stdout.splitlines() if line.startswith("engine 'spark' cannot"))
+    begin = "engine 'spark' cannot"
+    (reason,) = (line for line in done.stdout.splitlines() if line.startswith(begin))
     assert "JAVA_HOME is /nowhere" in reason
     assert reason.endswith("unset it to take the one on PATH")
     as_json = compare("engines", "--json", environment={"JAVA_HOME": "/nowhere"})
