@@ -151,12 +151,17 @@ def cluster_arguments(resources: Resources) -> tuple[Setting, ...]:
                 value="None",
                 reason="an unused dashboard takes CPU time from the scheduler",
             ),
-            Setting(
-                name="memory_limit",
-                value="0",
-                reason="no other engine stops a worker because of its memory usage",
-            ),
         ]
+        # Without a limit, Dask ends no idle worker while any worker holds the result of a task: it
+        # keeps those whose memory it thinks it needs.
+        if resources.idle_s is None:
+            settings.append(
+                Setting(
+                    name="memory_limit",
+                    value="0",
+                    reason="no other engine stops a worker because of its memory usage",
+                )
+            )
     else:
         settings.append(
             Setting(
