@@ -1,7 +1,8 @@
 """Ray Data: ``map_batches`` with a class, over a dataset with a row for each task.
 
 Each run starts its own actors, as each pipeline of a user does, and each actor loads what its tasks
-need: a model that was loaded in an earlier run is loaded again.
+need: a model that was loaded in an earlier run is loaded again.  With 48 images of vit-base on two
+busy cores this took 16 s of the 41 s, and was the whole loss against plain tasks.
 """
 
 import logging

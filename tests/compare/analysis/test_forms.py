@@ -3,8 +3,11 @@
 import pytest
 
 from compare.analysis.analysis import analyse
+from compare.options import Options
+from compare.plan.resolve import canonical
 from compare.records.measurements import Run
 from compare.records.plan import SERIAL
+from engines.registry import forms
 from tests.compare import fakes
 from tests.compare.analysed import markdown, rows
 
@@ -24,6 +27,13 @@ def run_of(forms: dict[str, str], missing: dict[str, str] | None = None) -> Run:
         chunk_s=fakes.ENGINES["ray"].chunk_s / 2, per_task_s=fakes.ENGINES["ray"].per_task_s / 2
     )
     return fakes.run(plan, engines={**fakes.ENGINES, "ray-actors": twice_as_fast}, noise=0.01)
+
+
+def test_all_engines_are_those_of_the_closed_track_and_open_adds_their_forms() -> None:
+    closed = canonical(Options(engines="all")).engines.split(",")
+    opened = canonical(Options(engines="open")).engines.split(",")
+    assert not forms().keys() & set(closed)
+    assert {*forms(), *forms().values()} <= set(opened)
 
 
 def in_pairs(run: Run) -> set[str]:
