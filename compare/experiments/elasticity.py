@@ -31,7 +31,7 @@ _MOST = 4
 _TASK_S = 1.0
 _MANY, _LONG_S = 6 * _MOST, 12.0
 """So that four workers need six seconds, and three of them are idle for twice the idle time."""
-_LIMITS = Limits(work_s=65, release_s=20)
+_LIMITS = Limits(work_s=75, release_s=20)
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because a session takes most of a minute."""
 _VERDICT, _REACTION = "verdict", "reaction"

@@ -57,7 +57,7 @@ class Limits(NamedTuple):
     work_s: float
     """Without a last result, after this time."""
     release_s: float
-    """With workers that still exist, this long after the last result."""
+    """With workers that still exist, this long after the last result or the error."""
 
 
 class Watched(TypedDict):
@@ -94,10 +94,12 @@ def watched(engine: Engine, label: str, notes: Path, demand: Demand, limits: Lim
 
     work = in_background(submit)
     ended_s = _until_done(work, watch, limits.work_s)
-    while watch.workers_exist() and watch.now_s() < ended_s + limits.release_s:
+    # Before the watch goes on: an engine that ends its work meanwhile was too late.
+    verdict, words = _verdict(work)
+    until_s = ended_s if verdict == "hung" else ended_s + limits.release_s
+    while watch.workers_exist() and watch.now_s() < until_s:
         time.sleep(_LOOK_EVERY_S)
         watch.look()
-    verdict, words = _verdict(work)
     return Watched(
         verdict=verdict,
         words=words,

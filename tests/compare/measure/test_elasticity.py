@@ -83,6 +83,12 @@ def test_an_engine_without_results_hangs(tmp_path: Path) -> None:
     assert seen["ended_s"] == pytest.approx(0.2, abs=0.1)
 
 
+def test_results_after_the_limit_come_too_late(tmp_path: Path) -> None:
+    seen = watched(Elastic(), "case", tmp_path / "notes", DEMAND, Limits(0.1, 20))
+    assert seen["verdict"] == "hung"
+    assert seen["watched_s"] < 5
+
+
 def test_an_error_of_the_engine_is_a_result_and_another_is_raised(tmp_path: Path) -> None:
     lost = Stuck(WorkerLostError("gone"))
     seen = watched(lost, "case", tmp_path / "notes", DEMAND, LIMITS)
