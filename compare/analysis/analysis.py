@@ -34,10 +34,12 @@ from compare.experiments.experiment import Facts
 from compare.experiments.registry import load_experiment
 from compare.experiments.shared_metrics import THROUGHPUT
 from compare.observations.absence import Why
+from compare.observations.compound import Trial
 from compare.observations.disturbance import settled
 from compare.observations.elasticity import first_watches
 from compare.observations.lanes import Group, groups
 from compare.observations.reader import Observations, engines
+from compare.observations.recovery import first_trials
 from compare.observations.series import Row, Series
 from compare.records.measurements import ElasticityRun, Failure, Run, TaskRun
 from compare.records.plan import Plan
@@ -75,6 +77,8 @@ class Analysis:
     """For each experiment: which worker ran which task when."""
     elastic: Mapping[str, Mapping[str, ElasticityRun]]
     """By experiment and engine: the first watch of workers that came and went."""
+    trials: Mapping[str, Mapping[tuple[str, str], Trial]]
+    """By experiment, engine and fault: the first batch with a fault, and its twin."""
     cluster: ClusterFacts | None
     """``None`` without a cluster."""
     settings: tuple[SettingLine, ...]
@@ -135,6 +139,7 @@ def analyse(run: Run) -> Analysis:
         job_costs=job_costs(observations),
         timelines=timelines,
         elastic={name: first_watches(observations, name) for name in plan.experiments},
+        trials={name: first_trials(observations, name) for name in plan.experiments},
         cluster=cluster_facts(run),
         settings=settings_of(run),
         cautions=find_cautions(

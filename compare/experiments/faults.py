@@ -12,7 +12,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from compare.experiments.experiment import Estimable, Experiment, Facts, Opening, Pace, Scope
-from compare.experiments.section import Column, Columns, Section
+from compare.experiments.section import Column, Columns, Progress, Section
 from compare.formatting import enumeration, short
 from compare.measure.bench import Bench
 from compare.measure.faults import LOAD_S, Fault, in_a_task, in_its_loading
@@ -76,6 +76,13 @@ they can (see the settings).  multiprocessing has no such setting.""",
             Column(metric="time_lost", heading="lost", caveat=False),
             Column(metric="recovery", heading="recovered", caveat=False),
             Column(metric=_WORDS, heading="what the user reads", caveat=False),
+        ),
+    ),
+    pictures=(
+        Progress(
+            name="faults",
+            description="Tasks that had ended over time, when a worker was killed and undisturbed",
+            fault=KILLED,
         ),
     ),
 )

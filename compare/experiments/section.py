@@ -124,7 +124,16 @@ class Supply:
     description: str
 
 
-Picture: TypeAlias = Curve | Lanes | Intervals | NoOps | Efficiency | Shares | Supply
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Tasks that had ended, over time, of a batch with a fault and of its undisturbed twin."""
+
+    name: str
+    description: str
+    fault: str
+
+
+Picture: TypeAlias = Curve | Lanes | Intervals | NoOps | Efficiency | Shares | Supply | Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

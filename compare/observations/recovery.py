@@ -1,14 +1,25 @@
 """What a fault cost: of one batch with a fault and its undisturbed twin.  Pure functions."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from compare.observations.compound import Trial
+from compare.observations.reader import Observations, cases_of, engines, valid
 
 BACK = 0.95
 """Share of the usual rate at which an engine has recovered."""
 _WINDOW = 4
 """Tasks per worker over which a rate is taken."""
+
+
+def first_trials(observations: Observations, experiment: str) -> Mapping[tuple[str, str], Trial]:
+    """The trial of the first valid block, by engine and fault."""
+    found: dict[tuple[str, str], Trial] = {}
+    for engine in engines(observations.plan):
+        for case in cases_of(observations.plan, engine, experiment):
+            if "fault" in case.parameters and (trials := valid(observations.trials(engine, case))):
+                found[engine, str(case.parameters["fault"])] = trials[min(trials)]
+    return found
 
 
 def correct(trial: Trial) -> float:

@@ -10,11 +10,13 @@ from compare.experiments.section import (
     Lanes,
     NoOps,
     Picture,
+    Progress,
     Section,
     Shares,
     Supply,
 )
 from compare.observations.absence import Absence
+from compare.observations.compound import Trial
 from compare.observations.series import Row
 from compare.records.plan import CEILING
 
@@ -46,6 +48,12 @@ def numbers(analysis: Analysis, experiment: str, metric: str) -> list[Row]:
     ]
 
 
+def trials_of(picture: Progress, experiment: str, analysis: Analysis) -> dict[str, Trial]:
+    """The batches that a picture of progress shows, by engine."""
+    trials = analysis.trials.get(experiment, {})
+    return {engine: trial for (engine, fault), trial in trials.items() if fault == picture.fault}
+
+
 def _has_lanes(_: Lanes, experiment: str, analysis: Analysis) -> bool:
     return any(
         not isinstance(group.run, Absence) for group in analysis.timelines.get(experiment, ())
@@ -63,5 +71,6 @@ _HAS_DATA: dict[type[Picture], Callable[..., bool]] = {
     NoOps: lambda _, name, analysis: _has_engines(name, "per_task_cost", analysis),
     Efficiency: lambda _, name, analysis: _has_engines(name, "metg50", analysis),
     Shares: lambda _, name, analysis: _has_engines(name, "peak_concurrency", analysis),
+    Progress: lambda picture, name, analysis: bool(trials_of(picture, name, analysis)),
     Supply: lambda _, name, analysis: bool(analysis.elastic.get(name)),
 }

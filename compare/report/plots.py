@@ -18,6 +18,7 @@ from compare.experiments.section import (
     Lanes,
     NoOps,
     Picture,
+    Progress,
     Shares,
     Supply,
 )
@@ -26,6 +27,7 @@ from compare.records.plan import CEILING
 from compare.report.drawable import curve_points, drawable, numbers
 from compare.report.plot_lanes import draw_lanes
 from compare.report.plot_overhead import draw_efficiency, draw_no_ops
+from compare.report.plot_progress import draw_progress
 from compare.report.plot_shares import draw_shares
 from compare.report.plot_style import COLORS, GREY, GRID, STYLE, WIDTH, bars_label, look
 from compare.report.plot_supply import draw_supply
@@ -124,5 +126,6 @@ _DRAW: dict[type[Picture], Callable[[Any, str, Analysis], Figure]] = {
     NoOps: draw_no_ops,
     Efficiency: draw_efficiency,
     Shares: draw_shares,
+    Progress: draw_progress,
     Supply: draw_supply,
 }
