@@ -5,6 +5,7 @@ Imports little, and neither a framework nor torch, because ``--help`` must be fa
 
 import dataclasses
 import inspect
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -16,6 +17,7 @@ from compare.errors import UsageError
 from compare.experiments.registry import default_names, experiment_names
 from compare.options import FLAGS, Options, spelled
 from compare.presets import described
+from engines.registry import engine_names
 
 
 class _Commands(TyperGroup):
@@ -33,7 +35,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -59,10 +61,32 @@ def _parameters() -> list[inspect.Parameter]:
     ]
 
 
+def _next_of(names: Callable[[], Iterable[str]], *groups: str) -> Callable[[str], list[str]]:
+    """Completes the last name of a list with commas; a group stands alone, a name comes once."""
+
+    def proposed(incomplete: str) -> list[str]:
+        begun, comma, last = incomplete.rpartition(",")
+        chosen = begun.split(",")
+        return [
+            f"{begun}{comma}{name}"
+            for name in (*names(), *(() if comma else groups))
+            if name.startswith(last) and name not in chosen
+        ]
+
+    return proposed
+
+
+_COMPLETED = {
+    "engines": _next_of(engine_names, "all", "open"),
+    "experiments": _next_of(experiment_names, "all"),
+}
+
+
 def _option(name: str, kind: Any, filled: dict[str, str]) -> Any:  # noqa: ANN401 - a type hint
     flag = FLAGS[name]
     option = typer.Option(
         spelled(name),
+        autocompletion=_COMPLETED.get(name),
         help=flag.help.format(**filled),
         metavar=flag.metavar,
         envvar=flag.envvar,

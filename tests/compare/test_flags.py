@@ -1,6 +1,9 @@
 """A flag is declared once: the command line, the plan, --resume and diff take it from there."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -49,6 +52,34 @@ def test_every_option_has_a_flag_and_every_flag_is_in_the_help() -> None:
     text = compare("--help").stdout
     for name in NAMES:
         assert spelled(name) in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "proposed"),
+    [
+        ("engine-compare --engines spark,se", {"spark,serial"}),
+        ("engine-compare --engines ray,dask,das", {"ray,dask,dask-actors"}),
+        ("engine-compare --engines al", {"all"}),
+        ("engine-compare --experiments throughput,elas", {"throughput,elasticity"}),
+        ("engine-compare --config s", {"shipped"}),
+        ("engine-compare hist", {"history"}),
+    ],
+)
+def test_the_shell_completes_commands_flags_and_lists(typed: str, proposed: set[str]) -> None:
+    program = Path(sys.executable).parent / "engine-compare"
+    done = subprocess.run(
+        [program],
+        env={
+            **os.environ,
+            "_ENGINE_COMPARE_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(typed.count(" ")),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) == proposed
 
 
 def test_the_help_fits_80_columns_and_keeps_its_examples_apart() -> None:
