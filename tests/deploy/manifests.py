@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 from jsonschema import Draft202012Validator
+from typing_extensions import override
 
 from engines.registry import clusters
 
@@ -36,10 +37,22 @@ class Pod(NamedTuple):
     driver: bool
 
 
+class Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml has no types
+    """Refuses two values for one name, of which YAML would keep the last."""
+
+    @override
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Document:
+        names = [self.construct_object(name, deep=True) for name, _ in node.value]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a name occurs twice{node.start_mark}")
+        mapping: Document = super().construct_mapping(node, deep)
+        return mapping
+
+
 def manifests() -> dict[str, list[Document]]:
     """All documents, by the name of their file without its ending."""
     return {
-        path.stem: list(yaml.safe_load_all(path.read_text()))
+        path.stem: list(yaml.load_all(path.read_text(), Loader))
         for path in sorted(FOLDER.glob("*.yaml"))
     }
 

@@ -21,6 +21,7 @@ from tests.deploy.manifests import (
     REPOSITORY,
     SCHEMAS,
     Document,
+    Loader,
     containers,
     faults,
     manifests,
@@ -189,6 +190,11 @@ def test_a_manifest_that_is_wrong_is_found_with_a_sentence(what: str) -> None:
     breaks, sentence = BROKEN[what]
     breaks(files)
     assert [fault for fault in faults(files) if sentence in fault]
+
+
+def test_a_name_that_occurs_twice_in_a_manifest_is_an_error() -> None:
+    with pytest.raises(ValueError, match="a name occurs twice"):
+        yaml.load("{replicas: 1, replicas: 2}", Loader)  # noqa: S506 - it is a safe loader
 
 
 def nodes() -> list[tuple[str, Document]]:
