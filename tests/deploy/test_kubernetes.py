@@ -6,6 +6,7 @@ tested; docs/kubernetes.md says so.
 
 import hashlib
 import re
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -214,6 +215,21 @@ def nodes() -> list[tuple[str, Document]]:
 def test_every_role_of_every_engine_is_started_once() -> None:
     known = [(one.head_role, one.worker_role) for one in clusters().values()]
     assert sorted(role for role, _ in nodes()) == sorted(role for both in known for role in both)
+
+
+@pytest.mark.parametrize("part", ["masterSpec", "workerSpec"])
+def test_what_the_operator_of_spark_appends_has_no_effect(part: str) -> None:
+    """It appends to the command and the arguments, and adds ports with names of its own."""
+    template = manifests()["spark"][0]["spec"][part]["statefulSetSpec"]["template"]
+    (container,) = template["spec"]["containers"]
+    script = container["command"][-1].replace("exec python", "exec echo")
+    appended = ["bash", *container.get("args", ()), "-c", "/opt/spark/sbin/start-master.sh"]
+    done = subprocess.run(
+        [*container["command"][:-1], script, *appended], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("-m deploy.node spark-")
+    assert "/opt" not in done.stdout
+    assert {port["name"] for port in container["ports"]}.isdisjoint({"web", "spark", "rest"})
 
 
 def test_all_engines_have_the_resources_of_the_compose_file() -> None:
