@@ -1,11 +1,12 @@
 """Starts one daemon of a cluster and serves the resource usage of its host.
 
-    python -m deploy.node ROLE [--head ADDRESS]
+    python -m deploy.node ROLE [--head ADDRESS] [-- OPTION...]
 
-ROLE is that of a head or a worker in an engine's ``Cluster``, such as ``ray-head``.  Environment
-variables give the size and configuration of the node: ``NODE_CORES``, ``NODE_THREADS``,
-``NODE_SMALLEST_SHARE``, ``NODE_CONFIG``, ``NODE_HOST``.  They also give the credentials; see
-``deploy.keys``.
+The options are those of the daemon's own command, for whoever else looks after it, such as an
+operator on Kubernetes.  ROLE is that of a head or a worker in an engine's ``Cluster``, such as
+``ray-head``.  Environment variables give the size and configuration of the node: ``NODE_CORES``,
+``NODE_THREADS``, ``NODE_SMALLEST_SHARE``, ``NODE_CONFIG``, ``NODE_HOST``.  They also give the
+credentials; see ``deploy.keys``.
 """
 
 import os
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import FrameType
+from typing import Annotated
 
 import typer
 
@@ -54,7 +56,11 @@ def node_of(variables: dict[str, str]) -> Node:
     )
 
 
-def run(role: str, head: str | None = None) -> None:
+def run(
+    role: str,
+    options: Annotated[list[str] | None, typer.Argument()] = None,
+    head: str | None = None,
+) -> None:
     """Run the daemon until it ends or is stopped by a signal; exit with its code."""
     # The path is short, because Unix sockets are created below it.
     with tempfile.TemporaryDirectory(prefix="ec-", ignore_cleanup_errors=True) as folder:
@@ -65,8 +71,9 @@ def run(role: str, head: str | None = None) -> None:
             sys.exit(2)
         share_import_path()
         settings = {setting.name: setting.value for setting in started.settings}
-        typer.echo(f"{role}: {' '.join(started.command)}")
-        process = subprocess.Popen(started.command, env=os.environ | settings)
+        command = [*started.command, *(options or ())]
+        typer.echo(f"{role}: {' '.join(command)}")
+        process = subprocess.Popen(command, env=os.environ | settings)
 
         def hand_on(number: int, _: FrameType | None) -> None:
             process.send_signal(number)
