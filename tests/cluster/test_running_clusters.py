@@ -62,7 +62,7 @@ PRETEND = {
     "its.version = lambda name: {version!r} if name == 'distributed' else real(name)",
     # The master reports its version only on its page, which here has a non-default port.
     "spark": "import pyspark; pyspark.__version__ = {version!r}; "
-    "from dataclasses import replace; from engines._spark import tasks as its; "
+    "from dataclasses import replace; from engines._spark import context as its; "
     "its.CLUSTER = replace(its.CLUSTER, page={page})",
 }
 
