@@ -2,9 +2,10 @@
 
     python -m tools.publish results/RUN
 
-A run of all experiments goes to docs/example/all, one of a bfloat16 model to docs/example/bfloat16,
-any other to docs/example.  Each is published with its records, in which the host's name and the
-paths of the machine are replaced; ``python -m tools.recompute`` computes its numbers from them.
+A run of most experiments goes to docs/example/all, one of a bfloat16 model to
+docs/example/bfloat16, one of ``faults`` or ``elasticity`` alone to the folder of that name, any
+other to docs/example.  Each is published with its records, in which the host's name and the paths
+of the machine are replaced; ``python -m tools.recompute`` computes its numbers from them.
 """
 
 import dataclasses
@@ -24,8 +25,9 @@ from compare.analysis.advice import advise
 from compare.analysis.analysis import Analysis, analyse
 from compare.analysis.makespans import Job
 from compare.commands import write_report
-from compare.experiments.registry import experiment_names
-from compare.formatting import enumeration, estimate, seconds, value_of
+from compare.experiments.elasticity import Elasticity
+from compare.experiments.faults import FAULTS, Faults
+from compare.formatting import enumeration, estimate, number, plural, seconds, value_of
 from compare.observations.series import Row
 from compare.options import Dtype
 from compare.plan.resolve import cache_folder
@@ -38,11 +40,18 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
 ADVICE = ROOT / "docs" / "advice.md"
+WHEN_A_WORKER_DIES = ROOT / "docs" / "when-a-worker-dies.md"
+SCALING_UP = ROOT / "docs" / "scaling-up.md"
 MAIN = ROOT / "docs" / "example"
 ALL = MAIN / "all"
 BFLOAT16 = MAIN / "bfloat16"
+FAULTS_RUN = MAIN / Faults.name
+ELASTIC_RUN = MAIN / Elasticity.name
+RUNS = (MAIN, ALL, BFLOAT16, FAULTS_RUN, ELASTIC_RUN)
 RECORDS = ("plan.json", "environment.json", PACKED)
 _MIB = 2.0**-20
+_MOST_OF_MAIN = 3
+"""Experiments of the default run."""
 
 
 class Asked(NamedTuple):
@@ -115,6 +124,15 @@ ADVISED = {
 }
 """Jobs of docs/advice.md, with the capabilities that they need."""
 _SPEED = (Asked("images/s in bfloat16", "throughput/throughput"),)
+_ELASTIC = (
+    Asked("first task after", "elasticity/reaction"),
+    Asked("all four at work after", "elasticity/full_supply"),
+    Asked("released after", "elasticity/release"),
+    Asked("makespan", "elasticity/makespan"),
+    Asked("worker time", "elasticity/worker_time"),
+    Asked("workers short", "elasticity/accuracy_under"),
+    Asked("workers spare", "elasticity/accuracy_over"),
+)
 
 
 def published(folder: Path) -> Analysis:
@@ -155,6 +173,46 @@ def advice(text: str) -> str:
         lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
         text = _between(text, mark, "\n".join(["```", *lines, "```", ""]))
     return text
+
+
+def when_a_worker_dies(text: str) -> str:
+    """docs/when-a-worker-dies.md with the verdicts and the words of the published run."""
+    analysis = published(FAULTS_RUN)
+    engines = [name for name in analysis.engines if name not in {CEILING, SERIAL}]
+    rows = {(row.engine, row.metric, row.case.get("fault")): row for row in analysis.rows}
+    lines = [
+        [f"*{fault}*", *(_outcome(rows, engine, fault) for engine in engines)] for fault in FAULTS
+    ]
+    text = _between(text, "faults", _table(["", *engines], lines))
+    said = [
+        f"- *{fault}* on {engine}: “{row.value}”\n"
+        for (engine, metric, fault), row in rows.items()
+        if metric == "words" and isinstance(row.value, str) and row.value != "nothing"
+    ]
+    return _between(text, "words", "".join(said))
+
+
+def scaling_up(text: str) -> str:
+    """docs/scaling-up.md with the numbers of the published run."""
+    analysis = published(ELASTIC_RUN)
+    scaling = [row.engine for row in analysis.rows if row.metric == "release" and row.values]
+    return _between(text, "elasticity", _by_engine(analysis.rows, scaling, _ELASTIC))
+
+
+def _outcome(rows: Mapping[tuple[str, str, Scalar | None], Row], engine: str, fault: str) -> str:
+    """The verdict, and what it cost: ``finished; 1.2 s lost; 3 tasks twice``."""
+    verdict, lost, twice, right = (
+        rows[engine, metric, fault].value
+        for metric in ("verdict", "time_lost", "ran_twice", "correct")
+    )
+    said = [str(verdict or rows[engine, "verdict", fault].verdict)]
+    if isinstance(lost, float):
+        said.append(f"{number(lost, digits=2)} s lost")
+    if isinstance(twice, float) and twice:
+        said.append(f"{plural(round(twice), 'task')} twice")
+    if verdict == "finished" and right != 1:
+        said.append("**results missing or wrong**")
+    return "; ".join(said)
 
 
 def _sentence(analysis: Analysis, engines: Sequence[str]) -> str:
@@ -245,7 +303,9 @@ def _copy(run: Path) -> Path:
     """The records of a run without the names of this machine, and its report written anew."""
     plan = RunFolder(run).read_plan()
     folder = MAIN
-    if set(experiment_names()) == set(plan.experiments):
+    if plan.experiments in ((Faults.name,), (Elasticity.name,)):
+        folder = MAIN / plan.experiments[0]
+    elif len(plan.experiments) > _MOST_OF_MAIN:
         folder = ALL
     elif plan.options.dtype is Dtype.BFLOAT16:
         folder = BFLOAT16
@@ -279,6 +339,8 @@ def main() -> None:
     README.write_text(readme(README.read_text()))
     RESULTS.write_text(results(RESULTS.read_text()))
     ADVICE.write_text(advice(ADVICE.read_text()))
+    WHEN_A_WORKER_DIES.write_text(when_a_worker_dies(WHEN_A_WORKER_DIES.read_text()))
+    SCALING_UP.write_text(scaling_up(SCALING_UP.read_text()))
 
 
 if __name__ == "__main__":
