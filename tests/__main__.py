@@ -23,7 +23,8 @@ _SIDE_BY_SIDE = {
         *("-m", "not alone"),
     ),
 }
-_ALONE = ("tests", "-m", "alone", "--durations=20", "--durations-min=10")
+_ALONE = ("tests", "-m", "alone")
+_SLOWEST = ("--durations=20", "--durations-min=10")
 
 
 class _Part(NamedTuple):
@@ -39,7 +40,7 @@ def main() -> int:
     started_s = time.monotonic()
     codes = _run_side_by_side()
     _say("tests that run alone")
-    codes.append(subprocess.run([*_PYTEST, *_ALONE], check=False).returncode)
+    codes.append(subprocess.run([*_PYTEST, *_ALONE, *_SLOWEST], check=False).returncode)
     _say(f"all tests took {(time.monotonic() - started_s) / 60:.1f} min")
     return max(codes, key=abs)
 
@@ -67,7 +68,7 @@ def _run_side_by_side() -> list[int]:
 def _start(name: str, folder: Path) -> _Part:
     output = (folder / name).open("w+b")
     process = subprocess.Popen(
-        [*_PYTEST, *_SIDE_BY_SIDE[name]], stdout=output, stderr=subprocess.STDOUT
+        [*_PYTEST, *_SIDE_BY_SIDE[name], *_SLOWEST], stdout=output, stderr=subprocess.STDOUT
     )
     return _Part(name, process, output)
 

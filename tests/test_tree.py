@@ -75,7 +75,7 @@ def test_a_measured_process_loads_nothing_that_only_the_report_needs(tmp_path: P
     )
     done = small_run(
         tmp_path / "out",
-        *("--engines", "spy"),
+        *("--engines", "spy", "--experiments", "overhead"),
         environment={"PYTHONPATH": str(tmp_path), "SPY_FILE": str(tmp_path / "loaded.json")},
     )
     assert done.returncode == 0, done.stdout + done.stderr

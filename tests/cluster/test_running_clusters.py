@@ -44,10 +44,14 @@ def test_a_running_cluster_classifies_every_image_once_and_as_serial_does(
 
 def test_the_error_for_a_wrong_number_of_workers_says_how_many_there_are(tmp_path: Path) -> None:
     engine = "dask"  # the fastest to start; all engines wait in the same way
+    patient = "from engines import cluster; cluster._JOIN_TIMEOUT_S = 5"
+    (tmp_path / "sitecustomize.py").write_text(patient)
     with daemons(engine, Resources(workers=1, threads_per_worker=1)) as cluster:
-        asked = ("--engines", engine, "--experiments", "throughput", "--workers", "2")
+        asked = ("--engines", engine, "--experiments", "timeline", "--workers", "2")
         where = ("--on", f"{engine}={cluster.address}")
-        completed = small_run(tmp_path, *asked, *where, environment=cluster.environment)
+        path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+        environment = {**cluster.environment, "PYTHONPATH": path}
+        completed = small_run(tmp_path / "out", *asked, *where, environment=environment)
     assert completed.returncode == 1
     assert (
         f"FAILED: {engine}: the cluster at {cluster.address} has 1 worker, but" in completed.stdout
