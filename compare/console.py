@@ -16,17 +16,20 @@ from compare.experiments.fractional import Fractional
 from compare.experiments.section import MIB, Column
 from compare.experiments.share_rows import CPUS, smallest_warm
 from compare.experiments.shared_metrics import THROUGHPUT
-from compare.formatting import duration, plural, seconds
+from compare.formatting import duration, plural, seconds, short
+from compare.observations.absence import Why
 from compare.observations.series import Row
 from compare.records.measurements import Record
 from compare.records.plan import Plan, Session
-from compare.report.cells import brief, briefest
+from compare.report.cells import EVERY, NOTHING, brief, briefest
 from compare.report.outcome import heading, outcome
 from compare.report.tables import FilledSection, filled_sections, rows_called
 
 # A log has no width limit, and the table is wider than the 80 columns that rich assumes there.
 _WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
 _MOST_SKIPPED = 5
+_LONGEST_CELL = 40
+"""Characters of a cell; the report has all of them."""
 console = Console(highlight=False, width=_WIDTH)
 
 
@@ -105,9 +108,18 @@ def console_tables(analysis: Analysis) -> tuple[RichTable, ...]:
 
 
 def _rich(filled: FilledSection) -> RichTable:
-    table = RichTable(*filled.table.headings, box=SIMPLE, title=filled.section.title)
-    for line in filled.table.lines:
-        table.add_row(*line)
+    """The table; what does not apply to an engine is a line below it, and no tall cell."""
+    table = RichTable(box=SIMPLE, title=filled.section.title, caption_justify="left")
+    for place, name in enumerate(filled.table.headings):
+        table.add_column(name, no_wrap=not place)
+    notes = []
+    for engine, *cells in filled.table.lines:
+        told = [text for text in cells if text not in {NOTHING, EVERY}]
+        if len(told) == 1 and told[0].startswith(f"{Why.NOT_APPLICABLE}: "):
+            notes.append(f"{engine}: {told[0]}")
+        else:
+            table.add_row(engine, *(short(text, _LONGEST_CELL) for text in cells))
+    table.caption = "\n".join(notes) or None
     return table
 
 

@@ -6,6 +6,8 @@ from compare.observations.series import BY_DEFINITION, Row
 from compare.records.plan import Scalar
 
 NOTHING = "–"
+EVERY = "all"
+"""Stands for every value of a parameter."""
 
 
 def cell(row: Row | None, scale: float = 1.0, *, usual_n: int | None = None) -> str:

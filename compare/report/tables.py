@@ -10,7 +10,7 @@ from compare.experiments.registry import load_experiment
 from compare.experiments.section import Column, Pairs, Section
 from compare.formatting import short
 from compare.observations.series import BY_DEFINITION, Row
-from compare.report.cells import NOTHING, brief, cell, parameter, ratio_cell, value_alone
+from compare.report.cells import EVERY, NOTHING, brief, cell, parameter, ratio_cell, value_alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def _lines(
             axes = len(next(iter(cases))) - 1
             reason = short(reasons.pop() or "")
             rest = [NOTHING] * (len(columns) - 1)
-            yield engine, "all", *[NOTHING] * (axes - 1), reason, *rest
+            yield engine, EVERY, *[NOTHING] * (axes - 1), reason, *rest
             continue
         for place, case_rows in cases.items():
             yield *place, *_cells(case_rows, columns, usual_n)

@@ -201,6 +201,19 @@ def test_where_other_questions_were_asked_the_report_and_the_console_answer_thos
     )
 
 
+@pytest.mark.parametrize("experiment", ["faults", "elasticity"])
+def test_what_does_not_apply_to_an_engine_is_one_line_below_the_console_table(
+    experiment: str,
+) -> None:
+    run = fakes.run(fakes.plan(experiments=(experiment,)))
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(*console_tables(run))
+    lines = [line.strip() for line in console.export_text().splitlines()]
+    (serial,) = (line for line in lines if line.startswith("serial"))
+    assert serial.startswith("serial: not applicable: serial ")
+    assert any(line.startswith("ray ") for line in lines)
+
+
 def test_the_report_says_where_the_trace_is_and_who_keeps_none() -> None:
     plan = fakes.plan(missing={"dask": "it needs 'distributed'"}, native_trace=True)
     text = markdown(fakes.run(plan))
