@@ -18,26 +18,26 @@ from engines.environment import Framework, folder_obstacle
 from engines.errors import WorkerLostError
 from engines.interface import (
     Capability,
-    Engine,
     Input,
     Output,
     Requirement,
     Resources,
     Setting,
 )
-from engines.shares import refuse_shares
+from engines.shares import WithoutShares
 
 _AHEAD = 2
 """Tasks that an actor has at once.  It runs them one after the other; without one that waits, it
 would be idle for a round trip after each task.  Dask's scheduler does the same by default."""
 
 
-class DaskActorsEngine(Engine):
+class DaskActorsEngine(WithoutShares):
     """Sends an actor another task when it has finished one."""
 
     name: ClassVar[str] = "dask-actors"
     plain: ClassVar[str | None] = "dask"
     summary: ClassVar[str] = "Dask actors, one on each worker process"
+    taker: ClassVar[str] = "an actor"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.PARALLEL, Capability.STREAMS}
     )
@@ -71,17 +71,6 @@ class DaskActorsEngine(Engine):
             yield cls(client, client.gather(futures), settings)
 
     @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        refuse_shares("an actor", cpus, slots)
-        return self._results(function, inputs)
-
     def _results(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:

@@ -12,31 +12,29 @@ from typing import ClassVar, Self
 
 from typing_extensions import override
 
-from engines._ray.host import hindrances
-from engines._ray.opening import cores, opened
+from engines._ray.form import RayForm
+from engines._ray.opening import opened
 from engines._ray.settings import actor_options
-from engines.environment import Framework, folder_obstacle, literals
+from engines.environment import Framework, literals
 from engines.errors import EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
-    Engine,
     Input,
     Output,
     Requirement,
     Resources,
     Setting,
 )
-from engines.shares import refuse_shares
 
 _START_TIMEOUT_S = 60
 
 
-class RayActorsEngine(Engine):
+class RayActorsEngine(RayForm):
     """Sends an actor its next task when it has finished the last one."""
 
     name: ClassVar[str] = "ray-actors"
-    plain: ClassVar[str | None] = "ray"
     summary: ClassVar[str] = "Ray actors, one for each core, fed as by ActorPool"
+    taker: ClassVar[str] = "an actor"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.PARALLEL, Capability.STREAMS}
     )
@@ -54,16 +52,6 @@ class RayActorsEngine(Engine):
 
     @override
     @classmethod
-    def obstacles(cls) -> Iterator[str]:
-        return folder_obstacle()
-
-    @override
-    @classmethod
-    def hindrances(cls) -> Iterator[str]:
-        return hindrances()
-
-    @override
-    @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
         options = actor_options(resources)
@@ -77,17 +65,6 @@ class RayActorsEngine(Engine):
             yield cls(ray, actors, settings + options)
 
     @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        refuse_shares("an actor", cpus, slots)
-        return self._results(function, inputs)
-
     def _results(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
@@ -109,11 +86,6 @@ class RayActorsEngine(Engine):
                 yield index, ray.get(done)
         except ray.exceptions.RayActorError as error:
             raise WorkerLostError(f"ray-actors: {error}") from error
-
-    @override
-    def workers(self) -> int:
-        # Each actor holds a core, and all of them have started.
-        return cores(self._ray)
 
     @override
     def settings(self) -> tuple[Setting, ...]:

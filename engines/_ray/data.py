@@ -13,20 +13,18 @@ from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
-from engines._ray.host import hindrances
-from engines._ray.opening import cores, opened
-from engines.environment import Framework, folder_obstacle, literals
+from engines._ray.form import RayForm
+from engines._ray.opening import opened
+from engines.environment import Framework, literals
 from engines.errors import WorkerLostError
 from engines.interface import (
     Capability,
-    Engine,
     Input,
     Output,
     Requirement,
     Resources,
     Setting,
 )
-from engines.shares import refuse_shares
 
 _START_TIMEOUT_S = 60
 _SETTINGS = (
@@ -73,12 +71,12 @@ _LIMITS = tuple(
 )
 
 
-class RayDataEngine(Engine):
+class RayDataEngine(RayForm):
     """Makes a dataset of the tasks and maps it with a pool of actors."""
 
     name: ClassVar[str] = "ray-data"
-    plain: ClassVar[str | None] = "ray"
     summary: ClassVar[str] = "Ray Data, map_batches with actors"
+    taker: ClassVar[str] = "an actor"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.PARALLEL, Capability.STREAMS}
     )
@@ -98,16 +96,6 @@ class RayDataEngine(Engine):
 
     @override
     @classmethod
-    def obstacles(cls) -> Iterator[str]:
-        return folder_obstacle()
-
-    @override
-    @classmethod
-    def hindrances(cls) -> Iterator[str]:
-        return hindrances()
-
-    @override
-    @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
         with opened(resources) as (ray, settings):
@@ -120,17 +108,6 @@ class RayDataEngine(Engine):
             yield cls(ray, resources, settings + _SETTINGS)
 
     @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        refuse_shares("an actor", cpus, slots)
-        return self._results(function, inputs)
-
     def _results(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
@@ -153,10 +130,6 @@ class RayDataEngine(Engine):
                     yield int(number), pickle.loads(output)  # noqa: S301 - from our workers
         except self._ray.exceptions.RayError as error:
             raise WorkerLostError(f"ray-data: {error}") from error
-
-    @override
-    def workers(self) -> int:
-        return cores(self._ray)
 
     @override
     def settings(self) -> tuple[Setting, ...]:

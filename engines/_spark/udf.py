@@ -19,14 +19,13 @@ from engines.environment import Framework
 from engines.errors import WorkerLostError
 from engines.interface import (
     Capability,
-    Engine,
     Input,
     Output,
     Requirement,
     Resources,
     Setting,
 )
-from engines.shares import refuse_shares
+from engines.shares import WithoutShares
 
 _PARTITIONS = 3
 """For each worker."""
@@ -41,12 +40,13 @@ _SETTINGS = (
 )
 
 
-class SparkUdfEngine(Engine):
+class SparkUdfEngine(WithoutShares):
     """Runs one Spark job for each run, with some tasks in each partition."""
 
     name: ClassVar[str] = "spark-udf"
     plain: ClassVar[str | None] = "spark"
     summary: ClassVar[str] = "Spark SQL, mapInArrow over rows"
+    taker: ClassVar[str] = "a partition"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.PARALLEL})
     fixed_s: ClassVar[float] = 0.3
     requirements: ClassVar[tuple[Requirement, ...]] = (
@@ -78,17 +78,6 @@ class SparkUdfEngine(Engine):
             yield cls(SparkSession(context), resources, settings + _SETTINGS)
 
     @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        refuse_shares("a partition", cpus, slots)
-        return self._results(function, inputs)
-
     def _results(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:

@@ -20,13 +20,12 @@ from engines.errors import EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
     Config,
-    Engine,
     Input,
     Output,
     Resources,
     Setting,
 )
-from engines.shares import refuse_shares
+from engines.shares import WithoutShares
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -57,11 +56,12 @@ _RETRY_ERRORS = Setting(
 )
 
 
-class ExecutorEngine(Engine):
+class ExecutorEngine(WithoutShares):
     """An executor of spawned processes, and a new one when a process has died."""
 
     name: ClassVar[str] = "process-executor"
     summary: ClassVar[str] = "ProcessPoolExecutor; lost tasks are submitted again"
+    taker: ClassVar[str] = "an executor"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.PARALLEL, Capability.STREAMS}
     )
@@ -86,21 +86,11 @@ class ExecutorEngine(Engine):
             pool.close()
 
     @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        refuse_shares("an executor", cpus, slots)
-        return self._results(function, dict(enumerate(inputs)))
-
     def _results(
-        self, function: Callable[[Input], Output], left: dict[int, Input]
+        self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
         """Submit the tasks in rounds, each those that have no result yet."""
+        left = dict(enumerate(inputs))
         losses = 0
         errors: Counter[int] = Counter()
         while left:

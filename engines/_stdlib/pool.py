@@ -13,8 +13,8 @@ from typing_extensions import override
 from engines._stdlib.processes import SPAWN_REASON
 from engines.environment import budget, end_with_parent, thread_environment
 from engines.errors import EngineStartError, WorkerLostError
-from engines.interface import Capability, Engine, Input, Output, Resources, Setting
-from engines.shares import refuse_shares
+from engines.interface import Capability, Input, Output, Resources, Setting
+from engines.shares import WithoutShares
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
@@ -35,11 +35,12 @@ _SETTINGS = (
 )
 
 
-class ProcessEngine(Engine):
+class ProcessEngine(WithoutShares):
     """A pool of spawned processes."""
 
     name: ClassVar[str] = "multiprocessing"
     summary: ClassVar[str] = "Pool.imap_unordered of the standard library"
+    taker: ClassVar[str] = "a pool"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.PARALLEL, Capability.STREAMS, Capability.BULK}
     )
@@ -84,17 +85,6 @@ class ProcessEngine(Engine):
         pool.join()
 
     @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        refuse_shares("a pool", cpus, slots)
-        return self._results(function, inputs)
-
     def _results(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:

@@ -15,14 +15,13 @@ from engines.errors import EngineStartError, WorkerLostError
 from engines.interface import (
     Capability,
     Config,
-    Engine,
     Input,
     Output,
     Requirement,
     Resources,
     Setting,
 )
-from engines.shares import refuse_shares
+from engines.shares import WithoutShares
 
 _START_TIMEOUT_S = 60
 _SETTINGS = (
@@ -40,12 +39,13 @@ _NO_LEAK = Setting(
 )
 
 
-class LokyEngine(Engine):
+class LokyEngine(WithoutShares):
     """The reusable executor, which joblib uses for scikit-learn."""
 
     name: ClassVar[str] = "loky"
     plain: ClassVar[str | None] = "multiprocessing"
     summary: ClassVar[str] = "loky's reusable executor, as in joblib"
+    taker: ClassVar[str] = "an executor"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.PARALLEL, Capability.STREAMS}
     )
@@ -87,17 +87,6 @@ class LokyEngine(Engine):
             raise EngineStartError(f"loky: no worker started: {error}") from error
 
     @override
-    def run(
-        self,
-        function: Callable[[Input], Output],
-        inputs: Sequence[Input],
-        *,
-        cpus: float = 1.0,
-        slots: float | None = None,
-    ) -> Iterator[tuple[int, Output]]:
-        refuse_shares("an executor", cpus, slots)
-        return self._results(function, inputs)
-
     def _results(
         self, function: Callable[[Input], Output], inputs: Sequence[Input]
     ) -> Iterator[tuple[int, Output]]:
