@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import psutil
 from engines.cluster import LOOPBACK, Daemon
 from engines.errors import EngineStartError
 
-_UP_LIMIT_S = 60
+_UP_LIMIT_S, _DOWN_LIMIT_S = 60, 10
 _PATIENCE_S = 2.0
 """Between asking a daemon to end and killing it.  Ray's may take longer than four seconds, and have
 nothing to lose."""
@@ -32,8 +32,12 @@ def free_ports(count: int) -> tuple[int, ...]:
 
 
 @contextmanager
-def running(daemon: Daemon, log: Path) -> Iterator[None]:
+def running(
+    daemon: Daemon, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """Start the daemon, enter when its page answers, and end it on exit.
+
+    Its environment is this process's if none is given; its settings are added to it.
 
     Raises:
         EngineStartError: it did not come up; the message has the end of its output.
@@ -42,7 +46,7 @@ def running(daemon: Daemon, log: Path) -> Iterator[None]:
     with log.open("wb") as written:
         process = subprocess.Popen(
             daemon.command,
-            env={**os.environ, **settings},
+            env={**(os.environ if environment is None else environment), **settings},
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=subprocess.STDOUT,
@@ -53,7 +57,7 @@ def running(daemon: Daemon, log: Path) -> Iterator[None]:
     finally:
         process.terminate()
         try:
-            process.wait(_PATIENCE_S)
+            process.wait(_DOWN_LIMIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

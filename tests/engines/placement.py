@@ -3,28 +3,22 @@
 The name of the engine states the place: "ray", "ray on daemons", "ray on containers".
 """
 
-import contextlib
 import os
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from deploy import keys
-from engines.cluster import LOOPBACK, Daemon, Node
+from engines.cluster import LOOPBACK, Node
+from engines.daemons import free_ports, running
 from engines.environment import thread_environment
 from engines.interface import Resources
 from engines.registry import clusters
 
 HERE, DAEMONS, CONTAINERS = "here", "daemons", "containers"
-_UP_LIMIT_S = 60
-_DOWN_LIMIT_S = 10
 
 
 class Placed(NamedTuple):
@@ -69,52 +63,18 @@ def daemons(engine: str, resources: Resources) -> Iterator[Joined]:
             "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path]),
             "RAY_TMPDIR": str(folder),
         }
-        cluster, port, page = clusters()[engine], _free_port(), _free_port()
+        cluster, port, page = clusters()[engine], *free_ports(2)
         address = cluster.address(LOOPBACK, port)
         head = cluster.head(node, port, page)
-        stack.enter_context(_running(head, environment, folder / "head.log"))
+        stack.enter_context(running(head, folder / "head.log", environment))
         for number in range(resources.workers):
             worker_folder = folder / f"worker-{number}"
             worker_folder.mkdir()
-            worker = cluster.worker(node, address, _free_port(), worker_folder)
-            stack.enter_context(_running(worker, environment, folder / f"{number}.log"))
+            (worker_page,) = free_ports(1)
+            worker = cluster.worker(node, address, worker_page, worker_folder)
+            stack.enter_context(running(worker, folder / f"{number}.log", environment))
         yield Joined(address, page, keys.environment(str(folder / "keys")))
-
-
-@contextmanager
-def _running(started: Daemon, environment: dict[str, str], log: Path) -> Iterator[None]:
-    settings = {setting.name: setting.value for setting in started.settings}
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            started.command, env=environment | settings, stdout=written, stderr=subprocess.STDOUT
-        )
-    try:
-        _wait_until_alive(process, started.alive, log)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(_DOWN_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_alive(process: subprocess.Popen[bytes], page: str, log: Path) -> None:
-    until_s = time.monotonic() + _UP_LIMIT_S
-    while process.poll() is None and time.monotonic() < until_s:
-        with contextlib.suppress(OSError), urllib.request.urlopen(page, timeout=5):  # noqa: S310
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"{process.args!r} did not come up:\n{log.read_text()[-4000:]}")
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="c-", dir="/tmp", ignore_cleanup_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind((LOOPBACK, 0))
-        port: int = bound.getsockname()[1]
-        return port

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,9 +57,17 @@ def ended(folder: Path, session: Session, config: Config) -> Ended:
     RunFolder(folder / "run").create(plan, fakes.environment())
     adopt_orphans()
     before = set(descendants())
-    written = folder / "records"
+    records = recorded(folder / "run", session, folder / "records", environment(plan, session))
+    assert isinstance(records[-1], Lifecycle)
+    return Ended(plan=plan, records=records, alive=_alive_after(before))
+
+
+def recorded(
+    run: Path, session: Session, written: Path, variables: Mapping[str, str]
+) -> tuple[Record, ...]:
+    """The records of a session of the run, which it writes into that file."""
     with written.open("wb") as file:
-        arguments = [str(folder / "run"), session.id, str(file.fileno())]
+        arguments = [str(run), session.id, str(file.fileno())]
         with subprocess.Popen(
             [sys.executable, "-m", "compare.run.session", *arguments],
             stdin=subprocess.PIPE,  # it ends when this does
@@ -66,15 +75,13 @@ def ended(folder: Path, session: Session, config: Config) -> Ended:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=REPOSITORY,
-            env=environment(plan, session),
+            env=variables,
             pass_fds=(file.fileno(),),
         ) as process:
             assert process.stdout is not None
             said = process.stdout.read()
             assert process.wait() == 0, said
-    records: tuple[Record, ...] = tuple(map(decode, written.read_bytes().splitlines(keepends=True)))
-    assert isinstance(records[-1], Lifecycle)
-    return Ended(plan=plan, records=records, alive=_alive_after(before))
+    return tuple(map(decode, written.read_bytes().splitlines(keepends=True)))
 
 
 def _alive_after(before: set[psutil.Process]) -> list[psutil.Process]:

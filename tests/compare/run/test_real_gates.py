@@ -3,8 +3,6 @@
 import functools
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,13 +14,14 @@ from compare.observations.series import Row
 from compare.plan.resolve import cache_folder
 from compare.records.measurements import Record, Run
 from compare.records.plan import SERIAL, Case, Plan, Session, Workload
-from compare.records.store import RunFolder, decode
+from compare.records.store import RunFolder
 from compare.run.session import resources_of
 from engines.environment import thread_environment
 from engines.registry import ENTRY_POINT_GROUP
 from tests.compare import fakes, strange_engines
 from tests.compare.analysed import rows
 from tests.compare.command_line import REPOSITORY
+from tests.compare.run.sessions import recorded
 from workload import images
 from workload.kernels import sleep
 from workload.model import VIT_DIGITS, resolve
@@ -106,28 +105,14 @@ class Sessions:
     @functools.cache  # noqa: B019 - lives as long as the module's tests
     def records(self, engine: str) -> tuple[Record, ...]:
         session = next(one for one in self.plan.sessions if one.engine == engine)
+        variables = {
+            **os.environ,
+            **thread_environment(resources_of(self.plan, session)),
+            "PYTHONPATH": os.pathsep.join([str(self._folder), str(REPOSITORY)]),
+            strange_engines.MARK: str(self._folder / f"{engine}.mark"),
+        }
         written = self._folder / f"{engine}.jsonl"
-        with written.open("wb") as file:
-            arguments = [str(self._folder / "run"), session.id, str(file.fileno())]
-            with subprocess.Popen(
-                [sys.executable, "-m", "compare.run.session", *arguments],
-                stdin=subprocess.PIPE,  # it ends when this does
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                cwd=REPOSITORY,
-                env={
-                    **os.environ,
-                    **thread_environment(resources_of(self.plan, session)),
-                    "PYTHONPATH": os.pathsep.join([str(self._folder), str(REPOSITORY)]),
-                    strange_engines.MARK: str(self._folder / f"{engine}.mark"),
-                },
-                pass_fds=(file.fileno(),),
-            ) as process:
-                assert process.stdout is not None
-                said = process.stdout.read()
-                assert process.wait() == 0, said
-        return tuple(map(decode, written.read_bytes().splitlines(keepends=True)))
+        return recorded(self._folder / "run", session, written, variables)
 
     def rows(self, engine: str, *, records: Sequence[Record] = ()) -> list[Row]:
         """Of the engine, beside the serial one whose labels are the right ones."""
