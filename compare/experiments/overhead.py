@@ -36,6 +36,7 @@ from compare.observations.fits import STRAIGHT, Line, fit_line, percentile, samp
 from compare.observations.metric import Better, Mean, Metric, metric
 from compare.observations.reader import Observations, Observed, cases_of, valid
 from compare.observations.series import budget_case, series_of
+from compare.options import PresetName
 from compare.presets import Sizes
 from compare.records.measurements import Measurement, Record, TaskRun
 from compare.records.plan import (
@@ -54,6 +55,8 @@ POINT_S = Sizes(quick=0.06, standard=0.15, full=2.0)
 """Seconds for each task size of a sweep; longer if an engine's fixed cost is high."""
 PERCENTILES = (0.50, 0.95, 0.99)
 """Percentiles of the round trips."""
+WANTED_BLOCKS = Sizes(quick=1, standard=5, full=5)
+"""METG differs from session to session more than within one, so it needs as many as throughput."""
 _FEW_SIZES = f"a line and its residual need three sizes of N from {STRAIGHT} up"
 
 _SECTION = Section(
@@ -125,6 +128,10 @@ class Overhead(Experiment):
             Case(experiment=self.name, parameters={"budget_s": BUDGET_S.of(scope.preset)}),
             Case(experiment=self.name, parameters={"point_s": POINT_S.of(scope.preset)}),
         )
+
+    @override
+    def wanted_blocks(self, preset: PresetName) -> int:
+        return WANTED_BLOCKS.of(preset)
 
     @override
     def sweeps(self, case: Case) -> bool:

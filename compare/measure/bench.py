@@ -74,6 +74,8 @@ class Bench:
         """Number of one-core tasks that may run at once."""
         self.fastest_s = math.inf
         """The fastest calibration of this session."""
+        self.warm = False
+        """Whether empty tasks were run in this session until their cost was steady."""
         self._opened_s = clock.now()
         self._batches = itertools.count()
 

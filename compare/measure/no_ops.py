@@ -40,6 +40,7 @@ def measured_costs(bench: Bench, case: Case) -> Iterator[Measurement]:
     for pilot in warm_up(lambda count: _no_ops(bench, refine(case, pilot=count), count), warm_up_s):
         pilots.append(pilot)
         yield pilot
+    bench.warm = True
     shuffled = [
         *(size for size, repeats in _SMALL.items() for _ in range(repeats)),
         *(size for size in _large_sizes(pilots[-1], budget_s) for _ in range(_REPEATS)),

@@ -17,11 +17,14 @@ _LADDER = (1 / 2, 1, 2, 4, 8)
 _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 6
 _AROUND = (4 / 5, 5 / 4)
 """Sizes relative to that of a crossing, one after the other: METG depends on these."""
-_ROUNDS = 4
-"""Sizes measured around the crossing of each threshold."""
+_ROUNDS = {0.5: 6, 0.9: 3}
+"""Sizes measured around the crossing of each threshold.  Where half of the time is useful, the
+efficiency depends on every disturbance of a batch, and the tasks are short enough to repeat."""
 _PILOTS, _PILOT_TASKS = 3, 50
 _WARM_UP_S = 2.0
 _FEWEST_WAVES, _MOST_TASKS = 6, 20_000
+_CALIBRATED_EVERY = 2
+"""Points between two calibrations."""
 _POINTS = 20
 """Approximate number of points, if all lasted equally long: the largest tasks last longer."""
 _PILOTS_S, _CALIBRATION_S = 1.5, 0.1
@@ -40,10 +43,12 @@ class Sweep:
     sizes around both crossings.  Between the points, the kernel is calibrated on busy cores.
     """
 
-    def __init__(self, bench: Bench, case: Case, batch: Batch) -> None:
+    def __init__(self, bench: Bench, case: Case, batch: Batch, *, warm: bool = False) -> None:
+        """``warm``: empty tasks were run in such batches just before, until they were steady."""
         self._bench = bench
         self._case = case
         self._batch = batch
+        self._warm = warm
         self._workers = bench.workers
         self._runs: list[TaskRun] = []
         self._fixed_s = self._added_s = self._point_s = 0.0
@@ -58,17 +63,19 @@ class Sweep:
         for work_s in rungs:
             yield self._measured(work_s)
         yield from self._widened()
-        for number in range(_ROUNDS):
+        for number in range(max(_ROUNDS.values())):
             for threshold in THRESHOLDS:
-                around = _AROUND[number % len(_AROUND)]
-                yield self._measured(self._crossing_s(threshold) * around)
+                if number < _ROUNDS[threshold]:
+                    around = _AROUND[number % len(_AROUND)]
+                    yield self._measured(self._crossing_s(threshold) * around)
         # Noise may have taken a crossing away that was there before these sizes.
         yield from self._widened()
 
     def _pilots(self) -> Iterator[TaskRun]:
         """Measure the fixed cost of a batch, and what a task adds for its worker."""
-        for _ in warm_up(lambda count: self._batch(0, count), _WARM_UP_S):
-            pass
+        if not self._warm:
+            for _ in warm_up(lambda count: self._batch(0, count), _WARM_UP_S):
+                pass
         pilots = [
             self._batch(0, count)
             for _ in range(_PILOTS)
@@ -84,7 +91,8 @@ class Sweep:
         waves = max(_FEWEST_WAVES, math.ceil(self._point_s / (work_s + self._added_s)))
         run = self._batch(iterations, min(waves * self._workers, _MOST_TASKS))
         self._runs.append(run)
-        self._iteration_s = self._bench.calibrate_busy()
+        if len(self._runs) % _CALIBRATED_EVERY == 0:
+            self._iteration_s = self._bench.calibrate_busy()
         return run
 
     def _points(self) -> list[Point]:
@@ -129,7 +137,7 @@ class Sweep:
 
 def expected_sweep_s(case: Case, fixed_s: float) -> float:
     """Approximate seconds of a sweep on an engine with this fixed cost per batch."""
-    calibrations_s = 1.0 + _POINTS * _CALIBRATION_S
+    calibrations_s = 1.0 + _POINTS / _CALIBRATED_EVERY * _CALIBRATION_S
     points_s = _POINTS * _point_s(float(case.parameters["point_s"]), fixed_s)
     return _PILOTS_S + calibrations_s + points_s
 
@@ -145,4 +153,4 @@ def spin_sweep(bench: Bench, case: Case, way: Way = Way.BULK) -> Sweep:
         tasks = [spin.task(bench.label(), iterations)] * count
         return bench.run(refine(case, iterations=iterations), tasks, spans=False, way=way)
 
-    return Sweep(bench, case, batch)
+    return Sweep(bench, case, batch, warm=bench.warm and way is Way.BULK)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from compare.experiments.registry import load_experiment
 from compare.observations.disturbance import repetition
+from compare.observations.metric import FEWEST_BLOCKS
 from compare.plan.schedule import make_block, request_of
 from compare.records.plan import Plan, Session
 
@@ -43,8 +44,16 @@ def next_sessions(
         if fits([session]):
             return (repetition(session),)
     short = [name for name in plan.experiments if plan.blocks_of(name) < _wanted(plan, name)]
-    for names in (short, *([name] for name in sorted(short, key=plan.blocks_of))):
-        if names and fits(block := _block(plan, names)):
+    if short:
+        block = _block(plan, short)
+        reserved = _block(plan, short[:1]) * (
+            _wanted(plan, short[0]) - plan.blocks_of(short[0]) - 1
+        )
+        if fits([*block, *reserved]):
+            return tuple(block)
+    # Without three blocks there is no interval; after that, the order is that of the plan.
+    for name in sorted(short, key=lambda name: min(plan.blocks_of(name), FEWEST_BLOCKS)):
+        if fits(block := _block(plan, [name])):
             return tuple(block)
     wide = {name: width for name, width in known.widths.items() if width > known.precision}
     for name in sorted(wide, key=lambda name: -wide[name]):

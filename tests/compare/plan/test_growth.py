@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -40,14 +41,49 @@ def test_the_worst_disturbed_session_comes_first_and_each_only_once() -> None:
     assert not any(session.repeats for session in third)
 
 
-def test_throughput_gets_its_five_blocks_before_anything_else() -> None:
+def seconds(sessions: Sequence[Session]) -> int:
+    """As if every case took a second."""
+    return sum(len(session.cases) for session in sessions)
+
+
+def in_time(plan: Plan, limit_s: int) -> Plan:
+    """The plan after everything was added that these seconds allow."""
+    knowledge = known(widths={"overhead": 0.9, "throughput": 0.2})
+    while True:
+        left_s = limit_s - seconds(plan.sessions)
+        more = next_sessions(plan, knowledge, partial(_fit, left_s))
+        if not more:
+            return plan
+        plan = plan.with_sessions((*plan.sessions, *more))
+
+
+def _fit(left_s: int, sessions: Sequence[Session]) -> bool:
+    return seconds(sessions) <= left_s
+
+
+def test_throughput_and_overhead_get_five_blocks_where_there_is_time() -> None:
     plan = standard()
     for block in (4, 5):
-        plan, more = grown(plan, known(widths={"overhead": 0.9, "throughput": 0.2}))
+        plan, more = grown(plan, known(widths={"matrix": 0.9}))
         assert {session.block for session in more} == {block}
-        assert {case.experiment for session in more for case in session.cases} == {"throughput"}
-    assert plan.blocks_of("throughput") == 5
-    assert plan.blocks_of("overhead") == 3
+        held = {case.experiment for session in more for case in session.cases}
+        assert held == {"throughput", "overhead"}
+    assert plan.blocks_of("throughput") == plan.blocks_of("overhead") == 5
+
+
+@pytest.mark.parametrize("room_s", range(200))
+def test_overhead_never_takes_a_block_of_throughput_away(room_s: int) -> None:
+    three = standard()
+    one_s = seconds(_only_throughput(three))
+    plan = in_time(three, seconds(three.sessions) + room_s)
+    assert plan.blocks_of("throughput") >= 3 + min(room_s // one_s, 2)
+
+
+def _only_throughput(plan: Plan) -> list[Session]:
+    _, more = grown(
+        replace(plan, experiments=("throughput",)), known(widths={"throughput": 0.2}), room=10**6
+    )
+    return more
 
 
 def test_then_the_comparison_with_the_widest_interval_gets_a_block() -> None:
