@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from compare.analysis.blocks import Residual
 from compare.analysis.intervals import CONFIDENCE, Estimate, Ratio, quantile, unpaired_ratio
@@ -72,7 +72,12 @@ def discoveries(rows: Sequence[Tried], ratios: Sequence[Ratio]) -> tuple[bool, .
 
 
 def _adjusted(p_values: list[float]) -> list[float]:
-    return list(stats.false_discovery_control(p_values, method="bh")) if p_values else []
+    if not p_values:
+        return []
+    # Imported here, since it takes half a second and only ``diff`` and ``history`` come here.
+    from scipy import stats
+
+    return list(stats.false_discovery_control(p_values, method="bh"))
 
 
 def _alone(row: Tried) -> Ratio:

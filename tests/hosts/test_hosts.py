@@ -217,17 +217,17 @@ def test_docstrings_that_were_stripped_a_library_that_is_gone_and_ignored_childr
 
 @pytest.mark.alone
 @pytest.mark.timeout(170)
-def test_files_of_the_working_directory_take_the_place_of_no_module(tmp_path: Path) -> None:
-    """A folder of experiments often holds a ``random.py``, or a ``deploy``."""
+def test_a_run_under_nice_in_a_folder_of_experiments_is_valid_and_says_so(tmp_path: Path) -> None:
+    """Nice as under cron, in CI agents and in Slurm: every engine runs at the same priority.  A
+    folder of experiments often holds a ``random.py``, or a ``deploy``.
+    """
     (tmp_path / "random.py").write_text("raise ImportError('the wrong random')\n")
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "__init__.py").write_text("raise ImportError('the wrong deploy')\n")
-    small = ("--preset", "quick", "--blocks", "1")
+    program = str(Path(sys.executable).parent / "engine-compare")
+    small = ("--preset", "quick", "--blocks", "1", "--engines", "ray", "--experiments", "timeline")
     done = subprocess.run(
-        [
-            *(str(Path(sys.executable).parent / "engine-compare"), *small, "--out", "out"),
-            *("--engines", "multiprocessing", "--experiments", "timeline"),
-        ],
+        ["nice", "-n", "5", program, *small, "--out", "out"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -235,22 +235,5 @@ def test_files_of_the_working_directory_take_the_place_of_no_module(tmp_path: Pa
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.alone
-@pytest.mark.timeout(170)
-def test_a_run_started_under_nice_is_valid_and_says_so(tmp_path: Path) -> None:
-    """As under cron, in CI agents and in Slurm: every engine runs at the same priority."""
-    small = ("--preset", "quick", "--blocks", "1")
-    asked = ("--engines", "ray", "--experiments", "timeline", "--out", tmp_path)
-    done = subprocess.run(
-        ["nice", "-n", "5", *command(*small, *asked)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
     assert f"Started at niceness {os.nice(0) + 5}," in done.stdout
-    assert "INVALID" not in (run_folder(tmp_path) / "details.md").read_text()
+    assert "INVALID" not in (run_folder(tmp_path / "out") / "details.md").read_text()

@@ -276,9 +276,9 @@ def test_an_engine_that_waits_for_a_lost_task_hangs_and_has_no_time_lost() -> No
 @pytest.mark.parametrize("name", tuple(EXPERIMENTS))
 def test_the_real_measuring_of_an_experiment_takes_milliseconds_on_a_fake_bench(name: str) -> None:
     plan = fakes.plan(experiments=(name,), engines=("serial", "dask"), blocks=1)
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     measured = fakes.run(plan, noise=0.0)
-    took_s = time.perf_counter() - started_s
+    took_s = time.process_time() - started_s
     kinds = {
         type(record)
         for record in measured.records
