@@ -9,7 +9,7 @@ too wide to print.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -45,6 +45,19 @@ def mean(values: Sequence[float]) -> Estimate:
         return Estimate(value=value, low=None, high=None, n=n)
     half = float(np.std(values, ddof=1)) / math.sqrt(n) * quantile(n - 1)
     return Estimate(value=value, low=value - half, high=value + half, n=n)
+
+
+def share(values: Sequence[float]) -> Estimate:
+    """Arithmetic mean of shares with a t interval, cut at 0 and 1.
+
+    The cut takes away only what cannot be true, so that the coverage stays; a mean that noise has
+    moved above 1 keeps its value as a bound.
+    """
+    whole = mean(values)
+    if whole.low is None or whole.high is None:
+        return whole
+    low, high = max(whole.low, 0.0), min(whole.high, 1.0)
+    return replace(whole, low=min(low, whole.value), high=max(high, whole.value))
 
 
 def geometric_mean(values: Sequence[float]) -> Estimate:
@@ -84,6 +97,7 @@ def median(values: Sequence[float]) -> Estimate:
 _ESTIMATORS: dict[Mean, Callable[[Sequence[float]], Estimate]] = {
     Mean.GEOMETRIC: geometric_mean,
     Mean.ARITHMETIC: mean,
+    Mean.SHARE: share,
     Mean.RANGE: mean_and_range,
     Mean.GEOMETRIC_IF_POSITIVE: geometric_if_positive,
     Mean.MEDIAN: median,

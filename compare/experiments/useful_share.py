@@ -51,7 +51,7 @@ def _metric(length_s: float) -> Metric[Swept]:
     value = partial(_share, length_s=length_s)
     unit = "share of the workers' time"
     # METG comes from the same measurement and is compared: this is no comparison of its own.
-    return metric(_NAME, unit, Better.NEITHER, value, mean=Mean.ARITHMETIC)
+    return metric(_NAME, unit, Better.NEITHER, value, mean=Mean.SHARE)
 
 
 def _share(swept: Swept, length_s: float) -> float | Absence | None:

@@ -32,6 +32,8 @@ class Mean(enum.Enum):
     """With an interval on logarithms; for positive values: times, rates, ratios."""
     ARITHMETIC = "arithmetic"
     """With an interval; for estimates that noise may make zero or negative, as a fitted cost."""
+    SHARE = "arithmetic, between 0 and 1"
+    """With an interval that is cut where no share can be; noise may give a single block more."""
     RANGE = "arithmetic, with the range"
     """With the smallest and the largest block instead of an interval; for durations that may be
     zero, and for values that differ between blocks because the work does.  An interval would reach

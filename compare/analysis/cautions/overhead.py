@@ -77,7 +77,7 @@ class BentLine(Caution):
 
     @override
     def __str__(self) -> str:
-        shares = [f"{engine} {share:.0%}" for engine, share in self.worst.items()]
+        shares = [f"{share:.0%} ({engine})" for engine, share in self.worst.items()]
         return (
             f"No-op makespans lie off the line a + b·N, by up to {enumeration(shares)}. The "
             "per-task and fixed costs of these engines are rough estimates; their no-op throughput "
@@ -106,7 +106,7 @@ class StillCold(Caution):
 
     @override
     def __str__(self) -> str:
-        shares = [f"{engine} {share:.0%}" for engine, share in self.change.items()]
+        shares = [f"{share:.0%} ({engine})" for engine, share in self.change.items()]
         return (
             "The warm-up ended before the cost of an empty task was steady: in its last batch it "
             f"still fell by {enumeration(shares)}. On a cluster that has run for long these "

@@ -13,6 +13,7 @@ from compare.analysis.intervals import (
     holm,
     mean,
     mean_and_range,
+    share,
     unpaired_ratio,
 )
 from compare.observations.fits import fit_line, percentile, samples_needed
@@ -78,6 +79,18 @@ def test_what_may_be_negative_gets_a_plain_interval() -> None:
     found = mean([-0.001, 0.002, 0.0])
     assert found.low is not None
     assert found.low < -0.001
+
+
+@given(st.lists(st.floats(min_value=0, max_value=1.2), min_size=3, max_size=12))
+def test_the_interval_of_a_share_is_cut_where_no_share_can_be(values: list[float]) -> None:
+    found, whole = share(values), mean(values)
+    assert found.low is not None
+    assert whole.low is not None
+    assert found.high is not None
+    assert whole.high is not None
+    assert found.low == max(whole.low, 0)
+    assert found.high in (whole.high, 1.0, found.value)
+    assert found.low <= found.value <= found.high <= max(1.0, found.value)
 
 
 @given(st.lists(st.floats(min_value=0, max_value=1e6), min_size=1, max_size=12))
