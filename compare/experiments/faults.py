@@ -35,6 +35,7 @@ FAULTS: Mapping[str, Fault] = {
     "task-raises": Fault(deed=fragile.RAISES_ONCE),
     KILLED: Fault(victim=in_a_task),
     "worker-stopped": Fault(victim=in_a_task, stopped_s=_STOPPED_S),
+    "out-of-memory": Fault(deed=fragile.EATS),
     "poison-task": Fault(deed=fragile.KILLS),
     "killed-while-loading": Fault(victim=in_its_loading, load_s=LOAD_S),
 }
@@ -53,9 +54,10 @@ _SECTION = Section(
     explanation="""Sleeping tasks of 0.15 s, 20 per worker.  When a third of them have ended, as the
 workers report it, one fault happens.  *task-raises*: a task raises an error the first time that it
 runs.  *worker-killed*: the process that started a task last gets SIGKILL.  *worker-stopped*: it
-gets SIGSTOP, and SIGCONT two seconds later.  *poison-task*: one task kills every process that runs
-it.  *killed-while-loading*: every process needs half a second before its first task, as for a
-model, and one gets SIGKILL meanwhile.
+gets SIGSTOP, and SIGCONT two seconds later.  *out-of-memory*: one task asks for more memory than
+its process may have, whenever it runs (`ulimit -v`).  *poison-task*: one task kills every process
+that runs it.  *killed-while-loading*: every process needs half a second before its first task, as
+for a model, and one gets SIGKILL meanwhile.
 
 Each fault has an engine of its own, and an undisturbed twin on the same engine before it.  An
 engine has *finished* if it handed over its last result, has *failed* if it raised an error, and

@@ -147,9 +147,11 @@ def _verdict(batch: "Future[clock.Batch]") -> tuple[Literal["finished", "failed"
     error = batch.exception()
     if error is None:
         return "finished", ""
-    if isinstance(error, InjectedError):
-        # Ray appends it to the traceback of the worker.
-        return "failed", f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
+    if isinstance(error, InjectedError | MemoryError):
+        # Ray appends it to the traceback of the worker; an error of memory says no more.
+        lines = str(error).strip().splitlines()
+        name = type(error).__name__
+        return "failed", f"{name}: {lines[-1]}" if lines else name
     if isinstance(error, EngineError):
         return "failed", str(error)
     raise error

@@ -1,6 +1,7 @@
 """Fragile tasks do their work, note what they do, and fail only as they are told to."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,16 @@ import pytest
 
 from workload.interface import TaskReport
 from workload.kernels import fragile
-from workload.kernels.fragile import ENDED, FAILING, KILLS, LOADING, RAISES_ONCE, SOUND, STARTED
+from workload.kernels.fragile import (
+    EATS,
+    ENDED,
+    FAILING,
+    KILLS,
+    LOADING,
+    RAISES_ONCE,
+    SOUND,
+    STARTED,
+)
 from workload.task import run_or_raise
 
 SECONDS = 0.02
@@ -41,6 +51,17 @@ def test_a_task_that_raises_once_is_right_the_second_time(tmp_path: Path) -> Non
         run(path, RAISES_ONCE)
     assert run(path, RAISES_ONCE) == 7
     assert noted(path)[1:] == [(STARTED, 7), (FAILING, 7), (STARTED, 7), (ENDED, 7)]
+
+
+def test_a_task_that_eats_runs_out_of_memory_every_time_and_leaves_the_limit_as_it_was(
+    tmp_path: Path,
+) -> None:
+    path, before = tmp_path / "notes", resource.getrlimit(resource.RLIMIT_AS)
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            run(path, EATS)
+    assert noted(path)[1:] == [(STARTED, 7), (FAILING, 7)] * 2
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 def test_a_task_that_kills_leaves_its_notes(tmp_path: Path) -> None:

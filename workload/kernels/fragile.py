@@ -5,6 +5,7 @@ process that is killed leaves no half of it, and the notes of dead processes sta
 """
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -14,8 +15,11 @@ from workload.interface import Kernel, Task
 
 LOADING, STARTED, FAILING, ENDED = "loading", "started", "failing", "ended"
 """What a process notes: it creates its kernel; a task starts, is about to fail, has ended."""
-SOUND, RAISES_ONCE, KILLS = "sound", "raises once", "kills"
-"""What a task does: its work; its work, but it raises the first time; it kills its process."""
+SOUND, RAISES_ONCE, KILLS, EATS = "sound", "raises once", "kills", "eats"
+"""What a task does: its work; its work, but it raises the first time; it kills its process; it
+needs more memory than its process may have."""
+ROOM_BYTES, EATEN_BYTES = 2**26, 2**30
+"""What a process may still take when a task eats, and what that task asks for."""
 NO_TASK = -1
 
 
@@ -52,6 +56,9 @@ def load(path: str, load_s: float) -> Kernel:
         if deed == RAISES_ONCE and _starts(path, number) == 1:
             _note(path, FAILING, number)
             raise InjectedError(f"task {number} raised, as it was told to")
+        if deed == EATS:
+            _note(path, FAILING, number)
+            _eat()
         time.sleep(seconds / 2)
         _note(path, ENDED, number)
         return number
@@ -68,6 +75,25 @@ def notes(text: str) -> list[Note]:
     """The notes in whole lines of the file."""
     fields = (line.split() for line in text.splitlines())
     return [Note(what, int(number), int(pid), float(at_s)) for what, number, pid, at_s in fields]
+
+
+def _eat() -> None:
+    """Ask for more memory than the process may have.
+
+    The limit is that of ``ulimit -v``, as batch systems set it, and as Spark sets it for
+    ``spark.executor.pyspark.memory``.  It holds for a moment, so that it hits this task alone.
+
+    Raises:
+        MemoryError: always.
+    """
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = pages * resource.getpagesize() + ROOM_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        bytearray(EATEN_BYTES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _starts(path: str, number: int) -> int:

@@ -12,7 +12,7 @@ from typing_extensions import override
 from compare.measure.faults import LOAD_S, Fault, happened, in_a_task, in_its_loading
 from engines._stdlib.loop import SerialEngine
 from engines.errors import WorkerLostError
-from workload.kernels.fragile import ENDED, LOADING, NO_TASK, RAISES_ONCE, STARTED, Note
+from workload.kernels.fragile import EATS, ENDED, LOADING, NO_TASK, RAISES_ONCE, STARTED, Note
 
 TASKS, SECONDS, DEADLINE_S = 6, 0.01, 20.0
 ONE, OTHER = 101, 102
@@ -93,6 +93,14 @@ def test_the_error_of_a_task_is_a_failure_in_the_words_of_the_user(tmp_path: Pat
     assert seen["words"] == "InjectedError: task 2 raised, as it was told to"
     assert seen["received"] == (1, 1, 0, 0, 0, 0)
     assert seen["fault_s"] == pytest.approx(2.5 * SECONDS, abs=0.1)
+
+
+def test_a_task_without_memory_is_a_failure_in_the_word_of_python(tmp_path: Path) -> None:
+    fault = Fault(deed=EATS)
+    tasks = fault.tasks("case", tmp_path / "notes", TASKS, SECONDS)
+    seen = happened(SerialEngine(()), tasks, fault, DEADLINE_S)
+    assert (seen["verdict"], seen["words"]) == ("failed", "MemoryError")
+    assert seen["received"] == (1, 1, 0, 0, 0, 0)
 
 
 def test_the_error_of_an_engine_is_a_failure_and_results_before_it_count(tmp_path: Path) -> None:
