@@ -3,9 +3,9 @@
     python -m deploy.on_host up ROLE [--head ADDRESS] [-- OPTION...]
     python -m deploy.on_host down ENGINE
 
-``deploy.node`` says what a role, the options and the environment variables are.  The credentials are
-those that ``deploy.over_ssh`` has brought to this host.  The output of the node is in a file next to
-them.
+``deploy.node`` says what a role, the options and the environment variables are.  The credentials
+are those that ``deploy.over_ssh`` or ``ray up`` has brought to this host.  A file next to them has
+what the node prints.
 """
 
 import contextlib
@@ -29,9 +29,12 @@ from engines.registry import clusters
 FOLDER = Path("~/.engine-compare")
 KEYS = FOLDER / "keys"
 _MARK = "ENGINE_COMPARE_NODE"
-"""Environment variable that all processes of a node inherit; its value is the name of the engine."""
+"""Environment variable that all processes of a node inherit.  Its value is the engine's name."""
+_KEEP_THE_MARK = {"SPT_NOENV": "1"}
+"""Otherwise setproctitle, which Ray uses, writes the title of a process over its environment."""
 _UP_LIMIT_S = 60
-_DOWN_LIMIT_S, _KILLED_LIMIT_S = 10, 5
+_DOWN_LIMIT_S, _KILLED_LIMIT_S = 5, 5
+"""Without a head, a worker of Ray would take 30 s to end, and has nothing to lose."""
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -65,7 +68,7 @@ def up(
                 *(["--head", head] if head else []),
                 *(["--", *options] if options else []),
             ],
-            env={**os.environ, **import_path(), **credentials, _MARK: engine},
+            env={**os.environ, **import_path(), **credentials, _MARK: engine, **_KEEP_THE_MARK},
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=subprocess.STDOUT,
@@ -102,7 +105,8 @@ def stop(engine: str) -> None:
             if process.parent() not in found:
                 process.terminate()
     psutil.wait_procs(found, _DOWN_LIMIT_S)
-    left = _processes(engine)
+    # Some were started meanwhile; of others, what told whose they are has ended.
+    left = {process for process in found | _processes(engine) if process.is_running()}
     for process in left:
         with contextlib.suppress(psutil.Error):
             process.kill()
@@ -118,7 +122,6 @@ def _processes(engine: str) -> set[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get(_MARK) == engine:
-                # A process that has changed its title may have overwritten its environment.
                 found |= {process, *process.children(recursive=True)}
     return found - {psutil.Process()}
 
