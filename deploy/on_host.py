@@ -36,7 +36,7 @@ _UP_LIMIT_S = 60
 _DOWN_LIMIT_S, _KILLED_LIMIT_S = 5, 5
 """Without a head, a worker of Ray would take 30 s to end, and has nothing to lose."""
 
-app = typer.Typer(add_completion=False, help=__doc__)
+app = typer.Typer(add_completion=False, help="Start and stop a node of a cluster on this host.")
 
 
 class HostError(Exception):
@@ -117,11 +117,13 @@ def stop(engine: str) -> None:
 
 
 def _processes(engine: str) -> set[psutil.Process]:
-    """The processes of the engine's node: those with the mark, and what they have started."""
+    """This user's processes of the engine's node: those with the mark, and what these started."""
     found = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(_MARK) == engine:
+            # Root could read the mark of others', also that of processes in containers.
+            own = process.uids().real == os.getuid()
+            if own and process.environ().get(_MARK) == engine:
                 found |= {process, *process.children(recursive=True)}
     return found - {psutil.Process()}
 

@@ -37,7 +37,10 @@ _COMMAND_LIMIT_S, _JOIN_LIMIT_S = 120, 60
 _SIZES = ("NODE_CORES", "NODE_THREADS", "NODE_SMALLEST_SHARE", "NODE_CONFIG")
 _RECEIVE = f"umask 077 && mkdir -p {FOLDER}/keys && tar -x -C {FOLDER}/keys"
 
-app = typer.Typer(add_completion=False, help=__doc__)
+app = typer.Typer(
+    add_completion=False,
+    help="Start and stop a cluster on machines that are reached over ssh: see docs/clusters.md.",
+)
 
 Hosts: TypeAlias = Annotated[
     str, typer.Option(help="The machines, separated by commas; the first is the head.")
@@ -63,7 +66,10 @@ def up(engine: str, hosts: Hosts, python: Python = sys.executable) -> None:
         _wait_until_joined(engine, cluster, machines)
     except BaseException:
         typer.echo(f"{engine}: stopping what was started", err=True)
-        _stop(engine, machines, python)
+        try:
+            _stop(engine, machines, python)
+        except HostError as left:
+            typer.echo(f"{engine}: not everything could be stopped: {left}", err=True)
         raise
     count = len(workers) * int(os.environ.get("NODE_CORES", "1"))
     typer.echo(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from deploy import keys, on_host, over_ssh
@@ -146,6 +147,16 @@ def test_the_printed_variables_give_a_shell_the_credentials(tmp_path: Path) -> N
     )
     assert Path(done.stdout) == tmp_path / ".engine-compare/keys/ray.token"
     assert Path(done.stdout).is_file()
+
+
+def test_ray_reads_the_file_for_ray_up_as_it_is_meant() -> None:
+    util = pytest.importorskip("ray.autoscaler._private.util")
+    config = util.prepare_config(yaml.safe_load((REPOSITORY / "deploy/ssh/ray.yaml").read_text()))
+    util.validate_config(config)
+    (nodes,) = config["available_node_types"].values()
+    assert nodes["min_workers"] == nodes["max_workers"] == config["max_workers"] == 2
+    for command in (*config["head_start_ray_commands"], *config["worker_start_ray_commands"]):
+        assert "python -m deploy.on_host up ray-" in command
 
 
 # A node whose first process starts another in a session of its own, and ends without it.
