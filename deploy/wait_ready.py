@@ -62,6 +62,8 @@ def wait(
         READY.touch()
         signal.pause()
     except KeyboardInterrupt:
+        if head is not None:
+            raise
         typer.echo(f"{name}: the other containers keep running; stop them with docker compose down")
 
 
