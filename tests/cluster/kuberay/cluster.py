@@ -1,4 +1,4 @@
-"""A cluster of Ray as Kubernetes runs it: the API is emulated, and pods are containers of Docker."""
+"""A cluster of Ray as on Kubernetes: the API is emulated, and pods are containers of Docker."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from compare.measure.background import in_background
 from tests.cluster.kuberay import controller
-from tests.cluster.kuberay.api import AUTOSCALER, KUBELET, PORT
+from tests.cluster.kuberay.api import AUTOSCALER, KUBELET
 from tests.cluster.kuberay.controller import Document
 from tests.cluster.kuberay.kubelet import Client, Place, run_pods
 from tests.engines.containers import REPOSITORY, docker
@@ -31,22 +31,19 @@ _KEYS, _FILES = "compare-keys", "/run/api"
 class Emulated:
     """The running cluster."""
 
-    prefix: str
+    place: Place
     client: Client
 
-    def pods(self) -> list[str]:
-        """The names of the pods of workers that the API has."""
-        return sorted(
-            pod["metadata"]["name"]
-            for pod in self.client.pods()
-            if pod["metadata"]["labels"][controller.KIND] == "worker"
-        )
+    def pods(self, kind: str) -> list[Document]:
+        """The pods of heads or workers that the API has."""
+        return [
+            pod for pod in self.client.pods() if pod["metadata"]["labels"][controller.KIND] == kind
+        ]
 
-    def running(self) -> list[str]:
-        """The names of all containers of pods of workers that run now."""
-        form = ("--format", "{{.Names}}")
-        names = docker("ps", "--filter", f"label={self.prefix}", *form).split()
-        return sorted(name for name in names if "-worker-" in name)
+    def containers(self, kind: str) -> list[str]:
+        """The names of the containers of these pods that run now, whatever the API has."""
+        names = docker("ps", "--filter", f"label={self.place.prefix}", "--format", "{{.Names}}")
+        return sorted(name for name in names.split() if f"-{kind}-" in name)
 
 
 @contextmanager
@@ -72,13 +69,19 @@ def emulated(cluster: Document, image: str, folder: Path) -> Iterator[Emulated]:
             names=_names(cluster),
             api_host=_HOST,
         )
-        client = Client(address, _HOST, cluster["metadata"]["namespace"], files)
+        client = Client(
+            address=address,
+            host=_HOST,
+            namespace=cluster["metadata"]["namespace"],
+            certificate=files / "tls.crt",
+            token=(files / f"{KUBELET}.token").read_text(),
+        )
         _wait_until_up(client, prefix)
         stop = threading.Event()
         kubelet = in_background(lambda: run_pods(client, place, stop))
         stack.callback(lambda: kubelet.result(_STOP_S))
         stack.callback(stop.set)
-        yield Emulated(prefix=prefix, client=client)
+        yield Emulated(place=place, client=client)
 
 
 def _names(cluster: Document) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Runs the pods that the emulated API lists, as containers of Docker in a network of their own.
 
 A pod has the network of its first container, volumes in memory, and the users, limits and rights
-that its specification gives.  Probes are not run, and a container that ends is not started again.
+that its specification gives.  It is ready once the startup probe of its first container has passed.
+Other probes are not run, and a container that ends is not started again.
 """
 
 import contextlib
@@ -11,17 +12,18 @@ import re
 import socket
 import ssl
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.cluster.kuberay.api import KUBELET, PORT
+from tests.cluster.kuberay.api import PORT
 from tests.cluster.kuberay.controller import KIND, Document
 from tests.engines.containers import docker
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-_LOOK_EVERY_S, _TIMEOUT_S = 0.3, 10
+_LOOK_EVERY_S, _TIMEOUT_S = 1.0, 10
 _UNITS = {"Ki": "k", "Mi": "m", "Gi": "g"}
 
 
@@ -30,7 +32,7 @@ class Place:
     """Where the pods run."""
 
     prefix: str
-    """The network, which labels all containers; the names of containers and volumes begin with it."""
+    """The network and the label of all containers; how names of containers and volumes begin."""
     image: str
     secrets: Mapping[str, Path]
     """Folders with the files of each secret."""
@@ -41,32 +43,38 @@ class Place:
     api_host: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class Client:
-    """Asks the emulated API as the kubelet."""
+    """Asks the emulated API.
 
-    def __init__(self, address: str, name: str, namespace: str, folder: Path) -> None:
-        self._address, self._name = address, name
-        self._pods = f"/api/v1/namespaces/{namespace}/pods"
-        self._context = ssl.create_default_context(cafile=str(folder / "tls.crt"))
-        self._token = (folder / f"{KUBELET}.token").read_text()
+    Methods raise OSError: the API does not answer, or refuses with a reason.
+    """
+
+    address: str
+    host: str
+    """The name in its certificate, which this host cannot resolve."""
+    namespace: str
+    certificate: Path
+    token: str = field(repr=False)
 
     def pods(self) -> list[Document]:
-        found: list[Document] = self._ask("GET", self._pods)["items"]
+        found: list[Document] = self._ask("GET", "")["items"]
         return found
 
     def report(self, pod: str, status: Document) -> None:
-        self._ask("PUT", f"{self._pods}/{pod}/status", status)
+        self._ask("PUT", f"/{pod}/status", status)
 
     def removed(self, pod: str) -> None:
-        self._ask("DELETE", f"{self._pods}/{pod}")
+        self._ask("DELETE", f"/{pod}")
 
-    def _ask(self, method: str, path: str, body: Document | None = None) -> Any:  # noqa: ANN401
-        # The certificate has the name that pods use, which this host does not resolve.
-        plain = socket.create_connection((self._address, PORT), _TIMEOUT_S)
-        connection = http.client.HTTPSConnection(self._address, PORT)
-        connection.sock = self._context.wrap_socket(plain, server_hostname=self._name)
+    def _ask(self, method: str, below: str, body: Document | None = None) -> Any:  # noqa: ANN401
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        plain = socket.create_connection((self.address, PORT), _TIMEOUT_S)
+        connection = http.client.HTTPSConnection(self.address, PORT)
+        connection.sock = context.wrap_socket(plain, server_hostname=self.host)
+        path = f"/api/v1/namespaces/{self.namespace}/pods{below}"
         with contextlib.closing(connection):
-            headers = {"Authorization": f"Bearer {self._token}"}
+            headers = {"Authorization": f"Bearer {self.token}"}
             connection.request(method, path, json.dumps(body) if body else None, headers)
             answer = connection.getresponse()
             text = answer.read().decode()
@@ -77,7 +85,6 @@ class Client:
 
 def run_pods(client: Client, place: Place, stop: threading.Event) -> None:
     """Start and remove containers as the API asks, until the event is set."""
-    started: set[str] = set()
     while not stop.wait(_LOOK_EVERY_S):
         for pod in client.pods():
             name = pod["metadata"]["name"]
@@ -85,9 +92,28 @@ def run_pods(client: Client, place: Place, stop: threading.Event) -> None:
                 docker("rm", "--force", *containers(place, pod))
                 docker("volume", "rm", *volumes(place, pod))
                 client.removed(name)
-            elif name not in started:
-                started.add(name)
+            elif pod["status"]["phase"] == "Pending":
                 client.report(name, _start(place, pod))
+            elif not is_ready(pod) and _probe_passes(pod):
+                ready = {"type": "Ready", "status": "True"}
+                client.report(name, {**pod["status"], "conditions": [ready]})
+
+
+def is_ready(pod: Document) -> bool:
+    """Whether the pod has passed its startup probe."""
+    return any(one["type"] == "Ready" for one in pod["status"].get("conditions", ()))
+
+
+def _probe_passes(pod: Document) -> bool:
+    first = pod["spec"]["containers"][0]
+    probe = first["startupProbe"]
+    ports = {one["name"]: one["containerPort"] for one in first["ports"]}
+    page = f"{pod['status']['podIP']}:{ports[probe['httpGet']['port']]}{probe['httpGet']['path']}"
+    try:
+        with urllib.request.urlopen(f"http://{page}", timeout=probe["timeoutSeconds"]):
+            return True
+    except OSError:
+        return False
 
 
 def containers(place: Place, pod: Document) -> list[str]:
@@ -98,9 +124,7 @@ def containers(place: Place, pod: Document) -> list[str]:
 
 def volumes(place: Place, pod: Document) -> list[str]:
     """The names of the volumes in memory of a pod."""
-    return [
-        _volume(place, pod, one["name"]) for one in pod["spec"]["volumes"] if "emptyDir" in one
-    ]
+    return [_volume(place, pod, one["name"]) for one in pod["spec"]["volumes"] if "emptyDir" in one]
 
 
 def _volume(place: Place, pod: Document, name: str) -> str:
@@ -121,6 +145,26 @@ def _start(place: Place, pod: Document) -> Document:
     }
 
 
+class Done(NamedTuple):
+    """How a container ended."""
+
+    code: int
+    log: str
+
+
+def run_job(place: Place, job: Document) -> Done:
+    """Run the containers of a Job one after the other, as long as they succeed; the last one."""
+    template = job["spec"]["template"]
+    meta = {"name": job["metadata"]["name"], "namespace": job["metadata"]["namespace"]}
+    pod = {"metadata": {**meta, **template["metadata"]}, "spec": template["spec"]}
+    for container in [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]:
+        identity = docker(*run_command(place, pod, container)).strip()
+        done = Done(int(docker("wait", identity)), docker("logs", identity))
+        if done.code:
+            break
+    return done
+
+
 def run_command(place: Place, pod: Document, container: Document) -> list[str]:
     """The arguments of ``docker`` that start this container of the pod."""
     first = containers(place, pod)[0]
@@ -129,9 +173,10 @@ def run_command(place: Place, pod: Document, container: Document) -> list[str]:
     limits, rights = container["resources"]["limits"], container["securityContext"]
     owner = pod["spec"]["securityContext"]
     command = ["run", "--detach", "--pull", "never", "--name", name, "--label", place.prefix]
-    if name == first:
+    # Containers that run before the others have the same network, but nobody to take it from.
+    if name == first or container in pod["spec"].get("initContainers", ()):
         command += ["--network", place.prefix, "--hostname", pod["metadata"]["name"]]
-        head = pod["metadata"]["labels"][KIND] == "head"
+        head = pod["metadata"]["labels"].get(KIND) == "head"
         command += [part for one in place.names if head for part in ("--network-alias", one)]
     else:
         command += ["--network", f"container:{first}"]
@@ -141,12 +186,14 @@ def run_command(place: Place, pod: Document, container: Document) -> list[str]:
     if not rights["allowPrivilegeEscalation"]:
         command += ["--security-opt", "no-new-privileges:true"]
     memory = _bytes(limits["memory"])
-    command += ["--cpus", _cores(limits["cpu"]), "--memory", memory, "--memory-swap", memory]
+    command += ["--cpus", _cores(limits["cpu"])] if "cpu" in limits else []
+    command += ["--memory", memory, "--memory-swap", memory]
     for mount in _mounts(place, pod, container):
         command += ["--mount", mount]
     for variable, value in environment.items():
         command += ["--env", f"{variable}={value}"]
-    words = [_filled(word, environment) for word in (*container["command"], *container.get("args", ()))]
+    words = [*container["command"], *container.get("args", ())]
+    words = [_filled(word, environment) for word in words]
     return [*command, "--entrypoint", words[0], place.image, *words[1:]]
 
 
@@ -184,6 +231,9 @@ def _mounts(place: Place, pod: Document, container: Document) -> Iterator[str]:
             for item in secret["items"]:
                 source = place.secrets[secret["secretName"]] / item["key"]
                 yield f"type=bind,source={source},target={target}/{item['path']},readonly"
+        elif "persistentVolumeClaim" in volume:
+            claim = volume["persistentVolumeClaim"]["claimName"]
+            yield f"type=volume,source={place.prefix}-{claim},target={target}"
         else:
             size = _bytes(volume["emptyDir"].get("sizeLimit", "1Gi"))
             source = _volume(place, pod, mount["name"])
