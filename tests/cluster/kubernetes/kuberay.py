@@ -1,4 +1,4 @@
-"""What the KubeRay operator does with a RayCluster: pods, and what it adds to them.
+"""What the KubeRay operator does with a RayCluster: pods, and what it adds to them; emulated.
 
 Read in the source of KubeRay 1.7.  Left out: the container that waits for the head before a worker
 starts, probes that the manifest does not have, pods that are replaced because they failed.
@@ -7,22 +7,29 @@ starts, probes that the manifest does not have, pods that are replaced because t
 import secrets
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any, TypeAlias
+from typing import Any
 
-Document: TypeAlias = dict[str, Any]
+from tests.cluster.kubernetes.store import Document
 
 CLUSTER, GROUP, KIND = "ray.io/cluster", "ray.io/group", "ray.io/node-type"
+AUTOSCALER = "autoscaler"
+ROLE = {"pods": ["get", "list", "watch", "patch"], "rayclusters": ["get", "patch"]}
+"""What the operator allows the autoscaler."""
 _PORT = "6379"
 _LOGS = "ray-logs"
-_AUTOSCALER = (
+_COMMAND = (
     "ray kuberay-autoscaler --cluster-name $(RAY_CLUSTER_NAME) "
     "--cluster-namespace $(RAY_CLUSTER_NAMESPACE)"
 )
 
 
-def service(cluster: Document) -> str:
-    """The name of the service of the head."""
-    return f"{cluster['metadata']['name']}-head-svc"
+def service(cluster: Document) -> Document:
+    """The service of the head."""
+    name = cluster["metadata"]["name"]
+    return {
+        "metadata": {"name": f"{name}-head-svc"},
+        "spec": {"type": "ClusterIP", "selector": {CLUSTER: name, KIND: "head"}},
+    }
 
 
 def head_pod(cluster: Document) -> Document:
@@ -32,10 +39,10 @@ def head_pod(cluster: Document) -> Document:
     ray = pod["spec"]["containers"][0]
     options = cluster["spec"]["autoscalerOptions"]
     autoscaler: Document = {
-        "name": "autoscaler",
+        "name": AUTOSCALER,
         "image": ray["image"],
         "command": ["/bin/bash", "-c", "--"],
-        "args": [_AUTOSCALER],
+        "args": [_COMMAND],
         "env": [
             _label("RAY_CLUSTER_NAME", CLUSTER),
             _field("RAY_CLUSTER_NAMESPACE", "metadata.namespace"),
@@ -61,10 +68,11 @@ def worker_pod(cluster: Document, group: Document) -> Document:
     name = group["groupName"]
     pod = _pod(cluster, group["template"], name, "worker")
     pod["metadata"]["name"] = f"{cluster['metadata']['name']}-{name}-worker-{secrets.token_hex(3)}"
-    address = f"{service(cluster)}.{cluster['metadata']['namespace']}.svc.cluster.local"
+    host = service(cluster)["metadata"]["name"]
+    address = f"{host}.{cluster['metadata']['namespace']}.svc.cluster.local"
     pod["spec"]["containers"][0]["env"] += [
         {"name": "FQ_RAY_IP", "value": address},
-        {"name": "RAY_IP", "value": service(cluster)},
+        {"name": "RAY_IP", "value": host},
         {"name": "RAY_ADDRESS", "value": f"{address}:{_PORT}"},
     ]
     return pod
@@ -109,14 +117,8 @@ def _pod(cluster: Document, template: Mapping[str, Any], group: str, kind: str) 
     ]
     labels = {CLUSTER: cluster["metadata"]["name"], GROUP: group, KIND: kind}
     return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "namespace": cluster["metadata"]["namespace"],
-            "labels": {**template["metadata"]["labels"], **labels},
-        },
+        "metadata": {"labels": {**template["metadata"]["labels"], **labels}},
         "spec": spec,
-        "status": {"phase": "Pending"},
     }
 
 

@@ -5,25 +5,21 @@ that its specification gives.  It is ready once the startup probe of its first c
 Other probes are not run, and a container that ends is not started again.
 """
 
-import contextlib
-import http.client
-import json
 import re
-import socket
-import ssl
+import subprocess
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tests.cluster.kuberay.api import PORT
-from tests.cluster.kuberay.controller import KIND, Document
+from tests.cluster.kubernetes.client import Client
+from tests.cluster.kubernetes.store import Document
 from tests.engines.containers import docker
 
-_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-_LOOK_EVERY_S, _TIMEOUT_S = 1.0, 10
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_LOOK_EVERY_S = 1.0
 _UNITS = {"Ki": "k", "Mi": "m", "Gi": "g"}
 
 
@@ -38,65 +34,44 @@ class Place:
     """Folders with the files of each secret."""
     account: Path
     """The folder with the token and the certificate for pods that ask the API."""
-    names: tuple[str, ...]
-    """What the service of the head is called."""
-    api_host: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Client:
-    """Asks the emulated API.
-
-    Methods raise OSError: the API does not answer, or refuses with a reason.
-    """
-
-    address: str
-    host: str
-    """The name in its certificate, which this host cannot resolve."""
-    namespace: str
-    certificate: Path
-    token: str = field(repr=False)
-
-    def pods(self) -> list[Document]:
-        found: list[Document] = self._ask("GET", "")["items"]
-        return found
-
-    def report(self, pod: str, status: Document) -> None:
-        self._ask("PUT", f"/{pod}/status", status)
-
-    def removed(self, pod: str) -> None:
-        self._ask("DELETE", f"/{pod}")
-
-    def _ask(self, method: str, below: str, body: Document | None = None) -> Any:  # noqa: ANN401
-        context = ssl.create_default_context(cafile=str(self.certificate))
-        plain = socket.create_connection((self.address, PORT), _TIMEOUT_S)
-        connection = http.client.HTTPSConnection(self.address, PORT)
-        connection.sock = context.wrap_socket(plain, server_hostname=self.host)
-        path = f"/api/v1/namespaces/{self.namespace}/pods{below}"
-        with contextlib.closing(connection):
-            headers = {"Authorization": f"Bearer {self.token}"}
-            connection.request(method, path, json.dumps(body) if body else None, headers)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-        if answer.status != http.client.OK:
-            raise OSError(f"{method} {path}: {answer.status} {text}")
-        return json.loads(text)
+    api: tuple[str, int]
+    """Host and port of the API for pods."""
 
 
 def run_pods(client: Client, place: Place, stop: threading.Event) -> None:
     """Start and remove containers as the API asks, until the event is set."""
+    seen: set[str] = set()
     while not stop.wait(_LOOK_EVERY_S):
-        for pod in client.pods():
+        for pod in client.list("pods"):
             name = pod["metadata"]["name"]
             if "deletionTimestamp" in pod["metadata"]:
-                docker("rm", "--force", *containers(place, pod))
-                docker("volume", "rm", *volumes(place, pod))
-                client.removed(name)
+                remove(place, pod)
+                client.removed("pods", name)
+            elif name not in seen:
+                # Starts at the next look, because its service may be created just after it.
+                seen.add(name)
             elif pod["status"]["phase"] == "Pending":
-                client.report(name, _start(place, pod))
+                client.report("pods", name, _start(place, pod, names(pod, client.list("services"))))
             elif not is_ready(pod) and _probe_passes(pod):
-                ready = {"type": "Ready", "status": "True"}
-                client.report(name, {**pod["status"], "conditions": [ready]})
+                kinds = ("Ready", "ContainersReady")
+                conditions = [{"type": kind, "status": "True"} for kind in kinds]
+                client.report("pods", name, {"conditions": conditions})
+
+
+def remove(place: Place, pod: Document) -> None:
+    """Remove what ``_start`` made, as far as it exists."""
+    docker("rm", "--force", *containers(place, pod))
+    docker("volume", "rm", "--force", *volumes(place, pod))
+
+
+def names(pod: Document, services: Iterable[Document]) -> list[str]:
+    """What services call this pod."""
+    found = []
+    for service in services:
+        if service["spec"]["selector"].items() <= pod["metadata"]["labels"].items():
+            name, space = service["metadata"]["name"], service["metadata"]["namespace"]
+            found += [name, f"{name}.{space}", f"{name}.{space}.svc.cluster.local"]
+    return found
 
 
 def is_ready(pod: Document) -> bool:
@@ -131,18 +106,31 @@ def _volume(place: Place, pod: Document, name: str) -> str:
     return f"{place.prefix}-{pod['metadata']['name']}-{name}"
 
 
-def _start(place: Place, pod: Document) -> Document:
+def _start(place: Place, pod: Document, called: Sequence[str]) -> Document:
     """Start the containers; return the status of the pod."""
     for container in pod["spec"]["containers"]:
-        docker(*run_command(place, pod, container))
+        docker(*run_command(place, pod, container, called))
     first = containers(place, pod)[0]
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-    names = sorted(one["name"] for one in pod["spec"]["containers"])
+    running = sorted(one["name"] for one in pod["spec"]["containers"])
     return {
         "phase": "Running",
         "podIP": docker("inspect", "--format", form, first).strip(),
-        "containerStatuses": [{"name": one, "state": {"running": {}}} for one in names],
+        "containerStatuses": [{"name": one, "state": {"running": {}}} for one in running],
     }
+
+
+def run_in(place: Place, pod: Document, command: Sequence[str], limit_s: float) -> str:
+    """Run a command in the first container of the pod; return what it writes to standard output."""
+    done = subprocess.run(
+        ["docker", "exec", containers(place, pod)[0], *command],
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 class Done(NamedTuple):
@@ -165,7 +153,9 @@ def run_job(place: Place, job: Document) -> Done:
     return done
 
 
-def run_command(place: Place, pod: Document, container: Document) -> list[str]:
+def run_command(
+    place: Place, pod: Document, container: Document, called: Sequence[str] = ()
+) -> list[str]:
     """The arguments of ``docker`` that start this container of the pod."""
     first = containers(place, pod)[0]
     name = f"{place.prefix}-{pod['metadata']['name']}-{container['name']}"
@@ -176,8 +166,7 @@ def run_command(place: Place, pod: Document, container: Document) -> list[str]:
     # Containers that run before the others have the same network, but nobody to take it from.
     if name == first or container in pod["spec"].get("initContainers", ()):
         command += ["--network", place.prefix, "--hostname", pod["metadata"]["name"]]
-        head = pod["metadata"]["labels"].get(KIND) == "head"
-        command += [part for one in place.names if head for part in ("--network-alias", one)]
+        command += [part for one in called for part in ("--network-alias", one)]
     else:
         command += ["--network", f"container:{first}"]
     command += ["--user", f"{owner['runAsUser']}:{owner['runAsGroup']}"]
@@ -198,8 +187,8 @@ def run_command(place: Place, pod: Document, container: Document) -> list[str]:
 
 
 def _environment(place: Place, pod: Document, container: Document) -> Iterator[tuple[str, str]]:
-    yield "KUBERNETES_SERVICE_HOST", place.api_host
-    yield "KUBERNETES_SERVICE_PORT_HTTPS", str(PORT)
+    yield "KUBERNETES_SERVICE_HOST", place.api[0]
+    yield "KUBERNETES_SERVICE_PORT_HTTPS", str(place.api[1])
     for one in container.get("env", ()):
         source = one.get("valueFrom", {})
         if "fieldRef" in source:
@@ -242,7 +231,7 @@ def _mounts(place: Place, pod: Document, container: Document) -> Iterator[str]:
                 f'volume-opt=device=tmpfs,"volume-opt=o=size={size},mode=1777,nosuid,nodev"'
             )
     if pod["spec"]["automountServiceAccountToken"]:
-        yield f"type=bind,source={place.account},target={_ACCOUNT},readonly"
+        yield f"type=bind,source={place.account},target={ACCOUNT},readonly"
 
 
 def _bytes(quantity: str) -> str:
