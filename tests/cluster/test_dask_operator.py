@@ -1,8 +1,9 @@
 """Dask's real operator on deploy/kubernetes/dask.yaml, with real nodes.
 
-The operator runs as its chart starts it.  The Kubernetes API, its controller for deployments and
+The operator runs for all namespaces, as in its chart, and with the role of its chart.  The Kubernetes API, its controller for deployments and
 the kubelet are emulated by ``tests.cluster.kubernetes``: this says nothing about a real control
 plane.  The packages of the operator are downloaded; without a network the tests are skipped.
+Each test goes on where the one before ended.
 """
 
 import os
@@ -27,11 +28,11 @@ from tests.cluster.kubernetes.store import Document
 from tests.deploy.manifests import manifests
 from tests.engines.containers import docker
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(240)
 
 IMAGE = f"engine-compare:{os.environ.get('ENGINE_COMPARE_TAG', 'dev')}"
 PACKAGES = Path(__file__).with_name("kubernetes") / "dask-operator.txt"
-INSTALL_S, START_S, RELEASE_S, GONE_S = 100, 60, 90, 60
+INSTALL_S, START_S, RELEASE_S, RUN_S, GONE_S = 100, 60, 90, 100, 60
 OPERATOR = "dask-operator"
 _CUSTOM = ("daskclusters", "daskworkergroups", "daskautoscalers", "daskjobs")
 ROLE = {
@@ -140,7 +141,7 @@ def test_idle_workers_go_and_waiting_tasks_get_four_workers(up: Emulated) -> Non
     # One after the other, 15 s apart.
     wait_until(lambda: up.containers("-worker-") == [], RELEASE_S, lambda: log_of(up))
     (scheduler,) = up.client.list("pods", "dask.org/component=scheduler")
-    output = run_in(up.place, scheduler, ["python", "-c", NAPS], limit_s=GONE_S)
+    output = run_in(up.place, scheduler, ["python", "-c", NAPS], limit_s=RUN_S)
     ran_on = output.partition("ran on ")[2].split()
     assert len(ran_on) == 4, output + log_of(up)
     assert "worker count from 0 to 4" in log_of(up)
