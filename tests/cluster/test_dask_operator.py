@@ -1,8 +1,9 @@
 """Dask's real operator on deploy/kubernetes/dask.yaml, with real nodes.
 
-The operator runs for all namespaces, as in its chart, and with the role of its chart.  The Kubernetes API, its controller for deployments and
-the kubelet are emulated by ``tests.cluster.kubernetes``: this says nothing about a real control
-plane.  The packages of the operator are downloaded; without a network the tests are skipped.
+The operator runs for all namespaces, as in its chart, and with the role of its chart.  The
+Kubernetes API, its controller for deployments and the kubelet are emulated by
+``tests.cluster.kubernetes``: this says nothing about a real control plane.  The packages of the
+operator are downloaded; without a network the tests are skipped.
 Each test goes on where the one before ended.
 """
 
@@ -17,6 +18,7 @@ import pytest
 from tests.cluster.kubernetes.cluster import (
     Emulated,
     emulated,
+    log_of,
     only_on_containers,
     own_container,
     records,
@@ -89,7 +91,7 @@ def up(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emu
         running.client.create("daskclusters", manifest("DaskCluster"))
         running.client.create("daskautoscalers", manifest("DaskAutoscaler"))
         joined = lambda: len(workers(running)) == 2 and all_ready(running)  # noqa: E731
-        wait_until(joined, START_S, lambda: log_of(running))
+        wait_until(joined, START_S, lambda: log(running))
         yield running
 
 
@@ -101,16 +103,9 @@ def start_operator(up: Emulated, packages: Path) -> None:
     docker(*command, "python", "-m", "kopf", "run", *asked)
 
 
-def log_of(up: Emulated) -> str:
+def log(up: Emulated) -> str:
     """What the operator wrote."""
-    done = subprocess.run(
-        ["docker", "logs", f"{up.place.prefix}-{OPERATOR}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=True,
-    )
-    return done.stdout
+    return log_of(f"{up.place.prefix}-{OPERATOR}")
 
 
 def all_ready(up: Emulated) -> bool:
@@ -139,12 +134,12 @@ def test_the_job_of_the_manifest_measures_the_cluster_of_the_manifest(up: Emulat
 def test_idle_workers_go_and_waiting_tasks_get_four_workers(up: Emulated) -> None:
     up.client.patch("daskautoscalers", "compare-dask", {"spec": {"minimum": 0, "maximum": 4}})
     # One after the other, 15 s apart.
-    wait_until(lambda: up.containers("-worker-") == [], RELEASE_S, lambda: log_of(up))
+    wait_until(lambda: up.containers("-worker-") == [], RELEASE_S, lambda: log(up))
     (scheduler,) = up.client.list("pods", "dask.org/component=scheduler")
-    output = run_in(up.place, scheduler, ["python", "-c", NAPS], limit_s=RUN_S)
+    output = run_in(up.place, scheduler, ["python", "-c", NAPS], RUN_S, lambda: log(up))
     ran_on = output.partition("ran on ")[2].split()
-    assert len(ran_on) == 4, output + log_of(up)
-    assert "worker count from 0 to 4" in log_of(up)
+    assert len(ran_on) == 4, log(up)
+    assert "worker count from 0 to 4" in log(up)
 
 
 def test_all_pods_go_with_the_cluster(up: Emulated) -> None:
@@ -152,4 +147,4 @@ def test_all_pods_go_with_the_cluster(up: Emulated) -> None:
     wait_until(lambda: up.client.list("pods") == [], GONE_S)
     wait_until(lambda: len(up.containers()) == 2, GONE_S)  # the API and the operator
     assert up.client.list("deployments") == []
-    assert "Traceback" not in log_of(up)
+    assert "Traceback" not in log(up)

@@ -17,6 +17,7 @@ import pytest
 from tests.cluster.kubernetes.cluster import (
     Emulated,
     emulated,
+    log_of,
     only_on_containers,
     records,
     wait_until,
@@ -87,10 +88,10 @@ def workers(up: Emulated) -> list[str]:
     return sorted(pod["metadata"]["name"] for pod in pods)
 
 
-def log_of(up: Emulated) -> str:
+def log(up: Emulated) -> str:
     """What Ray's autoscaler wrote."""
     (name,) = up.containers("-head-autoscaler")
-    return docker("logs", name)
+    return log_of(name)
 
 
 def total(pattern: str, text: str) -> int:
@@ -117,7 +118,7 @@ def test_the_job_of_the_manifest_measures_the_cluster_of_the_manifest(tmp_path: 
 def test_four_waiting_tasks_get_four_workers_which_go_when_they_are_idle(up: Emulated) -> None:
     assert up.containers("-worker-") == []
     (head,) = up.client.list("pods")
-    output = run_in(up.place, head, ["python", "-c", NAPS], RUN_S)
+    output = run_in(up.place, head, ["python", "-c", NAPS], RUN_S, lambda: log(up))
     # Ray may see some of the demand before the rest, and then asks twice, but never for too many.
     assert total(r"Adding (\d+) node\(s\) of type small-group\.", output) == 4
     assert "Resized to 4 CPUs." in output
@@ -127,7 +128,7 @@ def test_four_waiting_tasks_get_four_workers_which_go_when_they_are_idle(up: Emu
 
     wait_until(lambda: up.containers("-worker-") == [], RELEASE_S)
     wait_until(lambda: workers(up) == [], RELEASE_S)
-    assert total(r"Removing (\d+) nodes of type small-group \(idle\)\.", log_of(up)) == 4
+    assert total(r"Removing (\d+) nodes of type small-group \(idle\)\.", log(up)) == 4
     assert all_ready(up, 1)
 
 

@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -54,6 +55,18 @@ class Emulated:
         """The names of the containers that run now, whatever the API has, with this in them."""
         names = docker("ps", "--filter", f"label={self.place.prefix}", "--format", "{{.Names}}")
         return sorted(name for name in names.split() if part in name)
+
+
+def log_of(container: str) -> str:
+    """All that the container wrote."""
+    done = subprocess.run(
+        ["docker", "logs", container],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    return done.stdout
 
 
 def wait_until(true: Callable[[], bool], limit_s: float, log: Callable[[], str] = str) -> None:
@@ -154,7 +167,7 @@ def _wait_until_up(client: Client, prefix: str) -> None:
         try:
             client.list("pods")
         except OSError:
-            assert time.monotonic() < until_s, docker("logs", f"{prefix}-api")
+            assert time.monotonic() < until_s, log_of(f"{prefix}-api")
             time.sleep(0.2)
         else:
             return

@@ -9,7 +9,7 @@ import re
 import subprocess
 import threading
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -120,16 +120,24 @@ def _start(place: Place, pod: Document, called: Sequence[str]) -> Document:
     }
 
 
-def run_in(place: Place, pod: Document, command: Sequence[str], limit_s: float) -> str:
-    """Run a command in the first container of the pod; return what it writes to standard output."""
-    done = subprocess.run(
-        ["docker", "exec", containers(place, pod)[0], *command],
-        capture_output=True,
-        text=True,
-        timeout=limit_s,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def run_in(
+    place: Place, pod: Document, command: Sequence[str], limit_s: float, log: Callable[[], str]
+) -> str:
+    """Run a command in the first container of the pod; return its output.
+
+    An error has the log, and says what the command wrote if it failed.
+    """
+    try:
+        done = subprocess.run(
+            ["docker", "exec", containers(place, pod)[0], *command],
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AssertionError(f"not within {limit_s} s: {log()}") from error
+    assert done.returncode == 0, done.stdout + done.stderr + log()
     return done.stdout
 
 
