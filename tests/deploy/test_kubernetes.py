@@ -1,7 +1,6 @@
 """The manifests for Kubernetes: the operators' schemas, and the rules of this project.
 
-No Kubernetes runs here.  Whether the operators and the network do what these files ask is not
-tested; docs/kubernetes.md says so.
+No Kubernetes runs here.  tests/cluster runs some of it; docs/kubernetes.md says what is not tested.
 """
 
 import hashlib
