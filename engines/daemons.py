@@ -34,8 +34,8 @@ def free_ports(count: int) -> tuple[int, ...]:
 @contextmanager
 def running(
     daemon: Daemon, log: Path, environment: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """Start the daemon, enter when its page answers, and end it on exit.
+) -> Iterator[int]:
+    """Start the daemon, enter with its pid when its page answers, and end it on exit.
 
     Its environment is this process's if none is given; its settings are added to it.
 
@@ -53,7 +53,7 @@ def running(
         )
     try:
         _wait_until_up(process, daemon.alive, log)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:

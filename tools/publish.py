@@ -205,7 +205,8 @@ def _outcome(rows: Mapping[tuple[str, str, Scalar | None], Row], engine: str, fa
         rows[engine, metric, fault].value
         for metric in ("verdict", "time_lost", "ran_twice", "correct")
     )
-    said = [str(verdict or rows[engine, "verdict", fault].verdict)]
+    # Why something does not apply is in the report.
+    said = [str(verdict or rows[engine, "verdict", fault].verdict).partition(":")[0]]
     if isinstance(lost, float):
         said.append(f"{number(lost, digits=2)} s lost")
     if isinstance(twice, float) and twice:

@@ -55,6 +55,8 @@ class Opening:
     """See ``engines.interface.Resources.faults``."""
     idle_s: float | None = None
     """See ``engines.interface.Resources.idle_s``."""
+    nodes: bool = False
+    """See ``compare.records.plan.Session.nodes``."""
     label: str = ""
     """Part of the session's name; empty for the main session."""
 

@@ -38,10 +38,13 @@ FAULTS: Mapping[str, Fault] = {
     "out-of-memory": Fault(deed=fragile.EATS),
     "poison-task": Fault(deed=fragile.KILLS),
     "killed-while-loading": Fault(victim=in_its_loading, load_s=LOAD_S),
+    "node-killed": Fault(victim=in_a_task, node=True),
 }
 _TASKS_PER_WORKER, _TASK_S = 20, 0.15
 _DEADLINE = 5
 """As a multiple of the twin's makespan.  Nothing that an engine does by itself takes so long."""
+_NODE_PATIENCE_S = 60.0
+"""More until the deadline if a node is lost: a head waits for word from it for up to a minute."""
 _MOST_WARM_UPS = 10
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because every fault needs a session."""
@@ -57,15 +60,17 @@ runs.  *worker-killed*: the process that started a task last gets SIGKILL.  *wor
 gets SIGSTOP, and SIGCONT two seconds later.  *out-of-memory*: one task asks for more memory than
 its process may have, whenever it runs (`ulimit -v`).  *poison-task*: one task kills every process
 that runs it.  *killed-while-loading*: every process needs half a second before its first task, as
-for a model, and one gets SIGKILL meanwhile.
+for a model, and one gets SIGKILL meanwhile.  *node-killed*: the engine has a cluster on this host
+with a node of one core for each worker, and all processes of the node that started a task last get
+SIGKILL.
 
 Each fault has an engine of its own, and an undisturbed twin on the same engine before it.  An
 engine has *finished* if it handed over its last result, has *failed* if it raised an error, and
-*hung* if it did neither in five times the twin's makespan.  *Right* is 1 if every result came
-exactly once with the right content.  *Ran twice* counts the tasks that workers started more than
-once.  *Lost* is the makespan minus the twin's.  *Recovered* is the time from the fault until four
-tasks per worker in a row end at 95% of the twin's rate; an engine that hangs may have recovered,
-and wait for a lost task.
+*hung* if it did neither in five times the twin's makespan (if a node was lost, a minute longer).
+*Right* is 1 if every result came exactly once with the right content.  *Ran twice* counts the tasks
+that workers started more than once.  *Lost* is the makespan minus the twin's.  *Recovered* is the
+time from the fault until four tasks per worker in a row end at 95% of the twin's rate; an engine
+that hangs may have recovered, and wait for a lost task.
 
 Shipped engines repeat what they repeat by default; tuned ones also repeat a task that raised, if
 they can (see the settings).  multiprocessing has no such setting.""",
@@ -110,12 +115,15 @@ class Faults(Experiment):
 
     @override
     def needs(self, case: Case) -> frozenset[Capability]:
+        if FAULTS[str(case.parameters["fault"])].node:
+            return frozenset({Capability.PARALLEL, Capability.SPANS_HOSTS})
         # The only process of another engine is the program itself.
         return frozenset({Capability.PARALLEL})
 
     @override
     def opening(self, case: Case, workers: int) -> Opening:
-        return Opening(workers=workers, faults=True, label=str(case.parameters["fault"]))
+        fault = str(case.parameters["fault"])
+        return Opening(workers=workers, faults=True, nodes=FAULTS[fault].node, label=fault)
 
     @override
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
@@ -139,7 +147,7 @@ class Faults(Experiment):
             twin = bench.run(refine(case, part="twin"), tasks)
             yield twin
             tasks = fault.tasks(bench.label(), Path(folder) / "fault", count, seconds)
-            deadline_s = _DEADLINE * twin.makespan_s
+            deadline_s = _DEADLINE * twin.makespan_s + fault.node * _NODE_PATIENCE_S
             yield bench.run_with_fault(case, tasks, fault, deadline_s=deadline_s)
 
     @override

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict
 
+import psutil
 from typing_extensions import override
 
 from compare.measure import clock
@@ -46,6 +47,8 @@ class Fault:
     victim: Victim | None = None
     stopped_s: float | None = None
     """The victim is stopped for so long; ``None``: it is killed."""
+    node: bool = False
+    """All processes of the victim's node are killed with it, as if the node lost its power."""
 
     def tasks(self, case: str, path: Path, count: int, seconds: float) -> list[Task]:
         """So many tasks of this length that take notes in the file, one of which may fail."""
@@ -98,8 +101,16 @@ def _last_doing(notes: Sequence[Note], what: str) -> int | None:
     return max(doing, key=lambda note: note.at_s).pid if doing else None
 
 
-def happened(engine: Engine, tasks: Sequence[Task], fault: Fault, deadline_s: float) -> Happened:
+def happened(
+    engine: Engine,
+    tasks: Sequence[Task],
+    fault: Fault,
+    deadline_s: float,
+    nodes: Sequence[int] = (),
+) -> Happened:
     """Submit the tasks, let the fault happen, and wait for the end, but not beyond the deadline.
+
+    ``nodes`` are the pids of the daemons of the nodes, for faults of a node.
 
     Raises:
         Exception: neither an error of the engine nor the injected one.
@@ -116,7 +127,7 @@ def happened(engine: Engine, tasks: Sequence[Task], fault: Fault, deadline_s: fl
     path.touch()
     submitted_s = clock.now()
     batch = in_background(lambda: clock.batch(submit))
-    with _Hitting(fault, path, len(tasks)) as hitting:
+    with _Hitting(fault, path, len(tasks), nodes) as hitting:
         while not batch.done() and clock.now() - submitted_s < deadline_s:
             hitting.look()
             wait([batch], _LOOK_EVERY_S)
@@ -160,12 +171,13 @@ def _verdict(batch: "Future[clock.Batch]") -> tuple[Literal["finished", "failed"
 class _Hitting(AbstractContextManager["_Hitting"]):
     """Reads the notes, and hits the victim when it is time for it."""
 
-    def __init__(self, fault: Fault, path: Path, count: int) -> None:
+    def __init__(self, fault: Fault, path: Path, count: int, nodes: Sequence[int]) -> None:
         self.notes: list[Note] = []
         self.hit_at_s: float | None = None
         """When the fault happened."""
         self._fault = fault
         self._count = count
+        self._nodes = nodes
         self._file = path.open()
         self._half_line = ""
         self._stopped: int | None = None
@@ -196,6 +208,10 @@ class _Hitting(AbstractContextManager["_Hitting"]):
             self.hit_at_s = failing[0]
 
     def _hit(self, pid: int) -> None:
+        if self._fault.node:
+            _kill_with_all_below(_node_of(pid, self._nodes))
+            self.hit_at_s = clock.now()
+            return
         stopped = self._fault.stopped_s is not None
         with contextlib.suppress(ProcessLookupError):  # it ended by itself: look for another
             os.kill(pid, signal.SIGSTOP if stopped else signal.SIGKILL)
@@ -207,3 +223,15 @@ class _Hitting(AbstractContextManager["_Hitting"]):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._stopped, signal.SIGCONT)
             self._stopped = None
+
+
+def _node_of(pid: int, nodes: Sequence[int]) -> psutil.Process:
+    """The daemon, one of ``nodes``, from which the process descends."""
+    above = (process for process in psutil.Process(pid).parents() if process.pid in nodes)
+    return next(above)
+
+
+def _kill_with_all_below(daemon: psutil.Process) -> None:
+    for process in (daemon, *daemon.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

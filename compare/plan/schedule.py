@@ -236,6 +236,7 @@ def _session(engine: str, block: int, opening: Opening, cases: Sequence[Case]) -
         traced=opening.traced,
         faults=opening.faults,
         idle_s=opening.idle_s,
+        nodes=opening.nodes,
         cases=tuple(cases),
     )
 

@@ -79,6 +79,8 @@ class Session:
     """Something goes wrong on purpose; see ``engines.interface.Resources.faults``."""
     idle_s: float | None = None
     """Workers come and go with the demand; see ``engines.interface.Resources.idle_s``."""
+    nodes: bool = False
+    """The engine joins a private cluster on this host, with a node of one core for each worker."""
 
     @property
     def is_usual(self) -> bool:

@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TypedDict, TypeVar
 
@@ -26,6 +27,7 @@ from compare.measure.adapters import adapter_of, lacking
 from compare.measure.bench import Bench
 from compare.measure.cgroup import Counters, counters, memory_room_bytes
 from compare.measure.hosts import DRIVER, refuse_other_versions
+from compare.measure.local_nodes import local_nodes
 from compare.measure.process_tree import host_cpu_s, tree_cpu_s, tree_sizes
 from compare.observations.metg import drifted
 from compare.records.measurements import (
@@ -77,8 +79,10 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     busy_before_s, steal_before_s = host_cpu_s()
     with calls.kept(), ExitStack() as opened:
         with _start_limit(session, emit):
-            engine, open_s = clock.timed(lambda: opened.enter_context(adapter.open(resources)))
+            joined, nodes = _on_nodes(opened, session, resources)
+            engine, open_s = clock.timed(lambda: opened.enter_context(adapter.open(joined)))
         bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
+        bench.nodes = nodes
         first_result_s: float | None = None
         if session.idle_s is None:  # else there is no worker, and this would start one
             first_result_s = bench.round_trip_s(noop.task(bench.label()))
@@ -102,9 +106,9 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         own_cpu_s = tree_cpu_s() - own_before_s
         busy_after_s, steal_after_s = host_cpu_s()
         counted_after = counters()
-        nodes = bench.hosts.used(usage_before, bench.hosts.usage())
+        used = bench.hosts.used(usage_before, bench.hosts.usage())
         if bench.hosts.one_clock:  # the nodes run on the cores of this machine
-            own_cpu_s += sum(node.cpu_s or 0.0 for node in nodes if node.role != DRIVER)
+            own_cpu_s += sum(node.cpu_s or 0.0 for node in used if node.role != DRIVER)
         wall_s = clock.now() - wall_from_s
 
         def lifecycle(close_s: float) -> Lifecycle:
@@ -121,7 +125,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
                 own_cpu_s=own_cpu_s,
                 steal_s=steal_after_s - steal_before_s,
                 wall_s=wall_s,
-                nodes=nodes,
+                nodes=used,
                 one_clock=bench.hosts.one_clock,
                 **_grown(counted_before, counted_after),
             )
@@ -130,6 +134,17 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
         with nullcontext() if session.is_usual else _in_time(at_last):
             _, close_s = clock.timed(opened.close)
     emit(lifecycle(close_s))
+
+
+def _on_nodes(
+    opened: ExitStack, session: Session, resources: Resources
+) -> tuple[Resources, tuple[int, ...]]:
+    """Start the private cluster that the session asks for; how to join it, and its nodes."""
+    if not session.nodes:
+        return resources, ()
+    cluster = opened.enter_context(local_nodes(original_of(session.engine), resources))
+    os.environ.update(cluster.environment)
+    return replace(resources, cluster=cluster.address), cluster.nodes
 
 
 @contextmanager

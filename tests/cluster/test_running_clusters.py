@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from compare.measure.local_nodes import local_nodes
 from engines.interface import Resources
 from tests.compare.command_line import REPOSITORY, run_folder, small_run
-from tests.engines.placement import DAEMONS, daemons, placed
+from tests.engines.placement import DAEMONS, placed
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(200)]
 
@@ -24,7 +25,7 @@ def test_a_running_cluster_classifies_every_image_once_and_as_serial_does(
     engine = placed(engine_name).engine
     # Every engine supports both ways to ship images; use each way with some engines.
     ship = "paths" if engine == "ray" else "bytes"
-    with daemons(engine, Resources(workers=2, threads_per_worker=1)) as cluster:
+    with local_nodes(engine, Resources(workers=2, threads_per_worker=1)) as cluster:
         asked = ("--engines", engine, "--experiments", "throughput", "--ship", ship)
         where = ("--on", f"{engine}={cluster.address}", "--workers", "2")
         # Long enough that no node finishes before the other has started.
@@ -46,7 +47,7 @@ def test_the_error_for_a_wrong_number_of_workers_says_how_many_there_are(tmp_pat
     engine = "dask"  # the fastest to start; all engines wait in the same way
     patient = "from engines import cluster; cluster._JOIN_TIMEOUT_S = 5"
     (tmp_path / "sitecustomize.py").write_text(patient)
-    with daemons(engine, Resources(workers=1, threads_per_worker=1)) as cluster:
+    with local_nodes(engine, Resources(workers=1, threads_per_worker=1)) as cluster:
         asked = ("--engines", engine, "--experiments", "timeline", "--workers", "2")
         where = ("--on", f"{engine}={cluster.address}")
         path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
@@ -84,7 +85,7 @@ def test_a_cluster_of_another_version_is_rejected_with_both_versions(
     engine_name: str, tmp_path: Path
 ) -> None:
     engine = placed(engine_name).engine
-    with daemons(engine, Resources(workers=2, threads_per_worker=1)) as cluster:
+    with local_nodes(engine, Resources(workers=2, threads_per_worker=1)) as cluster:
         # Python runs this file first in the driver and its children, but not in the daemons.
         pretend = PRETEND[engine].format(version=OTHER[engine], page=cluster.page)
         (tmp_path / "sitecustomize.py").write_text(pretend)

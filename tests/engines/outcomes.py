@@ -18,10 +18,11 @@ from typing import Any
 
 import psutil
 
+from compare.measure.local_nodes import local_nodes
 from engines.environment import thread_environment
 from engines.interface import Config, Resources
 from tests.engines.containers import containers
-from tests.engines.placement import CONTAINERS, DAEMONS, daemons, placed
+from tests.engines.placement import CONTAINERS, DAEMONS, placed
 
 REPOSITORY = Path(__file__).parents[2]
 WORKERS = 2
@@ -87,7 +88,7 @@ def outcome(  # noqa: PLR0913 - some test varies each of these parameters
     )
     place = placed(engine)
     if place.where == DAEMONS:
-        with daemons(place.engine, resources) as cluster:
+        with local_nodes(place.engine, resources) as cluster:
             joined = replace(resources, cluster=cluster.address)
             return _on_cluster(_command(scenario, place.engine, joined), cluster.environment)
     if place.where == CONTAINERS:

@@ -8,7 +8,7 @@ import pytest
 
 from compare.observations.series import Row
 from compare.records.measurements import FaultRun, Run
-from compare.records.plan import Case
+from compare.records.plan import Case, refine
 from engines.interface import Config
 from tests.compare import fakes
 from tests.compare.analysed import rows
@@ -30,10 +30,12 @@ class Seen(NamedTuple):
     alive: list[psutil.Process]
 
 
-def session_with_a_fault(folder: Path, engine: str, config: Config) -> Seen:
-    plan, records, alive = ended(
-        folder, session_of(engine, CASE, "worker-killed", faults=True), config
-    )
+def session_with_a_fault(
+    folder: Path, engine: str, config: Config, fault: str = "worker-killed"
+) -> Seen:
+    case = refine(CASE, fault=fault)
+    session = session_of(engine, case, fault, faults=True, nodes=fault == "node-killed")
+    plan, records, alive = ended(folder, session, config)
     (run,) = (record for record in records if isinstance(record, FaultRun))
     told = rows(Run(plan=plan, environment=fakes.environment(), records=records))
     return Seen(
@@ -51,6 +53,20 @@ def test_a_tuned_engine_finishes_with_every_result_right_although_a_worker_was_k
     assert (seen.run.verdict, seen.run.words) == ("finished", "")
     assert seen.run.fault_s is not None
     assert seen.rows["verdict"].verdict == "finished"
+    assert seen.rows["correct"].value == 1
+    assert float(seen.rows["ran_twice"].value or 0) >= 1
+    assert float(seen.rows["time_lost"].value or 0) > 0
+    assert seen.alive == []
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("engine", ["ray", "dask", "spark"])
+def test_a_tuned_cluster_finishes_with_every_result_right_although_a_node_was_lost(
+    tmp_path: Path, engine: str
+) -> None:
+    seen = session_with_a_fault(tmp_path, engine, Config.TUNED, "node-killed")
+    assert (seen.run.verdict, seen.run.words) == ("finished", "")
+    assert seen.run.fault_s is not None
     assert seen.rows["correct"].value == 1
     assert float(seen.rows["ran_twice"].value or 0) >= 1
     assert float(seen.rows["time_lost"].value or 0) > 0
