@@ -40,15 +40,23 @@ def environment(folder: str) -> dict[str, str]:
     }
 
 
-def make(folder: Path) -> None:
-    """Write the files that are missing in the folder, readable by its owner only."""
+def make(folder: Path, engine: str | None = None) -> None:
+    """Write the files that are missing in the folder, readable by its owner only.
+
+    Only those of ``engine``, if it is given: the certificate needs Dask to be installed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / _RAY).exists():
+    if engine in (None, "ray") and not (folder / _RAY).exists():
         _write(folder / _RAY, secrets.token_hex(32))
-    if not (folder / _DASK_KEY).exists():
+    if engine in (None, "dask") and not (folder / _DASK_KEY).exists():
         certificate, key = _certificate()
         _write(folder / _DASK_CERTIFICATE, certificate)
         _write(folder / _DASK_KEY, key)
+    if engine in (None, "spark"):
+        _make_spark(folder)
+
+
+def _make_spark(folder: Path) -> None:
     defaults = folder / _SPARK / "spark-defaults.conf"
     if not defaults.exists():
         defaults.parent.mkdir(exist_ok=True)

@@ -44,7 +44,7 @@ def local_nodes(engine: str, resources: Resources) -> Iterator[LocalCluster]:
     with ExitStack() as stack:
         # A short path, because Unix sockets below it have a limited path length.
         folder = Path(stack.enter_context(_folder()))
-        keys.make(folder / "keys")
+        keys.make(folder / "keys", engine)
         environment = {
             **os.environ,
             **keys.environment(str(folder / "keys")),
