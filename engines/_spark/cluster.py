@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engines._spark.settings import SLOTS_SCRIPT, home, slots_script, worker_slots
-from engines.cluster import Cluster, Daemon, Node
+from engines.cluster import LOOPBACK, Cluster, Daemon, Node
 from engines.environment import budget
 from engines.interface import Setting
 
@@ -24,7 +24,7 @@ def _head(node: Node, port: int, page: int) -> Daemon:
             *("--port", str(port)),
             *("--webui-port", str(page)),
         ),
-        settings=(*budget(node.resources), *_DAEMON),
+        settings=(*budget(node.resources), *_DAEMON, *_local(node)),
         alive=f"http://{node.name}:{page}/json/",
     )
 
@@ -52,6 +52,7 @@ def worker(
         settings=(
             *budget(node.resources),
             *_DAEMON,
+            *_local(node),
             Setting(name="SPARK_WORKER_OPTS", value=slots, reason="slots of this worker"),
             Setting(name="SPARK_LOCAL_DIRS", value=str(folder), reason="the node's private folder"),
         ),
@@ -64,6 +65,13 @@ _DAEMON = (
         name="SPARK_DAEMON_MEMORY", value="256m", reason="for a few nodes; the default is 1 GB"
     ),
 )
+
+
+def _local(node: Node) -> tuple[Setting, ...]:
+    if node.host != LOOPBACK:
+        return ()
+    reason = "the pages of the daemons listen on loopback only, as their other ports do"
+    return (Setting(name="SPARK_LOCAL_IP", value=LOOPBACK, reason=reason),)
 
 
 def version_on(page: str) -> str | None:
