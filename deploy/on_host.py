@@ -147,14 +147,14 @@ def _engine_of(role: str) -> str:
     return roles[role]
 
 
-def main() -> None:
+def run(commands: typer.Typer) -> None:
     """Run the command; an error is one sentence, and exit code 2."""
     try:
-        app()
+        commands()
     except HostError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
 
 
 if __name__ == "__main__":
-    main()
+    run(app)

@@ -24,7 +24,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from deploy import keys
-from deploy.on_host import FOLDER, KEYS, HostError
+from deploy.on_host import FOLDER, KEYS, HostError, run
 from deploy.wait_ready import nodes_up
 from engines.cluster import Cluster
 from engines.environment import import_path
@@ -210,14 +210,5 @@ def _name(machine: str) -> str:
     return machine.rpartition("@")[2]
 
 
-def main() -> None:
-    """Run the command; an error is one sentence, and exit code 2."""
-    try:
-        app()
-    except HostError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run(app)
