@@ -125,6 +125,14 @@ def enumeration(items: list[str]) -> str:
     return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
 
 
+def apart(factor: float) -> str:
+    """How far two values lie apart at most: ``9.6%``, ``a factor of 88``."""
+    share = factor - 1
+    if share >= 1:
+        return f"a factor of {number(factor, digits=2)}"
+    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"  # noqa: PLR2004 - two digits
+
+
 def plural(count: int, noun: str) -> str:
     """``1 block``, ``2 blocks``."""
     return f"{count} {noun}" + "s" * (count != 1)

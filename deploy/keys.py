@@ -9,6 +9,7 @@ are kept, so that this can run before every start.
 import os
 import secrets
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _RAY, _DASK_CERTIFICATE, _DASK_KEY, _SPARK = "ray.token", "dask.crt", "dask.key", "spark"
@@ -40,35 +41,54 @@ def environment(folder: str) -> dict[str, str]:
     }
 
 
-def make(folder: Path, engine: str | None = None) -> None:
-    """Write the files that are missing in the folder, readable by its owner only.
-
-    Only those of ``engine``, if it is given: the certificate needs Dask to be installed.
-    """
+def make(folder: Path) -> None:
+    """Write the files that are missing in the folder, readable by its owner only."""
     folder.mkdir(parents=True, exist_ok=True)
-    if engine in (None, "ray") and not (folder / _RAY).exists():
+    if not (folder / _RAY).exists():
         _write(folder / _RAY, secrets.token_hex(32))
-    if engine in (None, "dask") and not (folder / _DASK_KEY).exists():
-        certificate, key = _certificate()
-        _write(folder / _DASK_CERTIFICATE, certificate)
+    if not (folder / _DASK_KEY).exists():
+        # Everyone who has it is a node or a user of this cluster: nobody asks for the name in it.
+        issued, key = certificate("engine-compare")
+        _write(folder / _DASK_CERTIFICATE, issued)
         _write(folder / _DASK_KEY, key)
-    if engine in (None, "spark"):
-        _make_spark(folder)
-
-
-def _make_spark(folder: Path) -> None:
     defaults = folder / _SPARK / "spark-defaults.conf"
     if not defaults.exists():
         defaults.parent.mkdir(exist_ok=True)
         _write(defaults, _SPARK_DEFAULTS.format(secret=secrets.token_hex(32)))
 
 
-def _certificate() -> tuple[str, str]:
-    """A self-signed certificate: everyone who has it is a node or a user of this cluster."""
-    from distributed.security import Security
+def certificate(host: str) -> tuple[str, str]:
+    """A certificate for that host that vouches for itself, and its key, both as PEM; for a year."""
+    # Imported here: every measured process imports this module, and few need a certificate.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
 
-    pair = Security.temporary()
-    return pair.tls_ca_file, pair.tls_client_key
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = datetime.now(UTC)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # The clocks of other hosts may be behind.
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=365))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(identifier, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return signed.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from compare.experiments.experiment import Facts
 from compare.experiments.section import PERCENT, Column
 from compare.experiments.shared_metrics import THROUGHPUT, UNREADABLE_HOST
-from compare.formatting import enumeration, estimate, number, plural
+from compare.formatting import apart, enumeration, estimate, number, plural
 from compare.observations.makespan import Parts, parts
 from compare.observations.metric import FEWEST_BLOCKS, Better, Mean, Metric, Quantity, metric
 from compare.observations.reader import Observations, Observed, cases_of
@@ -213,6 +213,6 @@ def _tested(facts: Facts, experiment: str, shown: list[str], tied: list[str]) ->
         most = facts.within.get((experiment, THROUGHPUT.quantity.name))
         if most is not None:
             yield (
-                f"any two of the parallel engines lie within {most - 1:.0%} of each other (95%, "
+                f"any two of the parallel engines lie within {apart(most)} of each other (95%, "
                 "all pairs together)"
             )

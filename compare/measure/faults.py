@@ -208,13 +208,13 @@ class _Hitting(AbstractContextManager["_Hitting"]):
             self.hit_at_s = failing[0]
 
     def _hit(self, pid: int) -> None:
-        if self._fault.node:
-            _kill_with_all_below(_node_of(pid, self._nodes))
-            self.hit_at_s = clock.now()
-            return
         stopped = self._fault.stopped_s is not None
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself: look for another
-            os.kill(pid, signal.SIGSTOP if stopped else signal.SIGKILL)
+        # It may have ended by itself: then look for another.
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if self._fault.node:
+                _kill_node_of(pid, self._nodes)
+            else:
+                os.kill(pid, signal.SIGSTOP if stopped else signal.SIGKILL)
             self.hit_at_s = clock.now()
             self._stopped = pid if stopped else None
 
@@ -225,13 +225,9 @@ class _Hitting(AbstractContextManager["_Hitting"]):
             self._stopped = None
 
 
-def _node_of(pid: int, nodes: Sequence[int]) -> psutil.Process:
-    """The daemon, one of ``nodes``, from which the process descends."""
-    above = (process for process in psutil.Process(pid).parents() if process.pid in nodes)
-    return next(above)
-
-
-def _kill_with_all_below(daemon: psutil.Process) -> None:
+def _kill_node_of(pid: int, nodes: Sequence[int]) -> None:
+    """Kill the daemon, one of ``nodes``, from which the process descends, and all below it."""
+    (daemon,) = (above for above in psutil.Process(pid).parents() if above.pid in nodes)
     for process in (daemon, *daemon.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -44,13 +44,13 @@ def local_nodes(engine: str, resources: Resources) -> Iterator[LocalCluster]:
     with ExitStack() as stack:
         # A short path, because Unix sockets below it have a limited path length.
         folder = Path(stack.enter_context(_folder()))
-        keys.make(folder / "keys", engine)
+        keys.make(folder / "keys")
         environment = {
             **os.environ,
             **keys.environment(str(folder / "keys")),
             **thread_environment(resources),
             **import_path(),
-            "RAY_TMPDIR": str(folder),
+            "TMPDIR": str(folder),
         }
         cluster, port, page = clusters()[engine], *free_ports(2)
         address = cluster.address(LOOPBACK, port)

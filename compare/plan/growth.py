@@ -45,11 +45,11 @@ def next_sessions(
             return (repetition(session),)
     short = [name for name in plan.experiments if plan.blocks_of(name) < _wanted(plan, name)]
     if short:
+        # All of them in one block, unless that takes the time for later blocks of the first one,
+        # which is what most readers come for.
         block = _block(plan, short)
-        reserved = _block(plan, short[:1]) * (
-            _wanted(plan, short[0]) - plan.blocks_of(short[0]) - 1
-        )
-        if fits([*block, *reserved]):
+        later = _wanted(plan, short[0]) - plan.blocks_of(short[0]) - 1
+        if fits([*block, *_block(plan, short[:1]) * later]):
             return tuple(block)
     # Without three blocks there is no interval; after that, the order is that of the plan.
     for name in sorted(short, key=lambda name: min(plan.blocks_of(name), FEWEST_BLOCKS)):

@@ -8,7 +8,7 @@ from compare.analysis.analysis import Analysis
 from compare.analysis.comparisons import Pair
 from compare.experiments.registry import load_experiment
 from compare.experiments.section import Column, Pairs, Section
-from compare.formatting import short
+from compare.formatting import apart, short
 from compare.observations.series import BY_DEFINITION, Row
 from compare.report.cells import EVERY, NOTHING, brief, cell, parameter, ratio_cell, value_alone
 
@@ -145,7 +145,7 @@ def _pairs(analysis: Analysis, spec: Pairs, experiment: str) -> Table | None:
     if not places:
         return None
     lines = [(*place, *(_pair_cell(pairs.get(place)) for pairs in found)) for place in places]
-    within = [NOTHING if one.within is None else f"within {one.within - 1:.1%}" for one in compared]
+    within = [NOTHING if one.within is None else f"within {apart(one.within)}" for one in compared]
     lines.append(("any two", "95%, all pairs together", *within))
     headings = ("engine", "against", *(column.heading for column in spec.columns))
     return Table(headings=headings, lines=tuple(lines))

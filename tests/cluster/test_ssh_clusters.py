@@ -5,7 +5,6 @@ The commands are those of docs/clusters.md.  They run on a fourth machine.
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -67,15 +66,9 @@ class Machines:
 
 
 def compose(*arguments: str, limit_s: float = _START_LIMIT_S) -> str:
-    completed = subprocess.run(
-        ["docker", "compose", "--project-name", PROJECT, "--file", str(FILE), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=limit_s,
-        check=False,
+    return docker(
+        *("compose", "--project-name", PROJECT, "--file", str(FILE), *arguments), limit_s=limit_s
     )
-    assert completed.returncode == 0, completed.stdout + completed.stderr
-    return completed.stdout
 
 
 @pytest.fixture(scope="module")

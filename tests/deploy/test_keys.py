@@ -22,17 +22,6 @@ def test_credentials_are_readable_only_by_their_owner(tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in files(tmp_path)} == {0o400}
 
 
-@pytest.mark.parametrize(("engine", "count"), [("ray", 1), ("dask", 2), ("spark", 1)])
-def test_credentials_can_be_made_for_one_engine_alone(
-    tmp_path: Path, engine: str, count: int
-) -> None:
-    keys.make(tmp_path, engine)
-    assert len(files(tmp_path)) == count
-    named = " ".join(keys.environment(str(tmp_path)).values())
-    for path in files(tmp_path):
-        assert str(path if engine != "spark" else path.parent) in named
-
-
 def test_credentials_survive_a_restart_and_differ_between_clusters(tmp_path: Path) -> None:
     keys.make(tmp_path / "one")
     before = files(tmp_path / "one")

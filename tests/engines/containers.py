@@ -43,16 +43,8 @@ class Containers:
 
     def compose(self, *arguments: str) -> str:
         """Run Docker Compose, check that it succeeded, and return its standard output."""
-        completed = subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=_UP_LIMIT_S,
-            check=False,
-        )
-        assert completed.returncode == 0, completed.stdout + completed.stderr
-        return completed.stdout
+        _, *command = self.command(*arguments)
+        return docker(*command, environment=self.environment)
 
     def inside(self, command: Sequence[str]) -> list[str]:
         """The command line that runs a Python command in the network of the cluster."""
@@ -67,9 +59,19 @@ class Containers:
         return details
 
 
-def docker(*command: str) -> str:
-    completed = subprocess.run(["docker", *command], capture_output=True, text=True, check=False)
-    assert completed.returncode == 0, completed.stderr
+def docker(
+    *command: str, environment: Mapping[str, str] | None = None, limit_s: float = _UP_LIMIT_S
+) -> str:
+    """Run a command of Docker, check that it succeeded, and return its standard output."""
+    completed = subprocess.run(
+        ["docker", *command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     return completed.stdout
 
 

@@ -9,15 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from compare.measure.background import in_background
 from deploy import keys as deployed
@@ -188,7 +183,7 @@ def _remove_all(prefix: str) -> None:
 def _write_api(
     files: Path, namespace: str, tokens: Mapping[str, str], roles: Mapping[str, Rules]
 ) -> None:
-    certificate, key = _certificate()
+    certificate, key = deployed.certificate(HOST)
     write(files / "tls.crt", certificate)
     write(files / "tls.key", key)
     write(files / "namespace", namespace)
@@ -212,30 +207,3 @@ def write(path: Path, text: str) -> None:
     path.parent.chmod(0o755)
     path.write_text(text)
     path.chmod(0o444)
-
-
-def _certificate() -> tuple[str, str]:
-    """A certificate that vouches for itself, for the name of the API, and its key; for a day."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(identifier, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return signed.public_bytes(serialization.Encoding.PEM).decode(), private.decode()

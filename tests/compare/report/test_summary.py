@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from compare.experiments.throughput import FORMS
-from compare.formatting import interval
+from compare.formatting import apart, interval
 from compare.records.measurements import Run
 from engines.interface import Setting
 from tests.compare import fakes
@@ -81,6 +81,14 @@ def test_bounds_have_two_digits_and_are_never_narrower_than_they_are(
     low: float, high: float, text: str
 ) -> None:
     assert interval(low, high) == text
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [(1.0, "0.0%"), (1.048, "4.8%"), (1.13, "13%"), (1.96, "96%"), (88.28, "a factor of 88")],
+)
+def test_values_that_lie_far_apart_differ_by_a_factor(factor: float, said: str) -> None:
+    assert apart(factor) == said
 
 
 def test_a_cell_says_its_n_only_where_it_differs_from_the_blocks() -> None:
