@@ -126,11 +126,13 @@ def enumeration(items: list[str]) -> str:
 
 
 def apart(factor: float) -> str:
-    """How far two values lie apart at most: ``9.6%``, ``a factor of 88``."""
-    share = factor - 1
-    if share >= 1:
-        return f"a factor of {number(factor, digits=2)}"
-    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"  # noqa: PLR2004 - two digits
+    """How far two values lie apart at most, to two digits and never less than it is: ``9.7%``,
+    ``a factor of 89``.
+    """
+    if factor < 2:  # noqa: PLR2004 - from here on a factor reads better
+        percent = 100 * (factor - 1)
+        return f"{_rounded(percent, _last_decimal(percent), math.ceil)}%"
+    return f"a factor of {_rounded(factor, _last_decimal(factor), math.ceil)}"
 
 
 def plural(count: int, noun: str) -> str:

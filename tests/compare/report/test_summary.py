@@ -85,9 +85,12 @@ def test_bounds_have_two_digits_and_are_never_narrower_than_they_are(
 
 @pytest.mark.parametrize(
     ("factor", "said"),
-    [(1.0, "0.0%"), (1.048, "4.8%"), (1.13, "13%"), (1.96, "96%"), (88.28, "a factor of 88")],
+    [
+        *((1.0, "0.0%"), (1.048, "4.8%"), (1.0961, "9.7%"), (1.104, "11%"), (1.13, "13%")),
+        *((1.96, "96%"), (2.0, "a factor of 2.0"), (88.28, "a factor of 89")),
+    ],
 )
-def test_values_that_lie_far_apart_differ_by_a_factor(factor: float, said: str) -> None:
+def test_how_far_values_lie_apart_is_never_less_than_it_is(factor: float, said: str) -> None:
     assert apart(factor) == said
 
 
