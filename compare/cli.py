@@ -224,18 +224,50 @@ def diff(
 @app.command()
 def advise(  # noqa: PLR0913 - one parameter a flag
     *,
+    job: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Your own job, as for a comparison: some of its tasks are run, one after the "
+            "other, for what the flags below do not say.",
+        ),
+    ] = None,
     task_seconds: Annotated[
-        float, typer.Option(help="Seconds of one task alone on an idle core, as you measure it.")
-    ],
-    tasks: Annotated[int, typer.Option(min=1, help="Number of tasks, all submitted at once.")],
-    workers: Annotated[int, typer.Option(min=1, help="One-core tasks that run at the same time.")],
+        float | None,
+        typer.Option(help="Seconds of one task alone on an idle core, as you measure it."),
+    ] = None,
+    tasks: Annotated[
+        int | None, typer.Option(min=1, help="Number of tasks, all submitted at once.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="One-core tasks that run at the same time.",
+            show_default="the cores of this machine",
+        ),
+    ] = None,
     bytes_in: Annotated[
-        int, typer.Option(min=0, help="Bytes that go into each task, different for each.")
-    ] = 0,
-    bytes_out: Annotated[int, typer.Option(min=0, help="Bytes that each task returns.")] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Bytes that go into each task, different for each.",
+            show_default="0, or those of the job",
+        ),
+    ] = None,
+    bytes_out: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Bytes that each task returns.", show_default="0, or those of the job"
+        ),
+    ] = None,
     cpus: Annotated[
-        float, typer.Option(help="Cores that a task asks for; below 1 it mostly waits.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            help="Cores that a task asks for; below 1 it mostly waits.",
+            show_default="1, or that of the job",
+        ),
+    ] = None,
     needs: Annotated[
         str,
         typer.Option(
@@ -263,15 +295,16 @@ def advise(  # noqa: PLR0913 - one parameter a flag
     \b
     Examples:
       python -m compare advise --task-seconds 0.05 --tasks 10000 --workers 2
+      python -m compare advise --job my_job.py --tasks 10000
       … --bytes-in 1000000       each task gets a megabyte
       … --cpus 0.1               tasks that mostly wait
       … --needs spans-hosts      only engines that run on several hosts
     """  # noqa: D301 - the backspace keeps the line breaks
-    from compare.analysis.makespans import Job
     from compare.commands import show_advice
-    from compare.job_questions import Asked
+    from compare.job_questions import Asked, Description
 
-    job = Job(
+    said = Description(
+        job=job,
         task_s=task_seconds,
         tasks=tasks,
         workers=workers,
@@ -279,7 +312,7 @@ def advise(  # noqa: PLR0913 - one parameter a flag
         bytes_out=bytes_out,
         cpus=cpus,
     )
-    return show_advice(job, Asked(needs=needs, run=run, results=results), as_json=as_json)
+    return show_advice(said, Asked(needs=needs, run=run, results=results), as_json=as_json)
 
 
 @app.command()

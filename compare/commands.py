@@ -11,12 +11,11 @@ from compare.analysis import diff
 from compare.analysis.advice import advise
 from compare.analysis.analysis import Analysis, analyse
 from compare.analysis.history import NoHistoryError, history
-from compare.analysis.makespans import Job
 from compare.console import print_plan, print_report, say, show
 from compare.errors import UsageError
 from compare.execution import Execution, announced
 from compare.history_questions import AskedHistory, case_of, read_runs
-from compare.job_questions import Asked, check_job, needed, record_for_advice
+from compare.job_questions import Asked, Description, job_of, needed, record_for_advice
 from compare.measure import machine
 from compare.options import Options, differing, planned_fields, spelled
 from compare.plan.digests import check_unchanged
@@ -164,11 +163,11 @@ def show_differences(run_a: Path, run_b: Path, *, anyway: bool) -> int:
     return _SOMETHING_FAILED if differences.slower else _OK
 
 
-def show_advice(job: Job, asked: Asked, *, as_json: bool) -> int:
+def show_advice(said: Description, asked: Asked, *, as_json: bool) -> int:
     """Print what a job is expected to take on each engine; returns the exit code."""
-    check_job(job)
     needs = needed(asked.needs)
     folder = record_for_advice(asked)
+    job = job_of(said)
     analysis = analyse(folder.read())
     advice = advise(analysis, job, needs, record=f"{folder.path}")
     if not advice.predictions:
@@ -178,7 +177,7 @@ def show_advice(job: Job, asked: Asked, *, as_json: bool) -> int:
     if as_json:
         say(advice_json(advice))
         return _OK
-    say(job_sentence(job))
+    say(job_sentence(job, said.job if said.task_s is None else None))
     show(advice_table(advice))
     for sentence in advice_sentences(advice, analysis.environment):
         say(sentence)

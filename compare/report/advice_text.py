@@ -74,13 +74,17 @@ def advice_sentences(advice: Advice, environment: Mapping[str, object]) -> Itera
     )
 
 
-def job_sentence(job: Job) -> str:
-    """The job in words."""
+def job_sentence(job: Job, file: str | None = None) -> str:
+    """The job in words; ``file`` is where its tasks are, if they were tried."""
     text = f"{job.tasks:,} tasks of {seconds(job.task_s)} on {plural(job.workers, 'worker')}"
     if job.cpus != 1.0:
         text += f", each on {job.cpus:g} of a core"
     moved = [f"{size:,} bytes {way}" for way, size in job.bytes_by_direction.items()]
-    return f"{text}, {enumeration(moved)} each" if moved else text
+    if moved:
+        text += f", {enumeration(moved)} each"
+    if file is not None:
+        text += f"; the length is that of tasks of {file}, run one by one on this machine"
+    return text
 
 
 def _take(advice: Advice) -> str:

@@ -1,6 +1,7 @@
 """``advise`` and ``history`` as a user calls them."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from compare.records.measurements import Run
 from compare.records.store import RunFolder
 from tests.compare import fakes
 from tests.compare.command_line import compare
+from workload import example_job
 
 JOB = ("advise", "--task-seconds", "0.01", "--tasks", "500", "--workers", "2")
 
@@ -69,6 +71,30 @@ def test_people_read_a_table_an_advice_and_its_source(results: Path) -> None:
     spanning = compare(*JOB, *run, "--needs", "spans-hosts").stdout
     assert "Take ray" in spanning
     assert "multiprocessing is left out: runs on one host only." in spanning
+
+
+def test_a_job_of_one_s_own_is_tried_for_what_is_not_said(results: Path) -> None:
+    file = example_job.__file__
+    asked = ("advise", "--job", file, "--workers", "2", "--results", results)
+    done = compare(*asked)
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        rf"^200 tasks of [\d.]+ ms on 2 workers; .* of {re.escape(file)},", done.stdout
+    )
+    assert "Take " in done.stdout
+    more = compare(*asked, "--tasks", "10000", "--task-seconds", "0.5").stdout
+    assert more.startswith("10,000 tasks of 500 ms on 2 workers\n")
+
+
+def test_a_job_is_described_by_a_file_or_by_numbers(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("def inputs(): return [1]\n")
+    for job, words in (((), "name a job to try with --job"), (("--job", "no.py"), "no such file")):
+        done = compare("advise", "--results", results, *job)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr
+    done = compare("advise", "--results", results, "--job", tmp_path / "broken.py")
+    assert done.returncode == 2
+    assert "has no function run" in done.stderr
 
 
 def test_without_a_run_the_published_one_answers(tmp_path: Path) -> None:
