@@ -13,8 +13,7 @@ test: install browser
 # Builds the image and tests the clusters of containers; needs Docker with Compose.
 clusters: install
 	docker compose --profile tools build --quiet
-	$(BIN)/python -m pytest tests/cluster tests/engines --on containers \
-	    -p no:randomly $(ARGS)
+	$(BIN)/python -m tests $(or $(ARGS),clusters)
 
 # What CI checks before it runs the tests.
 check: install

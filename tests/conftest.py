@@ -31,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: no other test may run at the same time")
     config.addinivalue_line(
+        "markers",
+        "compares: runs a comparison, of which only one may run on a machine, and does not care "
+        "for its numbers",
+    )
+    config.addinivalue_line(
         "markers", "placed(*where): run the test only in these places; without it, in all"
     )
     config.addinivalue_line(

@@ -64,7 +64,7 @@ def test_one_module_alone_reads_the_clock_for_what_is_reported() -> None:
     assert len(text.splitlines()) <= 80
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 def test_a_measured_process_loads_nothing_that_only_the_report_needs(tmp_path: Path) -> None:
     (tmp_path / "spy_engine.py").write_text(SPY)
     information = tmp_path / "spy-1.0.dist-info"

@@ -55,12 +55,17 @@ def another_run() -> str | None:
         return str(error)
 
 
-@contextmanager
-def _lock(kind: int) -> Iterator[IO[str]]:
+def lock_path() -> Path:
+    """The file that a comparison locks."""
     # Not in TMPDIR: two runs with different ones must see each other's lock.
     folders = [folder for folder in _LOCK_FOLDERS if os.access(folder, os.W_OK | os.X_OK)]
     folder = Path(folders[0] if folders else tempfile.gettempdir())
-    with (folder / f"engine-compare-{os.getuid()}.lock").open("a+") as lock:
+    return folder / f"engine-compare-{os.getuid()}.lock"
+
+
+@contextmanager
+def _lock(kind: int) -> Iterator[IO[str]]:
+    with lock_path().open("a+") as lock:
         try:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:

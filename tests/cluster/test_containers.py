@@ -80,10 +80,15 @@ def test_a_cluster_publishes_only_its_dashboard_and_only_on_loopback(up: Contain
         for bindings in container["NetworkSettings"]["Ports"].values()
         for binding in bindings or ()
     ]
+    inside = {
+        network["IPAddress"]
+        for container in up.inspected()
+        for network in container["NetworkSettings"]["Networks"].values()
+    }
     listening = {
         (connection.laddr.ip, connection.laddr.port)
         for process in psutil.process_iter()
-        if process.name() == "docker-proxy"
+        if process.name() == "docker-proxy" and inside & set(process.cmdline())
         for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     }

@@ -15,7 +15,7 @@ from engines.interface import Resources
 from tests.compare.command_line import REPOSITORY, run_folder, small_run
 from tests.engines.placement import DAEMONS, placed
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.compares, pytest.mark.timeout(200)]
 
 
 @pytest.mark.placed(DAEMONS)

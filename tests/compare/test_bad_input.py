@@ -81,7 +81,7 @@ def test_more_workers_than_cores_are_allowed_with_a_caution(tmp_path: Path) -> N
     assert f"{cores + 1} workers on {cores} cores" in done.stdout
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 def test_an_engine_that_is_not_installed_is_named_and_the_others_run(tmp_path: Path) -> None:
     # Python that cannot find pyspark, and no Java: what a user without the extra has.
     hidden = tmp_path / "hidden"
@@ -170,7 +170,7 @@ def test_a_report_is_the_same_bytes_each_time(finished: Path, tmp_path: Path) ->
         assert (run / path).read_bytes() == (finished / path).read_bytes(), path
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 @pytest.mark.parametrize(("arguments", "limit_s"), [(["--help"], 0.5), (["engines"], 2.0)])
 def test_help_and_the_list_of_engines_import_no_framework(
     arguments: list[str], limit_s: float

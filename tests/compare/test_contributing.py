@@ -12,7 +12,7 @@ from tests.compare import fakes
 from tests.compare.analysed import markdown
 from tests.compare.command_line import REPOSITORY, compare, run_folder, small_run
 
-measuring = pytest.mark.alone
+measuring = pytest.mark.compares
 """The test runs a comparison, itself or in its fixture."""
 
 PAGE = (REPOSITORY / "CONTRIBUTING.md").read_text()

@@ -36,7 +36,7 @@ def slow_service() -> Iterator[None]:
             server.shutdown()
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 @pytest.mark.parametrize("name", NAMES)
 def test_every_engine_runs_the_job_and_gives_the_outputs_of_serial(
     name: str, tmp_path: Path

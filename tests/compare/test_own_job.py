@@ -187,7 +187,7 @@ def rows(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["engine"], row["metric"]): row for row in found if row["experiment"] == "job"}
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 def test_a_job_that_prints_reads_beside_itself_and_loads_slowly_is_measured(tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("abc")
     (tmp_path / "helper.py").write_text("FACTOR = 2\n")
@@ -238,7 +238,7 @@ def same(a, b):
     assert "my_job.py was changed after the run was planned" in refused
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 def test_outputs_that_depend_on_the_worker_are_invalid(tmp_path: Path) -> None:
     done = measured(tmp_path, GOOD + "\nimport os\ndef run(number):\n    return os.getpid()")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -248,7 +248,7 @@ def test_outputs_that_depend_on_the_worker_are_invalid(tmp_path: Path) -> None:
     assert "the first is input 0" in row["verdict"]
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 def test_an_error_that_only_workers_meet_is_told_with_the_line(tmp_path: Path) -> None:
     code = """
 import multiprocessing
@@ -271,7 +271,7 @@ def run(number):
     assert len([line for line in cautions if "not here" in line]) == 1
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 def test_inputs_that_differ_between_sessions_are_told(tmp_path: Path) -> None:
     done = measured(tmp_path, GOOD + "\nimport os\ndef inputs():\n    return [os.getpid()]")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -26,7 +26,7 @@ ONE = "dask"
 FIRST = {"throughput", "overhead", "fractional", "startup", "memory"}
 
 _LIMIT_S = 600
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(_LIMIT_S)]
+pytestmark = [pytest.mark.compares, pytest.mark.timeout(_LIMIT_S)]
 
 
 def measured(folder: Path, engines: str, experiments: Sequence[str], *flags: object) -> Path:

@@ -31,14 +31,19 @@ class Containers:
         return clusters()[self.engine].address()
 
     @property
+    def project(self) -> str:
+        """The name for Docker Compose; another process may test a cluster of the same engine."""
+        return f"contract-{self.engine}-{os.getpid()}"
+
+    @property
     def label(self) -> str:
         """The Docker filter that selects the containers, networks and volumes of this cluster."""
-        return f"label=com.docker.compose.project=contract-{self.engine}"
+        return f"label=com.docker.compose.project={self.project}"
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that calls Docker Compose for this cluster."""
         files = [part for name in _FILES for part in ("--file", str(REPOSITORY / name))]
-        project = ["--project-name", f"contract-{self.engine}", "--profile", "tools"]
+        project = ["--project-name", self.project, "--profile", "tools"]
         return ["docker", "compose", *project, *files, *arguments]
 
     def compose(self, *arguments: str) -> str:

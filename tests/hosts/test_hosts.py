@@ -186,7 +186,7 @@ def test_a_terminal_without_columns_gets_tables_that_can_be_read(width: str) -> 
     assert any("multiprocessing" in line for line in done.stdout.splitlines())
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 @pytest.mark.timeout(120)
 def test_docstrings_that_were_stripped_a_library_that_is_gone_and_ignored_children_spoil_no_run(
     tmp_path: Path,
@@ -215,7 +215,7 @@ def test_docstrings_that_were_stripped_a_library_that_is_gone_and_ignored_childr
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 @pytest.mark.timeout(170)
 def test_a_run_under_nice_in_a_folder_of_experiments_is_valid_and_says_so(tmp_path: Path) -> None:
     """Nice as under cron, in CI agents and in Slurm: every engine runs at the same priority.  A

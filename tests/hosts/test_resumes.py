@@ -129,7 +129,7 @@ def goes_on(out: Path) -> None:
     assert "partial" not in (out / "summary.md").read_text().lower()
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 def test_a_run_that_fills_the_disk_keeps_its_records_and_goes_on(tmp_path: Path) -> None:
     """A limit on the size of a file has the same effect, and every user can set one."""
     small = ("--model", "vit-digits", "--preset", "quick", "--blocks", "1", "--n-images", "24")
@@ -150,7 +150,7 @@ def test_a_run_that_fills_the_disk_keeps_its_records_and_goes_on(tmp_path: Path)
     goes_on(tmp_path)
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 def test_a_run_whose_terminal_is_lost_writes_its_report_and_goes_on(tmp_path: Path) -> None:
     asked = ("--engines", "serial", "--experiments", "timeline")
     with running_small_run(tmp_path, *asked) as running:

@@ -36,7 +36,7 @@ def test_an_engine_that_is_not_itself_is_found_out() -> None:
     assert "`ray` was measured as two engines" in markdown(run)
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 @pytest.mark.timeout(200)
 def test_a_real_engine_is_measured_as_two(tmp_path: Path) -> None:
     arguments = ("--engines", "multiprocessing", "--experiments", "throughput")
@@ -53,7 +53,7 @@ def test_a_real_engine_is_measured_as_two(tmp_path: Path) -> None:
     assert "`multiprocessing` was measured as two engines" in details
 
 
-@pytest.mark.alone
+@pytest.mark.compares
 @pytest.mark.parametrize("control", ["spark", "serial", "rey"])
 def test_an_engine_that_cannot_be_its_control_is_refused(tmp_path: Path, control: str) -> None:
     done = compare("--engines", "ray,dask", "--control", control, "--out", tmp_path)

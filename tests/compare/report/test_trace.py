@@ -20,7 +20,7 @@ from tests.compare.trace_format import Complete, Trace, checked
 ALL = ("throughput", "overhead", "fractional", "timeline")
 TRACED = ("ray", "dask", "spark")
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.compares, pytest.mark.timeout(300)]
 
 Box = tuple[float, float]
 """Start and end, in seconds since the submission."""

@@ -1,5 +1,6 @@
 """A session that fails tells its cause, and does not end the run."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -35,7 +36,19 @@ def run(tmp_path: Path, program: str) -> list[Record]:
         assert process.stdout is not None
         return process, process.stdout
 
-    return run_session(plan, plan.sessions[0], folder, 0.1, Way(start))
+    # It kills all descendants of its process, of which that of the tests may have others.
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def runner() -> None:
+        sender.send(run_session(plan, plan.sessions[0], folder, 0.1, Way(start)))
+
+    process = context.Process(target=runner)
+    process.start()
+    sender.close()
+    records: list[Record] = receiver.recv()
+    process.join()
+    return records
 
 
 def reasons(records: list[Record]) -> list[str]:

@@ -17,7 +17,7 @@ from tests.compare.command_line import (
     wait_until,
 )
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.compares
 
 _OVERHEAD = ("--experiments", "overhead")
 _LONG = (*_OVERHEAD, "--preset", "standard")
