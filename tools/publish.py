@@ -66,6 +66,7 @@ class Asked(NamedTuple):
 
 _TENTH = {"cpus": 0.1}
 _LARGE = {"bytes": 64_000_000}
+_SHORT_TASK = {"work_s": 0.001}
 
 _SHORT = (
     Asked("images per second", "throughput/throughput"),
@@ -99,6 +100,15 @@ _QUESTIONS = (
     ),
     Asked(
         "the model loaded once a worker, over once an image: gain (×)", "residency/residency_gain"
+    ),
+    Asked(
+        "done first with so many tasks of 1 ms, start included",
+        "done_first/from_tasks",
+        1,
+        _SHORT_TASK,
+    ),
+    Asked(
+        "the same among engines on several hosts", "done_first_on_hosts/from_tasks", 1, _SHORT_TASK
     ),
     Asked("METG(50%) of independent tasks", "overhead/metg50"),
     Asked("METG(50%) with a call for each task", "submission/metg50"),

@@ -23,6 +23,7 @@ from compare.analysis.curves import (
     efficiency_curves,
     no_op_batches,
 )
+from compare.analysis.done_first import done_first_rows
 from compare.analysis.forms import form_rows
 from compare.analysis.intervals import Estimate
 from compare.analysis.job_costs import JobCosts, job_costs
@@ -108,6 +109,8 @@ def analyse(run: Run) -> Analysis:
     speed = (throughput.NAME, THROUGHPUT.quantity.name)
     speeds = ratios(values_of(series, *speed))
     rows += tuple(form_rows(plan.forms, rows, series, speeds))
+    costs = job_costs(observations)
+    rows += tuple(done_first_rows(costs, series, plan))
     cores = run.environment.get("cores")
     facts = Facts(
         observations=observations,
@@ -136,7 +139,7 @@ def analyse(run: Run) -> Analysis:
         controls=controls(plan.engines, series),
         efficiency=efficiency_curves(observations),
         no_ops=no_op_batches(observations),
-        job_costs=job_costs(observations),
+        job_costs=costs,
         timelines=timelines,
         elastic={name: first_watches(observations, name) for name in plan.experiments},
         trials={name: first_trials(observations, name) for name in plan.experiments},

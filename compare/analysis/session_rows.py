@@ -10,7 +10,7 @@ from compare.observations.series import Series, budget_case, series_of
 from compare.records.measurements import Lifecycle
 
 NAME = "startup"
-OPEN = "open"
+OPEN, FIRST_RESULT = "open", "first_result"
 
 SECTION = Section(
     title="Start and stop",
@@ -21,7 +21,7 @@ is part of the throughput.  Lower is better.""",
     table=Columns(
         columns=(
             Column(metric=OPEN, heading="open"),
-            Column(metric="first_result", heading="first result"),
+            Column(metric=FIRST_RESULT, heading="first result"),
             Column(metric="warm_up", heading="warm-up"),
             Column(metric="close", heading="close"),
         )
@@ -32,7 +32,7 @@ is part of the throughput.  Lower is better.""",
 _WARM_UP: Metric[Lifecycle] = metric("warm_up", "s", Better.LOWER, lambda life: life.warm_up_s)
 _METRICS: tuple[Metric[Lifecycle], ...] = (
     metric(OPEN, "s", Better.LOWER, lambda life: life.open_s),
-    metric("first_result", "s", Better.LOWER, lambda life: life.first_result_s),
+    metric(FIRST_RESULT, "s", Better.LOWER, lambda life: life.first_result_s),
     _WARM_UP,
     metric("close", "s", Better.LOWER, lambda life: life.close_s, mean=Mean.GEOMETRIC_IF_POSITIVE),
 )

@@ -5,6 +5,7 @@ from functools import partial
 
 from typing_extensions import override
 
+from compare.experiments.done_first import SECTIONS as DONE_FIRST
 from compare.experiments.experiment import Estimable, Experiment, Facts, Pace, Scope
 from compare.experiments.section import (
     PERCENT,
@@ -120,7 +121,7 @@ class Overhead(Experiment):
     """No-ops, as many as fit into a time budget, and fixed work in tasks of many sizes."""
 
     name = NAME
-    sections = (_SECTION, USEFUL_SHARES, _PAIRS)
+    sections = (_SECTION, USEFUL_SHARES, _PAIRS, *DONE_FIRST)
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:

@@ -145,6 +145,8 @@ class Section:
     explanation: str
     """Markdown: what is measured, what the columns mean, which direction is better."""
     table: Table
+    lead: str = ""
+    """The line above the table in ``summary.md``; empty for the question of the experiment."""
     rows_of: str | None = None
     """The ``experiment`` of the rows shown, if it is not the name of the experiment."""
     pictures: tuple[Picture, ...] = ()

@@ -25,7 +25,8 @@ class _Part:
     """A section of the report, as the templates print it."""
 
     filled: FilledSection
-    question: str
+    lead: str
+    """The line above the table in the summary."""
     pictures: tuple[Picture, ...]
 
 
@@ -88,7 +89,7 @@ def _common(analysis: Analysis, *, details: bool) -> dict[str, Any]:
         "sections": [
             _Part(
                 filled=filled,
-                question=_sentence(question_of(filled.experiment)),
+                lead=_lead(filled),
                 pictures=drawable(filled.section, filled.experiment, analysis),
             )
             for filled in filled_sections(analysis, details=details)
@@ -98,8 +99,12 @@ def _common(analysis: Analysis, *, details: bool) -> dict[str, Any]:
     }
 
 
-def _sentence(question: str) -> str:
-    return f"{question[:1].upper()}{question[1:]}." if question else ""
+def _lead(filled: FilledSection) -> str:
+    """The line above the table: that of the section, or the question under a new title."""
+    section, question = filled.section, question_of(filled.experiment)
+    if section.lead or not section.title or not question:
+        return section.lead
+    return f"{question[:1].upper()}{question[1:]}."
 
 
 def _untraced(analysis: Analysis) -> list[str]:

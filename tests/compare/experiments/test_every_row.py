@@ -7,7 +7,8 @@ import pytest
 from compare.measure.adapters import capabilities, lacking
 from compare.observations.series import Row
 from compare.records.measurements import Run
-from compare.records.plan import CEILING, Case, Plan, Scalar
+from compare.records.plan import CEILING, Case, Plan, Scalar, is_contender
+from engines.interface import Capability
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS, rows, scope
 
@@ -93,6 +94,8 @@ def expected(plan: Plan) -> Iterator[Place]:
         for metric in STARTUP:
             yield place("startup", engine, metric, budget)
         yield place("memory", engine, "peak_memory", batch)
+        for name, length_s in done_first(engine):
+            yield place(name, engine, "from_tasks", {**budget, "work_s": length_s})
         for name, metrics in METRICS.items():
             if engine == CEILING and name in WITHOUT_CEILING:
                 continue
@@ -105,6 +108,14 @@ def expected(plan: Plan) -> Iterator[Place]:
                     yield place(name, engine, metric, whole)
             for metric, case in more_rows(plan, name):
                 yield place(name, engine, metric, {**budget, **case})
+
+
+def done_first(engine: str) -> Iterator[tuple[str, float]]:
+    if is_contender(engine):
+        spans = Capability.SPANS_HOSTS in capabilities(engine)
+        for name in ("done_first", "done_first_on_hosts")[: 1 + spans]:
+            for length_s in (0.001, 0.01, 0.1, 1.0):
+                yield name, length_s
 
 
 def more_rows(plan: Plan, name: str) -> Iterator[tuple[str, Mapping[str, Scalar]]]:
@@ -178,7 +189,7 @@ def test_a_row_has_a_number_or_says_why_not(run: Run) -> None:
 
 
 def test_a_run_in_which_all_went_well_lacks_no_number_without_a_good_reason() -> None:
-    good = ("not applicable: ", "rejected: ", "not given: needs 1000 samples")
+    good = ("not applicable: ", "rejected: ", "not given: needs 1000 samples", "never")
     limits = ("more than ", "less than ")
     for row in rows(fakes.run(everything())):
         known = (*good, *limits) if row.metric == "useful_share" else good
