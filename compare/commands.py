@@ -6,7 +6,7 @@ import signal
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from compare import console
+from compare import live
 from compare.analysis import diff
 from compare.analysis.advice import advise
 from compare.analysis.analysis import Analysis, analyse
@@ -246,9 +246,9 @@ def _print_plan(plan: Plan, image_s: float, out: Path) -> None:
 def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: float) -> int:
     interrupted = False
     full: StoreError | None = None
-    execution = Execution(folder, plan, image_s, console)
     try:
-        execution.run(sessions)
+        with live.shown() as progress:
+            Execution(folder, plan, image_s, progress).run(sessions)
     except ComposeError as error:
         raise UsageError(str(error)) from error
     except StoreError as error:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,10 @@ def print_start(plan: Plan, session: Session, left_s: float) -> None:
 def print_outcome(session: Session, records: Sequence[Record]) -> None:
     """Print one line after a session, with its main results."""
     say(f"    {outcome(session, records)}")
+
+
+def print_so_far(_analysis: Callable[[], Analysis]) -> None:
+    """Print nothing: a log has the lines of all sessions."""
 
 
 def print_report(analysis: Analysis, folder: Path) -> None:

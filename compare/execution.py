@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from compare.analysis.analysis import Analysis, analyse
@@ -20,11 +20,12 @@ from compare.run.time_left import TimeLeft
 
 
 class Progress(Protocol):
-    """Tells the user how far a run is; ``compare.console`` does."""
+    """Tells the user how far a run is; ``compare.console`` and ``compare.live`` do."""
 
     def say(self, sentence: str, /) -> None: ...  # noqa: D102 - see compare.console
     def print_start(self, plan: Plan, session: Session, left_s: float, /) -> None: ...  # noqa: D102
     def print_outcome(self, session: Session, records: Sequence[Record], /) -> None: ...  # noqa: D102
+    def print_so_far(self, analysis: Callable[[], Analysis], /) -> None: ...  # noqa: D102
 
 
 class Execution:
@@ -77,8 +78,7 @@ class Execution:
                 self._time.forget(session for session in sessions if session.block >= block)
                 self._replan(without_later_blocks(self.plan, block))
                 return
-            for session in in_block:
-                self._run_one(session)
+            self._run_block(in_block)
 
     def _run_more(self) -> None:
         while True:
@@ -89,8 +89,12 @@ class Execution:
             timed = tuple(session for session in self.plan.sessions if not session.traced)
             traced = tuple(session for session in self.plan.sessions if session.traced)
             self._replan(self.plan.with_sessions((*timed, *more, *traced)))
-            for session in self.plan.sessions[len(timed) : len(timed) + len(more)]:
-                self._run_one(session)
+            self._run_block(self.plan.sessions[len(timed) : len(timed) + len(more)])
+
+    def _run_block(self, sessions: Sequence[Session]) -> None:
+        for session in sessions:
+            self._run_one(session)
+        self._progress.print_so_far(lambda: analyse(self._folder.read()))
 
     def _run_one(self, session: Session) -> None:
         """Run a session; print a line before and after it, and nothing while it is measured."""
