@@ -26,6 +26,7 @@ from compare.analysis.analysis import analyse
 from compare.errors import UsageError
 from compare.records.live import LiveRun
 from compare.records.store import RunFolder, StoreError
+from compare.report.chart_script import script_source
 from compare.report.outcome import heading, outcome
 from compare.report.page import report_page
 from compare.report.plots import write_plots
@@ -34,8 +35,9 @@ HOST = "127.0.0.1"
 _EVERY_S = 1.0
 _NICENESS = 10
 """The measured engines have priority."""
+_POLICY = "Content-Security-Policy"
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    _POLICY: "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -58,6 +60,7 @@ class _Served:
             undefined=jinja2.StrictUndefined,
         )
         self._report: str | None = None
+        self._report_headers: dict[str, str] = {}
         self._writing: asyncio.Task[None] | None = None
 
     def write_report(self) -> None:
@@ -66,7 +69,11 @@ class _Served:
         with tempfile.TemporaryDirectory() as folder:
             plots = Path(folder)
             write_plots(analysis, plots)
-            self._report = report_page(analysis, plots)
+            report = report_page(analysis, plots)
+        # The script of the report stands in the page, and is allowed by its hash.
+        own = _HEADERS[_POLICY].replace("script-src 'self'", f"script-src {script_source()}")
+        self._report_headers = {**_HEADERS, _POLICY: own}
+        self._report = report
 
     def state(self) -> dict[str, Any]:
         """What the live page shows."""
@@ -87,7 +94,7 @@ class _Served:
         """The report, or the progress of a run as long as there is none."""
         state = self._progress()
         if self._report is not None:
-            return HTMLResponse(self._report, headers=_HEADERS)
+            return HTMLResponse(self._report, headers=self._report_headers)
         page = self._templates.get_template("live.html.jinja").render(
             plan=self._live.plan, state=state
         )
@@ -114,7 +121,7 @@ class _Served:
             await asyncio.sleep(_EVERY_S)
 
     def script(self, _: Request) -> Response:
-        """The script of the live page; the report has none."""
+        """The script of the live page; the report contains its own."""
         text = self._templates.get_template("live.js").render()
         return Response(text, media_type="text/javascript", headers=_HEADERS)
 

@@ -13,7 +13,7 @@ from tests.compare.command_line import REPOSITORY, small_run
 from tools.import_map import imports, levels
 
 MOST_LEVELS, MOST_LINES = 11, 350
-REPORT_ONLY = ("scipy", "matplotlib", "jinja2", "rich")
+REPORT_ONLY = ("scipy", "matplotlib", "jinja2", "rich", "altair", "vl_convert")
 SPY = """
 import json, os, sys
 from contextlib import contextmanager

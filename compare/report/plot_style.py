@@ -16,6 +16,17 @@ GRID = "#e5e5e5"
 WIDTH = 7.2
 """Width of a figure in inches."""
 _MARKERS = "osD^vPX"
+SHAPES = dict(
+    zip(
+        f".{_MARKERS}",
+        (
+            *("circle", "circle", "square", "diamond", "triangle-up", "triangle-down", "cross"),
+            "M-1,-.6L-.4,0L-1,.6L-.6,1L0,.4L.6,1L1,.6L.4,0L1,-.6L.6,-1L0,-.4L-.6,-1Z",
+        ),
+        strict=True,
+    )
+)
+"""The markers in the words of Vega; it has none for a cross that stands on two legs."""
 STYLE = {
     "svg.hashsalt": "engine-compare",  # determines the ids in the file
     "font.family": "DejaVu Sans",  # part of matplotlib: the same glyphs on every machine

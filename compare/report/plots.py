@@ -29,7 +29,7 @@ from compare.report.plot_lanes import draw_lanes
 from compare.report.plot_overhead import draw_efficiency, draw_no_ops
 from compare.report.plot_progress import draw_progress
 from compare.report.plot_shares import draw_shares
-from compare.report.plot_style import COLORS, GREY, GRID, STYLE, WIDTH, bars_label, look
+from compare.report.plot_style import GREY, GRID, STYLE, WIDTH, bars_label, look
 from compare.report.plot_supply import draw_supply
 
 
@@ -58,9 +58,10 @@ def _intervals(picture: Intervals, experiment: str, analysis: Analysis) -> Figur
     axes = figure.subplots()
     for place, row in enumerate(rows.values()):
         value = value_of(row)
-        axes.plot(value, place, "o", color=COLORS[0])
+        color, marker = look(analysis, row.engine)
+        axes.plot(value, place, marker, color=color)
         if row.low is not None and row.high is not None:
-            axes.plot([row.low, row.high], [place, place], "|-", color=COLORS[0], markersize=9)
+            axes.plot([row.low, row.high], [place, place], "|-", color=color, markersize=9)
         axes.annotate(
             number(value),
             (1, place),

@@ -34,6 +34,13 @@ _LOOKS: dict[str, dict[str, Any]] = {
 _UNITS = {"k": 1e3, "ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 _SCALES = (1.0, 100.0, 2.0**-10, 2.0**-20)
 """Of columns whose heading has the unit: %, KiB, MiB."""
+_MOST_BYTES = 1.5e6
+_CHARTS = {
+    "throughput": ([("throughput", "throughput")], "value"),
+    "efficiency": ([("overhead", "metg50"), ("overhead", "metg90")], "value"),
+    "fractional": ([("fractional", "admission_accuracy")], "times"),
+}
+"""The metrics that a chart shows, and the field of its data that has them."""
 _OF_SESSIONS = "memory"
 """Experiment of the rows that other sections show too."""
 _CELL = re.compile(r"(?P<value>-?[\d.,]+)(?: (?P<unit>k|ns|µs|ms|s|min))? \([^)]*\d(–| to )[^)]*\)")
@@ -77,6 +84,12 @@ def opened(browser: Browser, address: str, **look: Any) -> Iterator[Page]:  # no
     assert [url for url in asked if not url.startswith(own)] == []
 
 
+def await_charts(page: Page) -> None:
+    page.wait_for_function(
+        "document.querySelectorAll('figure[data-chart]:not(.drawn)').length === 0"
+    )
+
+
 def cells(page: Page) -> list[str]:
     return page.locator("td, th").all_text_contents()
 
@@ -101,6 +114,8 @@ def test_the_report_asks_nothing_of_others_and_can_be_read_at_once(
     with opened(browser, (published / "report.html").as_uri()) as page:
         assert seconds_until_interactive(page) < _SECONDS
         assert page.locator("#answers-title").is_visible()
+        await_charts(page)
+        assert page.evaluate("performance.now()") < 1000 * _SECONDS
 
 
 @pytest.mark.parametrize("look", _LOOKS)
@@ -108,6 +123,7 @@ def test_nothing_of_the_report_is_hard_to_read_for_anybody(
     browser: Browser, published: Path, look: str
 ) -> None:
     with opened(browser, (published / "report.html").as_uri(), **_LOOKS[look]) as page:
+        await_charts(page)
         if look == "print":
             page.emulate_media(media="print")
         assert violations(page) == []
@@ -124,6 +140,66 @@ def test_every_number_of_the_report_can_be_read_without_javascript(
     with opened(browser, address, java_script_enabled=False) as page:
         assert cells(page) == with_javascript
     assert len(with_javascript) > 500
+
+
+def test_the_report_with_its_charts_is_small_enough_to_send(published: Path) -> None:
+    assert (published / "report.html").stat().st_size < _MOST_BYTES
+
+
+def test_a_chart_is_on_the_screen_and_its_picture_where_no_script_runs_and_on_paper(
+    browser: Browser, published: Path
+) -> None:
+    address = (published / "report.html").as_uri()
+    with opened(browser, address) as page:
+        await_charts(page)
+        figures = page.locator("figure[data-chart]")
+        assert figures.count() == len(_CHARTS)
+        for figure in figures.all():
+            assert figure.locator(".chart svg").is_visible()
+            assert not figure.locator("img").is_visible()
+        page.emulate_media(media="print")
+        for figure in figures.all():
+            assert not figure.locator(".chart").is_visible()
+            assert figure.locator("img").is_visible()
+    with opened(browser, address, java_script_enabled=False) as page:
+        for figure in page.locator("figure").all():
+            assert figure.locator("img").is_visible()
+
+
+def test_the_arrow_keys_read_the_values_of_every_chart(browser: Browser, published: Path) -> None:
+    with opened(browser, (published / "report.html").as_uri()) as page:
+        await_charts(page)
+        for name in _CHARTS:
+            page.locator(f"figure[data-chart={name}] .chart").focus()
+            page.keyboard.press("ArrowRight")
+            first = page.locator(".tip").text_content()
+            page.keyboard.press("ArrowRight")
+            assert first
+            assert page.locator(".tip").text_content() not in ("", first)
+            page.keyboard.press("Escape")
+            assert not page.locator(".tip").is_visible()
+
+
+def test_the_charts_show_the_numbers_of_the_summary_for_programs(published: Path) -> None:
+    rows = json.loads((published / "summary.json").read_text())["rows"]
+    html = (published / "report.html").read_text()
+    (text,) = re.findall(r'<script type="application/json" id="charts">(.*?)</script>', html)
+    specs = json.loads(text)
+    assert sorted(specs) == sorted(_CHARTS)
+    for name, (metrics, field) in _CHARTS.items():
+        shown = {
+            (value["engine"], value[field])
+            for data in specs[name]["data"]
+            for value in data.get("values", ())
+            if value.get(field) is not None and "engine" in value
+        }
+        assert shown == {
+            (row["engine"], row["value"])
+            for row in rows
+            if (row["experiment"], row["metric"]) in metrics
+            if isinstance(row["value"], float)
+            if row["case"].get("phase", "warm") == "warm"
+        }
 
 
 def test_every_estimate_of_the_report_is_that_of_the_summary_for_programs(
@@ -177,6 +253,8 @@ def test_the_served_page_asks_nothing_of_others_and_is_hard_to_read_for_nobody(
     stored(fakes.run(), tmp_path / "run", sessions=sessions)
     with served(tmp_path / "run") as port, opened(browser, f"http://127.0.0.1:{port}/") as page:
         assert seconds_until_interactive(page) < _SECONDS
+        await_charts(page)
+        assert (page.locator(".chart svg").count() > 0) == (sessions is None)
         assert violations(page) == []
 
 

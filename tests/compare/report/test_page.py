@@ -1,5 +1,8 @@
 """The page of a run: one file, with every number, that asks nothing of the network."""
 
+import base64
+import hashlib
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -88,13 +91,19 @@ def test_the_page_is_well_formed_and_its_marks_are_unique(html: str) -> None:
         assert address.removeprefix("#") in marks
 
 
-def test_the_page_asks_nothing_of_the_network_and_runs_no_script(html: str) -> None:
+def test_the_page_asks_nothing_of_the_network_and_may_run_its_own_script_alone(html: str) -> None:
     page = parsed(html)
-    assert "script" not in {tag for tag, _ in page.tags}
+    (script,) = re.findall(r'<script type="module">(.*?)</script>', html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = next(attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs)
+    assert policy is not None
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none';")
     for address in page.values_of("src", "href"):
-        assert address.startswith(("data:image/svg+xml;base64,", "#"))
-    assert "url(" not in html
-    assert "@import" not in html
+        assert address.startswith(("data:image/svg+xml,", "#"))
+    rest = html.replace(script, "")
+    assert "url(" not in rest
+    assert "@import" not in rest
 
 
 def test_every_picture_says_what_it_shows(html: str) -> None:
@@ -105,6 +114,24 @@ def test_every_picture_says_what_it_shows(html: str) -> None:
 
 def test_the_page_is_small_enough_to_send(html: str) -> None:
     assert len(html.encode()) < _MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("run", "charts"),
+    [
+        (fakes.interrupted(fakes.run(), 0), 0),
+        (fakes.run(fakes.plan(blocks=1)), 3),
+        (fakes.failed(fakes.run(fakes.plan(blocks=1)), "1-ceiling", "killed"), 3),
+        (fakes.run(fakes.plan(engines=("serial", *(f"engine-{n}" for n in range(9))))), 3),
+    ],
+    ids=["nothing", "one block", "no ceiling", "many engines"],
+)
+def test_the_page_has_a_chart_of_whatever_was_measured(
+    run: Run, charts: int, tmp_path: Path
+) -> None:
+    html = page_of(run, tmp_path)
+    assert len(re.findall(r"<figure data-chart=", html)) == charts
+    assert ("<script" in html) == (charts > 0)
 
 
 def test_words_of_an_engine_cannot_become_part_of_the_page(tmp_path: Path) -> None:
