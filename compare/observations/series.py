@@ -149,11 +149,14 @@ def paired(ours: Series, theirs: Series, quantity: Quantity) -> Series:
         why=Why.NOT_GIVEN,
         reason=f"{theirs.engine} has no valid {theirs.quantity.name} in the same block",
     )
+    # A baseline runs in every block, also in those that were added for another experiment.
+    planned = {*theirs.values, *theirs.absences}
+    common = [block for block in ours.values if block in planned] or [*ours.values]
     return replace(
         ours,
         quantity=quantity,
-        values={block: v / unit[block] for block, v in ours.values.items() if block in unit},
-        absences={**ours.absences, **{b: lacking for b in ours.values if b not in unit}},
+        values={block: ours.values[block] / unit[block] for block in common if block in unit},
+        absences={**ours.absences, **{b: lacking for b in common if b not in unit}},
     )
 
 
