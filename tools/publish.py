@@ -10,14 +10,11 @@ of the machine are replaced; ``python -m tools.recompute`` computes its numbers 
 
 import dataclasses
 import io
-import re
 import shutil
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple
 
 from rich.console import Console
 
@@ -25,9 +22,10 @@ from compare.analysis.advice import advise
 from compare.analysis.analysis import Analysis, analyse
 from compare.analysis.makespans import Job
 from compare.commands import write_report
-from compare.experiments.elasticity import Elasticity
+from compare.experiments.elasticity import IDLE_S, SHORT_S, TASK_S, Elasticity
 from compare.experiments.faults import FAULTS, Faults
-from compare.formatting import enumeration, estimate, number, plural, seconds, value_of
+from compare.formatting import enumeration, number, plural, seconds, value_of
+from compare.observations.elasticity import NEVER
 from compare.observations.series import Row
 from compare.options import Dtype
 from compare.plan.resolve import cache_folder
@@ -35,6 +33,7 @@ from compare.records.plan import CEILING, SERIAL, Scalar
 from compare.records.store import PACKED, RunFolder
 from compare.report.advice_text import advice_sentences, advice_table, job_sentence
 from engines.interface import Capability
+from tools.page_tables import Asked, between, by_engine, cell, table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -52,16 +51,6 @@ RECORDS = ("plan.json", "environment.json", PACKED)
 _MIB = 2.0**-20
 _MOST_OF_MAIN = 3
 """Experiments of the default run."""
-
-
-class Asked(NamedTuple):
-    """A row of each engine, under a title."""
-
-    title: str
-    metric: str
-    """``experiment/metric``."""
-    scale: float = 1
-    case: Mapping[str, Scalar] = MappingProxyType({})
 
 
 _TENTH = {"cpus": 0.1}
@@ -134,6 +123,11 @@ ADVISED = {
 }
 """Jobs of docs/advice.md, with the capabilities that they need."""
 _SPEED = (Asked("images/s in bfloat16", "throughput/throughput"),)
+_SUPPLIES: Mapping[str, Mapping[str, Scalar]] = {
+    "0 to 4": {"idle_s": IDLE_S, "most": 4, "seconds": TASK_S},
+    "4, fixed": {"idle_s": NEVER, "most": 4},
+    "2, fixed": {"idle_s": NEVER, "most": 2},
+}
 _ELASTIC = (
     Asked("first task after", "elasticity/reaction"),
     Asked("all four at work after", "elasticity/full_supply"),
@@ -142,6 +136,13 @@ _ELASTIC = (
     Asked("worker time", "elasticity/worker_time"),
     Asked("workers short", "elasticity/accuracy_under"),
     Asked("workers spare", "elasticity/accuracy_over"),
+)
+_SHORT_TASKS = {"seconds": SHORT_S}
+_ELASTIC_SHORT = (
+    Asked("most workers", "elasticity/most_workers", 1, _SHORT_TASKS),
+    Asked("first task after", "elasticity/reaction", 1, _SHORT_TASKS),
+    Asked("makespan", "elasticity/makespan", 1, _SHORT_TASKS),
+    Asked("worker time", "elasticity/worker_time", 1, _SHORT_TASKS),
 )
 
 
@@ -154,18 +155,18 @@ def readme(text: str) -> str:
     """README.md with the numbers of the published default run."""
     analysis = published(MAIN)
     engines = [name for name in analysis.plan.engines if name != SERIAL]
-    text = _between(text, "sentence", _sentence(analysis, engines) + "\n")
-    return _between(text, "table", _by_engine(analysis.rows, engines, _SHORT))
+    text = between(text, "sentence", _sentence(analysis, engines) + "\n")
+    return between(text, "table", by_engine(analysis.rows, engines, _SHORT))
 
 
 def results(text: str) -> str:
     """docs/results.md with the numbers of all published runs."""
     main, everything, bfloat16 = map(published, (MAIN, ALL, BFLOAT16))
-    text = _between(text, "run", _by_engine(main.rows, main.engines, _COLUMNS))
-    text = _between(text, "machine", _machine(main))
+    text = between(text, "run", by_engine(main.rows, main.engines, _COLUMNS))
+    text = between(text, "machine", _machine(main))
     engines = [name for name in everything.engines if name not in {CEILING, SERIAL}]
-    text = _between(text, "questions", _by_question(everything.rows, engines))
-    return _between(text, "bfloat16", _by_engine(bfloat16.rows, bfloat16.engines, _SPEED))
+    text = between(text, "questions", _by_question(everything.rows, engines))
+    return between(text, "bfloat16", by_engine(bfloat16.rows, bfloat16.engines, _SPEED))
 
 
 def advice(text: str) -> str:
@@ -181,7 +182,7 @@ def advice(text: str) -> str:
             console.print(sentence, markup=False)
         assert isinstance(console.file, io.StringIO)  # noqa: S101 - it was made above
         lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
-        text = _between(text, mark, "\n".join(["```", *lines, "```", ""]))
+        text = between(text, mark, "\n".join(["```", *lines, "```", ""]))
     return text
 
 
@@ -193,20 +194,27 @@ def when_a_worker_dies(text: str) -> str:
     lines = [
         [f"*{fault}*", *(_outcome(rows, engine, fault) for engine in engines)] for fault in FAULTS
     ]
-    text = _between(text, "faults", _table(["", *engines], lines))
+    text = between(text, "faults", table(["", *engines], lines))
     said = [
         f"- *{fault}* on {engine}: “{row.value}”\n"
         for (engine, metric, fault), row in rows.items()
         if metric == "words" and isinstance(row.value, str) and row.value != "nothing"
     ]
-    return _between(text, "words", "".join(said))
+    return between(text, "words", "".join(said))
 
 
 def scaling_up(text: str) -> str:
     """docs/scaling-up.md with the numbers of the published run."""
     analysis = published(ELASTIC_RUN)
     scaling = [row.engine for row in analysis.rows if row.metric == "release" and row.values]
-    return _between(text, "elasticity", _by_engine(analysis.rows, scaling, _ELASTIC))
+    lines = [
+        [engine, supply, *(cell(analysis.rows, engine, a._replace(case=case)) for a in _ELASTIC)]
+        for engine in scaling
+        for supply, case in _SUPPLIES.items()
+    ]
+    head = ["engine", "workers", *(asked.title for asked in _ELASTIC)]
+    text = between(text, "elasticity", table(head, lines))
+    return between(text, "short", by_engine(analysis.rows, scaling, _ELASTIC_SHORT))
 
 
 def _outcome(rows: Mapping[tuple[str, str, Scalar | None], Row], engine: str, fault: str) -> str:
@@ -260,54 +268,12 @@ def _machine(analysis: Analysis) -> str:
     )
 
 
-def _by_engine(rows: Sequence[Row], engines: Sequence[str], columns: Sequence[Asked]) -> str:
-    """A line for each engine."""
-    lines = [
-        [engine, *(_cell(rows, engine, asked) for asked in columns)]
-        for engine in engines
-        if any(row.engine == engine for row in rows)
-    ]
-    return _table(["engine", *(asked.title for asked in columns)], lines)
-
-
 def _by_question(rows: Sequence[Row], engines: Sequence[str]) -> str:
     """A line for each question, a column for each engine that is no baseline."""
     lines = [
-        [asked.title, *(_cell(rows, engine, asked) for engine in engines)] for asked in _QUESTIONS
+        [asked.title, *(cell(rows, engine, asked) for engine in engines)] for asked in _QUESTIONS
     ]
-    return _table(["", *engines], lines)
-
-
-def _cell(rows: Sequence[Row], engine: str, asked: Asked) -> str:
-    fitting = [
-        row
-        for row in rows
-        if (row.engine, f"{row.experiment}/{row.metric}") == (engine, asked.metric)
-        and asked.case.items() <= row.case.items()
-    ]
-    if not fitting:
-        return "–"  # the ceiling is no engine: it does not take part in everything
-    (row,) = fitting
-    if not isinstance(row.value, float):
-        return (row.verdict or "").partition(":")[0]
-    return estimate(row, asked.scale, usual_n=row.n)
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    ruled = [head, ["---"] * len(head), *lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in ruled)
-
-
-def _between(text: str, name: str, content: str) -> str:
-    """The text with this content between the marks of that name.
-
-    Raises:
-        ValueError: the marks are not there once.
-    """
-    marks = re.compile(f"(?<=<!-- {name}:begin -->\n).*?(?=<!-- {name}:end -->)", re.DOTALL)
-    if len(marks.findall(text)) != 1:
-        raise ValueError(f"the marks of {name} must be there once")
-    return marks.sub(lambda _: content, text)
+    return table(["", *engines], lines)
 
 
 def _copy(run: Path) -> Path:

@@ -1,6 +1,7 @@
 """How the workers of an engine follow the demand: from none to four, to one, to four, to none.
 
-Only for engines that start and end workers themselves, each in a session of its own.
+Beside it, the same demand on fixed workers, and a demand of many very short tasks.  Only for
+engines that start and end workers themselves, each case in a session of its own.
 """
 
 import tempfile
@@ -15,8 +16,9 @@ from compare.formatting import enumeration, seconds
 from compare.measure.bench import Bench
 from compare.measure.elasticity import Demand, Limits
 from compare.measure.hosts import ALONE
+from compare.measure.wake import wake
 from compare.observations import elasticity
-from compare.observations.elasticity import demand, supply
+from compare.observations.elasticity import NEVER, demand, supply
 from compare.observations.metric import Better, Mean, Metric, metric
 from compare.observations.reader import Observations, absent, cases_of, valid
 from compare.observations.series import Answers, planned_case, series_of
@@ -28,20 +30,26 @@ from engines.interface import Capability
 
 IDLE_S = 6.0
 _MOST = 4
-_TASK_S = 1.0
+TASK_S = 1.0
 _MANY, _LONG_S = 6 * _MOST, 12.0
 """So that four workers need six seconds, and three of them are idle for twice the idle time."""
+_FIXED = (_MOST, _MOST // 2)
+"""Not one worker, which would need a minute for the tasks on each engine."""
+_SHORT, SHORT_S = 4000, 0.001
+"""A second of work for four workers, and more tasks than any engine hands out in that time."""
+_WAKE_S = 0.1
 _LIMITS = Limits(work_s=75, release_s=20)
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because a session takes most of a minute."""
-_VERDICT, _REACTION = "verdict", "reaction"
+_VERDICT, _REACTION, _MOST_WORKERS = "verdict", "reaction", "most_workers"
 _NO_NEW = "no worker was started after that rise"
+_NOT_FINISHED = "the tasks did not finish"
 _NOT_ALL_GONE = "a worker remained"
 
-_SECTION = Section(
+_ON_DEMAND = Section(
     title="When the demand for workers changes",
     explanation=f"""The engine starts without a worker, and may have {_MOST}.  {_MANY} sleeping
-tasks of {_TASK_S:g} s are submitted at once, with one of {_LONG_S:g} s at their end; when all have
+tasks of {TASK_S:g} s are submitted at once, with one of {_LONG_S:g} s at their end; when all have
 ended, {_MANY} again; then none.  So the *demand* goes from 0 to {_MOST}, 1, {_MOST} and 0.  The
 *supply* is counted from outside: a worker counts from its first task until its process is gone,
 whatever the engine says.  An idle worker ends after {IDLE_S:g} s on every engine.
@@ -50,14 +58,21 @@ whatever the engine says.  An idle worker ends after {IDLE_S:g} s on every engin
 first task of the last worker.  *Short* and *spare* are the workers that were missing, and that were
 too many, on average over the time.  *Released* is the time from the end of the last task until no
 worker is left: not less than the idle time.  *Worker time* adds up how long the processes of
-workers existed, starting included; {2 * _MANY * _TASK_S + _LONG_S:g} s of it are tasks.  Less of it
+workers existed, starting included; {2 * _MANY * TASK_S + _LONG_S:g} s of it are tasks.  Less of it
 is cheaper, and a shorter makespan is faster: neither alone is better.
+
+Lines whose idle workers *never* end show the same tasks on the same engine with a fixed number of
+workers, opened as for other experiments; every worker has run a task before.  Their worker time is
+the number of workers times the makespan, as if they were started and ended in no time.  One fixed
+worker would need {2 * _MANY * TASK_S + _LONG_S:g} s for the tasks and is not measured.
 
 A worker is a Ray node of one core with its daemons (autoscaler v2, a process of this host), a Dask
 worker process (`adapt`), or a Spark executor of one core (dynamic allocation).  The policies
 differ: Ray counts tasks that wait, Dask the seconds of work in its queue, and Spark doubles its
 request while tasks wait.  The settings are listed below.""",
     table=Columns(
+        axes=(("most", "workers"), ("idle_s", "idle workers end after (s)")),
+        where=("seconds", TASK_S),
         columns=(
             Column(metric=_VERDICT, heading="verdict"),
             Column(metric="makespan", heading="makespan (s)", caveat=False),
@@ -84,18 +99,50 @@ request while tasks wait.  The settings are listed below.""",
     ),
 )
 
+_MANY_SHORT = Section(
+    title="Many very short tasks, and no worker yet",
+    explanation=f"""The engine starts without a worker, and may have {_MOST}, as above.  {_SHORT:,}
+sleeping tasks of {SHORT_S * 1e3:g} ms are submitted at once: a second of work for {_MOST} workers.
+*Most workers* is the largest number that existed at the same time, each from its first task on.  A
+worker that came too late for a task is not seen.  Whether an engine starts more workers for such
+tasks depends on what its policy counts: tasks that wait, or their work.""",
+    table=Columns(
+        where=("seconds", SHORT_S),
+        columns=(
+            Column(metric=_VERDICT, heading="verdict"),
+            Column(metric=_MOST_WORKERS, heading="most workers", caveat=False),
+            Column(metric="makespan", heading="makespan (s)", caveat=False),
+            Column(metric=_REACTION, heading="reaction (s)", caveat=False),
+            Column(metric="worker_time", heading="worker time (s)", caveat=False),
+            Column(metric="ran_twice", heading="ran twice", details=True),
+        ),
+    ),
+)
+
 
 class Elasticity(Experiment):
-    """One case, and one session."""
+    """Workers on demand for long and for short tasks, and fixed workers, each in a session."""
 
     name = "elasticity"
     with_ceiling = False
-    sections = (_SECTION,)
+    on_this_host_only = True
+    sections = (_ON_DEMAND, _MANY_SHORT)
 
     @override
     def cases(self, scope: Scope) -> tuple[Case, ...]:
-        sizes = {"many": _MANY, "seconds": _TASK_S, "long_s": _LONG_S}
-        return (Case(experiment=self.name, parameters={"most": _MOST, "idle_s": IDLE_S, **sizes}),)
+        sizes = {"many": _MANY, "seconds": TASK_S, "long_s": _LONG_S}
+        scaling = {"most": _MOST, "idle_s": IDLE_S}
+        return (
+            Case(experiment=self.name, parameters={**scaling, **sizes}),
+            *(
+                Case(experiment=self.name, parameters={"most": most, "idle_s": NEVER, **sizes})
+                for most in _FIXED
+            ),
+            Case(
+                experiment=self.name,
+                parameters={**scaling, "tasks": _SHORT, "seconds": SHORT_S},
+            ),
+        )
 
     @override
     def blocks(self, preset: PresetName) -> int:
@@ -108,14 +155,22 @@ class Elasticity(Experiment):
     @override
     def opening(self, case: Case, workers: int) -> Opening:
         # Sleeping tasks need no core, so the number is the same on every machine.
-        most, idle_s = int(case.parameters["most"]), float(case.parameters["idle_s"])
-        return Opening(workers=most, idle_s=idle_s, label=self.name)
+        most = int(case.parameters["most"])
+        if _is_fixed(case):
+            # Not the main session, even if it has as many workers: in sessions of this experiment
+            # nobody looks for a disturbance.
+            return Opening(workers=most, label=f"{self.name}-{most}-fixed")
+        label = f"{self.name}-short" if _is_short(case) else self.name
+        return Opening(workers=most, idle_s=float(case.parameters["idle_s"]), label=label)
 
     @override
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
         """Seconds for the tasks, and twice the time of a worker to start, and once to be idle."""
         tasks = _demand(case)
-        work_s = 2 * tasks.many / int(case.parameters["most"]) * tasks.task_s + tasks.long_s
+        rises_s = len(tasks.batches) * tasks.many / int(case.parameters["most"]) * tasks.task_s
+        work_s = rises_s + (tasks.long_s or 0.0)
+        if _is_fixed(case):
+            return work_s + 1.0
         return work_s + 6.0 + 1.5 * float(case.parameters["idle_s"])
 
     @override
@@ -124,13 +179,17 @@ class Elasticity(Experiment):
             reason = "workers are counted on this host, and those of a cluster are on others"
             yield NotApplicable(**bench.head(), case=case, reason=reason)
             return
+        limits = _LIMITS
+        if _is_fixed(case):
+            wake(bench, case, _WAKE_S)
+            limits = limits._replace(release_s=0)
         with tempfile.TemporaryDirectory(prefix="ec-notes-", ignore_cleanup_errors=True) as folder:
-            yield bench.run_elastic(case, Path(folder) / "notes", _demand(case), _LIMITS)
+            yield bench.run_elastic(case, Path(folder) / "notes", _demand(case), limits)
 
     @override
     def rows(self, observations: Observations, engine: str) -> Iterator[Estimable]:
         plan = observations.plan
-        for planned in cases_of(plan, engine, self.name):
+        for planned in sorted(cases_of(plan, engine, self.name), key=_place):
             case = planned_case(plan, planned)
             watches = observations.last(engine, planned, ElasticityRun)
             verdicts = {block: watch.verdict for block, watch in valid(watches).items()}
@@ -146,7 +205,7 @@ class Elasticity(Experiment):
                 },
                 absences=absent(watches),
             )
-            for number in _METRICS:
+            for number in _metrics_of(planned):
                 yield series_of(self.name, engine, case, number, watches)
 
     @override
@@ -155,6 +214,7 @@ class Elasticity(Experiment):
             row.engine: row.value
             for row in facts.rows
             if (row.experiment, row.metric) == (self.name, _REACTION)
+            and "long_s" in row.case
             and isinstance(row.value, float)
             and is_contender(row.engine)
         }
@@ -167,16 +227,34 @@ class Elasticity(Experiment):
     @override
     def progress(self, records: Sequence[Record]) -> str | None:
         found = [record for record in records if isinstance(record, ElasticityRun)]
-        return ", ".join(f"workers on demand: {run.verdict}" for run in found) or None
+        return ", ".join(f"{_called(run.case)}: {run.verdict}" for run in found) or None
+
+
+def _is_fixed(case: Case) -> bool:
+    return case.parameters["idle_s"] == NEVER
+
+
+def _is_short(case: Case) -> bool:
+    return "long_s" not in case.parameters
+
+
+def _called(case: Case) -> str:
+    if _is_fixed(case):
+        return f"{case.parameters['most']} fixed workers"
+    return "short tasks" if _is_short(case) else "workers on demand"
+
+
+def _place(case: Case) -> tuple[bool, bool, int]:
+    """Workers on demand come first, then fixed ones, then the short tasks."""
+    return _is_short(case), _is_fixed(case), -int(case.parameters["most"])
 
 
 def _demand(case: Case) -> Demand:
     parameters = case.parameters
-    return Demand(
-        many=int(parameters["many"]),
-        task_s=float(parameters["seconds"]),
-        long_s=float(parameters["long_s"]),
-    )
+    task_s = float(parameters["seconds"])
+    if _is_short(case):
+        return Demand(many=int(parameters["tasks"]), task_s=task_s, long_s=None)
+    return Demand(many=int(parameters["many"]), task_s=task_s, long_s=float(parameters["long_s"]))
 
 
 def _time(
@@ -201,14 +279,28 @@ def _over_time(
     )
 
 
-_METRICS: tuple[Metric[ElasticityRun], ...] = (
-    _time(
-        "makespan",
-        lambda run: run.ended_s if run.verdict == "finished" else None,
-        "the tasks did not finish",
-    ),
-    _time("worker_time", elasticity.worker_time_s, "there was no worker"),
-    _time(_REACTION, lambda run: elasticity.reaction_s(run, 0), _NO_NEW),
+_MAKESPAN = _time(
+    "makespan", lambda run: run.ended_s if run.verdict == "finished" else None, _NOT_FINISHED
+)
+_WORKER_TIME = _time("worker_time", elasticity.worker_time_s, "there was no worker")
+_REACTION_OF_FIRST = _time(_REACTION, lambda run: elasticity.reaction_s(run, 0), _NO_NEW)
+_RAN_TWICE = metric("ran_twice", "tasks", Better.LOWER, elasticity.ran_twice, mean=Mean.RANGE)
+_OF_FIXED = (
+    _MAKESPAN,
+    _time("worker_time", elasticity.fixed_worker_time_s, _NOT_FINISHED),
+    _RAN_TWICE,
+)
+_OF_SHORT = (
+    _MAKESPAN,
+    _WORKER_TIME,
+    metric(_MOST_WORKERS, "workers", Better.NEITHER, elasticity.most_workers, mean=Mean.RANGE),
+    _REACTION_OF_FIRST,
+    _RAN_TWICE,
+)
+_OF_DEMAND: tuple[Metric[ElasticityRun], ...] = (
+    _MAKESPAN,
+    _WORKER_TIME,
+    _REACTION_OF_FIRST,
     _time("decision", lambda run: elasticity.decision_s(run, 0), _NO_NEW),
     _time("process_start", lambda run: elasticity.process_start_s(run, 0), _NO_NEW),
     _time("reaction_again", lambda run: elasticity.reaction_s(run, 1), _NO_NEW),
@@ -219,5 +311,11 @@ _METRICS: tuple[Metric[ElasticityRun], ...] = (
     _over_time("timeshare_under", "share", lambda *levels: elasticity.timeshare(*levels)[0]),
     _over_time("timeshare_over", "share", lambda *levels: elasticity.timeshare(*levels)[1]),
     _over_time("jitter", "1/min", elasticity.jitter_per_min, Better.NEITHER),
-    metric("ran_twice", "tasks", Better.LOWER, elasticity.ran_twice, mean=Mean.RANGE),
+    _RAN_TWICE,
 )
+
+
+def _metrics_of(case: Case) -> tuple[Metric[ElasticityRun], ...]:
+    if _is_fixed(case):
+        return _OF_FIXED
+    return _OF_SHORT if _is_short(case) else _OF_DEMAND

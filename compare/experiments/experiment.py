@@ -110,6 +110,8 @@ class Experiment(ABC):
     """It runs the user's own job: it is measured if and only if there is one."""
     with_ceiling: ClassVar[bool] = True
     """The engine-free ceiling also runs this experiment."""
+    on_this_host_only: ClassVar[bool] = False
+    """Engines that run on a cluster of the user only report that it does not apply."""
     ceiling_twice: ClassVar[bool] = False
     """The ceiling runs it at the beginning of a block and at its end."""
     gives_reference: ClassVar[bool] = False
@@ -194,10 +196,7 @@ class Experiment(ABC):
         """Names of the parameters in ``case`` that distinguish the cases of this experiment."""
         from compare.experiments.section import Columns
 
-        axes = [
-            name
-            for section in self.sections
-            if isinstance(section.table, Columns)
-            for name, _ in section.table.axes
-        ]
-        return tuple(name for name in dict.fromkeys(axes) if name in case)
+        tables = [section.table for section in self.sections if isinstance(section.table, Columns)]
+        names = [name for table in tables for name, _ in table.axes]
+        names += [table.where[0] for table in tables if table.where is not None]
+        return tuple(name for name in dict.fromkeys(names) if name in case)

@@ -17,6 +17,7 @@ from compare.formatting import enumeration, short
 from compare.measure.bench import Bench
 from compare.measure.faults import LOAD_S, Fault, in_a_task, in_its_loading
 from compare.measure.hosts import ALONE
+from compare.measure.wake import wake
 from compare.observations.compound import Trial
 from compare.observations.metric import Better, Mean, Metric, metric
 from compare.observations.reader import Observations, Observed, absent, cases_of, valid
@@ -27,7 +28,7 @@ from compare.presets import BLOCKS, Sizes
 from compare.records.measurements import FaultRun, NotApplicable, Record
 from compare.records.plan import Case, Plan, Scalar, is_contender, refine
 from engines.interface import Capability
-from workload.kernels import fragile, sleep
+from workload.kernels import fragile
 
 KILLED = "worker-killed"
 _STOPPED_S = 2.0
@@ -45,7 +46,6 @@ _DEADLINE = 5
 """As a multiple of the twin's makespan.  Nothing that an engine does by itself takes so long."""
 _NODE_PATIENCE_S = 60.0
 """More until the deadline if a node is lost: a head waits for word from it for up to a minute."""
-_MOST_WARM_UPS = 10
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because every fault needs a session."""
 _VERDICT, _WORDS, _NO_WORDS = "verdict", "words", "nothing"
@@ -100,6 +100,7 @@ class Faults(Experiment):
 
     name = "faults"
     with_ceiling = False
+    on_this_host_only = True
     sections = (_SECTION,)
 
     @override
@@ -140,7 +141,7 @@ class Faults(Experiment):
             return
         fault = FAULTS[str(case.parameters["fault"])]
         count, seconds = int(case.parameters["tasks"]), float(case.parameters["seconds"])
-        _warm_up(bench, case, seconds)
+        wake(bench, case, seconds)
         with tempfile.TemporaryDirectory(prefix="ec-notes-", ignore_cleanup_errors=True) as folder:
             sound = replace(fault, deed=fragile.SOUND)
             tasks = sound.tasks(bench.label(), Path(folder) / "twin", count, seconds)
@@ -204,14 +205,6 @@ class Faults(Experiment):
     def progress(self, records: Sequence[Record]) -> str | None:
         found = [record for record in records if isinstance(record, FaultRun)]
         return ", ".join(f"{run.case.parameters['fault']}: {run.verdict}" for run in found) or None
-
-
-def _warm_up(bench: Bench, case: Case, seconds: float) -> None:
-    """Run unmeasured tasks until every worker has run one: Ray starts processes on demand."""
-    for _ in range(_MOST_WARM_UPS):
-        tasks = [sleep.task(bench.label(), seconds)] * (2 * bench.workers)
-        if bench.run(case, tasks).workers_seen >= bench.workers:
-            return
 
 
 def _metrics(plan: Plan) -> tuple[Metric[Trial], ...]:

@@ -34,6 +34,8 @@ class Columns:
     columns: tuple[Column, ...]
     axes: tuple[tuple[str, str], ...] = ()
     """Parameters of the case that distinguish lines, with their headings."""
+    where: tuple[str, Scalar] | None = None
+    """A parameter of the case and its value: the table shows the rows that have it."""
     against_fastest: bool = False
     """A last column shows the ratio of each engine to the fastest."""
 

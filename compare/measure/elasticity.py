@@ -37,12 +37,15 @@ class Demand:
 
     many: int
     task_s: float
-    long_s: float
+    long_s: float | None
+    """Seconds of the long task; ``None``: the many tasks come once and alone."""
 
     @property
     def batches(self) -> tuple[tuple[float, ...], ...]:
         """Seconds of the tasks that are submitted at once."""
         many = (self.task_s,) * self.many
+        if self.long_s is None:
+            return (many,)
         return ((*many, self.long_s), many)
 
     @property

@@ -11,6 +11,9 @@ from typing import TypeAlias
 from compare.observations.reader import Observations, cases_of, engines, valid
 from compare.records.measurements import ElasticityRun, WorkerLife
 
+NEVER = "never"
+"""The idle time of workers that exist from the start to the end."""
+
 Levels: TypeAlias = Sequence[tuple[float, int]]
 """Times in order, and the number of workers from each on; none before the first."""
 
@@ -80,6 +83,19 @@ def worker_time_s(run: ElasticityRun) -> float:
     return sum((life.gone_s or run.watched_s) - life.created_s for life in run.workers)
 
 
+def fixed_worker_time_s(run: ElasticityRun) -> float | None:
+    """The same for workers that exist all the time: from the first submission to the last result.
+
+    ``None`` if there was no last result.
+    """
+    return run.most * run.ended_s if run.verdict == "finished" else None
+
+
+def most_workers(run: ElasticityRun) -> float:
+    """The largest number of workers that existed at the same time after their first tasks."""
+    return float(max((workers for _, workers in supply(run)), default=0))
+
+
 def ran_twice(run: ElasticityRun) -> float:
     """Tasks that workers started more than once: their work was lost with a worker that ended."""
     return float(sum(times > 1 for times in run.starts))
@@ -135,11 +151,16 @@ def reaction_s(run: ElasticityRun, step: int) -> float | None:
 
 
 def first_watches(observations: Observations, experiment: str) -> dict[str, ElasticityRun]:
-    """The watch of the first block, for each engine that has one; empty if it is not planned."""
+    """The watch of the first block, for each engine whose workers followed a demand of long tasks.
+
+    Empty if that is not planned.
+    """
     plan = observations.plan
     found: dict[str, ElasticityRun] = {}
     for engine in engines(plan):
         for case in cases_of(plan, engine, experiment):
+            if case.parameters.get("idle_s") == NEVER or "long_s" not in case.parameters:
+                continue
             watches = valid(observations.last(engine, case, ElasticityRun))
             if watches:
                 found.setdefault(engine, watches[min(watches)])

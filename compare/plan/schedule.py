@@ -177,8 +177,7 @@ def _sessions(
             # A case that the engine cannot run needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)
             opening = experiment.opening(case, request.workers) if can else main
-            on_this_host_only = opening.faults or opening.idle_s is not None
-            if on_this_host_only and original_of(engine) in request.clusters:
+            if experiment.on_this_host_only and original_of(engine) in request.clusters:
                 opening = main  # to report just that
             twice = engine == CEILING and experiment.ceiling_twice and _frames_blocks(request)
             own = refine(case, turn=FIRST_TURN) if twice else case

@@ -55,6 +55,7 @@ def table_of(
         for row in analysis.rows
         if row.experiment == (section.rows_of or experiment)
         and all(axis in row.case for axis, _ in spec.axes)
+        and (spec.where is None or row.case.get(spec.where[0]) == spec.where[1])
     ]
     columns = [column for column in spec.columns if details or not column.details]
     table = columns_table(rows, spec.axes, columns)

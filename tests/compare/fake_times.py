@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from compare.measure import elasticity
+from compare.observations.elasticity import NEVER
 from compare.records.measurements import Span, Submission, WorkerLife
 from compare.records.plan import Case
 
@@ -27,11 +28,17 @@ class Watched(elasticity.Watched):
 
 def fake_watch(case: Case, demand: elasticity.Demand, costs_s: tuple[float, float]) -> Watched:
     """All workers come together; all but one go when they were idle, and in the end all."""
-    idle_s = float(case.parameters["idle_s"])
     most = int(case.parameters["most"])
+    if case.parameters["idle_s"] == NEVER:
+        return _fixed_watch(most, demand)
+    idle_s = float(case.parameters["idle_s"])
     decision_s, start_s, waves = costs_s[0], sum(costs_s), demand.many // most
     many, task_s = demand.many, demand.task_s
     ends = [start_s + task_s * (1 + n // most) for n in range(many)]
+    if demand.long_s is None:
+        gone_s = ends[-1] + idle_s
+        lives = [WorkerLife(decision_s, start_s, gone_s)] * most
+        return _finished(most, demand, ends, rises=[0.0], watched_s=gone_s, lives=lives)
     rise_s = ends[-1] + demand.long_s
     # After the rise, the worker that stayed runs tasks while the others start.
     alone = round(start_s / task_s)
@@ -43,18 +50,43 @@ def fake_watch(case: Case, demand: elasticity.Demand, costs_s: tuple[float, floa
     def life(since_s: float, gone_s: float) -> WorkerLife:
         return WorkerLife(since_s + decision_s, since_s + start_s, gone_s)
 
+    lives = [
+        life(0.0, end_s),
+        *[life(0.0, start_s + waves * task_s + idle_s)] * (most - 1),
+        *[life(rise_s, end_s)] * (most - 1),
+    ]
+    return _finished(most, demand, ends, rises=[0.0, rise_s], watched_s=end_s, lives=lives)
+
+
+def _fixed_watch(most: int, demand: elasticity.Demand) -> Watched:
+    """All workers exist from the beginning to the last result."""
+    rises: list[float] = []
+    ends = [0.0]
+    for lengths in demand.batches:
+        rises.append(ends[-1])
+        ends += sorted(rises[-1] + span.end_s for span in scheduled(lengths, most, 0.0))
+    lives = [WorkerLife(0.0, 0.0, None)] * most
+    return _finished(most, demand, ends[1:], rises=rises, watched_s=ends[-1], lives=lives)
+
+
+def _finished(  # noqa: PLR0913 - the fields of a record
+    most: int,
+    demand: elasticity.Demand,
+    ends: Sequence[float],
+    *,
+    rises: Sequence[float],
+    watched_s: float,
+    lives: Sequence[WorkerLife],
+) -> Watched:
+    batches = zip(rises, demand.batches, strict=True)
     return Watched(
         most=most,
         verdict="finished",
         words="",
         ended_s=ends[-1],
-        watched_s=end_s,
-        submitted=(Submission(0.0, many + 1), Submission(rise_s, many)),
+        watched_s=watched_s,
+        submitted=tuple(Submission(at_s, len(lengths)) for at_s, lengths in batches),
         completed_s=tuple(ends),
         starts=(1,) * demand.tasks,
-        workers=(
-            life(0.0, end_s),
-            *[life(0.0, start_s + waves * task_s + idle_s)] * (most - 1),
-            *[life(rise_s, end_s)] * (most - 1),
-        ),
+        workers=tuple(lives),
     )

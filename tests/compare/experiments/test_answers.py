@@ -288,13 +288,37 @@ def test_the_real_measuring_of_an_experiment_takes_milliseconds_on_a_fake_bench(
     assert took_s < LIMIT_S
 
 
+def test_fixed_workers_take_their_number_times_the_makespan_of_the_same_demand(run: Run) -> None:
+    found = {
+        (row.metric, row.case["most"]): row.value
+        for row in rows(run)
+        if (row.experiment, row.engine) == ("elasticity", "ray") and row.case["idle_s"] == "never"
+    }
+    assert found["makespan", 4] == 6 + 12 + 6
+    assert found["worker_time", 4] == 4 * 24
+    assert found["makespan", 2] == 12 + 12 + 12
+    assert found["worker_time", 2] == 2 * 36
+
+
+def test_many_short_tasks_have_a_table_of_their_own_with_the_most_workers(run: Run) -> None:
+    text = summary(run)
+    section = text.split("## Many very short tasks, and no worker yet")[1].split("\n## ")[0]
+    (line,) = (line for line in section.splitlines() if line.startswith("| ray |"))
+    assert (
+        line
+        == "| ray | finished | 4 (4.0–4.0) | 3.00 s (3.0–3.0) | 2.00 s (2.0–2.0) | 34.0 s (34–34) |"
+    )
+
+
 def test_workers_on_demand_are_short_while_they_start_and_spare_while_they_are_idle(
     run: Run,
 ) -> None:
     found = {
         row.metric: row.value
         for row in rows(run)
-        if row.experiment == "elasticity" and row.engine == "ray"
+        if (row.experiment, row.engine) == ("elasticity", "ray")
+        and row.case["idle_s"] != "never"
+        and "long_s" in row.case
     }
     assert found["verdict"] == "finished"
     assert (found["decision"], found["process_start"], found["reaction"]) == (0.5, 1.5, 2.0)

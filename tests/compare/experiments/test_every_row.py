@@ -50,12 +50,15 @@ METRICS = {
     "dependencies": METG,
     "faults": {"verdict", "correct", "ran_twice", "time_lost", "recovery", "words"},
     "elasticity": {
-        *("verdict", "makespan", "worker_time", "ran_twice", "release", "jitter"),
-        *("reaction", "decision", "process_start", "reaction_again", "full_supply"),
-        *("accuracy_under", "accuracy_over", "timeshare_under", "timeshare_over"),
+        *("verdict", "makespan", "worker_time", "ran_twice"),
     },
 }
 """By the experiment that they belong to."""
+ON_DEMAND = {
+    *("release", "jitter", "decision", "process_start", "reaction_again", "full_supply"),
+    *("accuracy_under", "accuracy_over", "timeshare_under", "timeshare_over", "reaction"),
+}
+SHORT_ON_DEMAND = {"most_workers", "reaction"}
 STARTUP = {"open", "first_result", "warm_up", "close"}
 WITHOUT_CEILING = {"submission", "fractional", "matrix", "lying", "hybrid", "payload"} | {
     "dependencies",
@@ -126,6 +129,11 @@ def more_rows(plan: Plan, name: str) -> Iterator[tuple[str, Mapping[str, Scalar]
     if METRICS[name] is SHARES:
         for case in cases(plan, name, phases=("after",)):
             yield "capacity_after", case
+    if name == "elasticity":
+        for case in cases(plan, name):
+            if case["idle_s"] != "never":
+                for metric in ON_DEMAND if "long_s" in case else SHORT_ON_DEMAND:
+                    yield metric, case
 
 
 def cases(

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,14 @@ def test_each_process_is_a_worker_from_its_start_until_it_is_gone(tmp_path: Path
         assert life.gone_s is not None
         assert 0 <= life.created_s < life.first_task_s < life.gone_s <= seen["watched_s"]
     assert seen["completed_s"][-1] < seen["ended_s"] <= seen["watched_s"]
+
+
+def test_without_a_long_task_the_many_come_once(tmp_path: Path) -> None:
+    alone = replace(DEMAND, long_s=None)
+    seen = watched(Elastic(), "case", tmp_path / "notes", alone, LIMITS)
+    assert seen["verdict"] == "finished"
+    assert [one.tasks for one in seen["submitted"]] == [4]
+    assert seen["starts"] == (1,) * 4
 
 
 def test_the_watch_ends_although_workers_remain(tmp_path: Path) -> None:

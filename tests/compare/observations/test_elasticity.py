@@ -12,8 +12,10 @@ from compare.observations.elasticity import (
     decision_s,
     demand,
     first_new,
+    fixed_worker_time_s,
     full_supply_s,
     jitter_per_min,
+    most_workers,
     process_start_s,
     ran_twice,
     reaction_s,
@@ -133,3 +135,13 @@ def test_workers_are_released_when_the_last_is_gone() -> None:
 def test_tasks_that_workers_started_again_ran_twice() -> None:
     assert ran_twice(RUN) == 0
     assert ran_twice(replace(RUN, starts=(1, 2, 3, 0, 1, 1, 1))) == 2
+
+
+def test_the_most_workers_are_those_that_existed_at_the_same_time() -> None:
+    assert most_workers(RUN) == 2
+    assert most_workers(replace(RUN, workers=())) == 0
+
+
+def test_fixed_workers_are_paid_until_the_last_result() -> None:
+    assert fixed_worker_time_s(RUN) == 2 * 14.0
+    assert fixed_worker_time_s(replace(RUN, verdict="hung")) is None

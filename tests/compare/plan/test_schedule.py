@@ -208,13 +208,13 @@ def test_every_fault_has_a_session_of_its_own_on_engines_with_workers_on_this_ho
 
 def test_workers_that_come_and_go_have_a_session_of_their_own_on_engines_of_this_host() -> None:
     plan = planned(experiments=("elasticity",), clusters={"spark": "spark://head:7077"})
-    elastic = {session.engine: session for session in plan.sessions if session.idle_s is not None}
-    assert elastic.keys() == {"ray", "dask"}
-    for session in elastic.values():
+    own = [session for session in plan.sessions if session.label]
+    elastic = {session.engine for session in own}
+    assert elastic == {"ray", "dask"}
+    for session in own:
         (case,) = session.cases
         assert session.workers == case.parameters["most"]
-        assert session.label
-        assert not session.is_usual
-    usual = [session for session in plan.sessions if session.is_usual]
-    told = {session.engine for session in usual if session.cases} - {"ceiling"}
-    assert told == {*plan.engines} - {*elastic}
+        assert session.is_usual == (session.idle_s is None)
+        assert case.parameters["idle_s"] == (session.idle_s or "never")
+    told = {s.engine for s in plan.sessions if s.cases and not s.label} - {"ceiling"}
+    assert told == {*plan.engines} - elastic
