@@ -1,5 +1,6 @@
 """Ray on several hosts: how to start a head and a worker, and how a driver joins."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -99,7 +100,16 @@ def driver_node(address: str, folder: Path) -> Iterator[str]:
     """
     log = folder / "node.log"
     loopback = address.startswith(f"{LOOPBACK}:")
-    command = [*_START, f"--address={address}", "--num-cpus=0", "--block", "--disable-usage-stats"]
+    # Nothing else would end it if this process were killed.
+    mortal = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    command = [
+        *mortal,
+        *_START,
+        f"--address={address}",
+        "--num-cpus=0",
+        "--block",
+        "--disable-usage-stats",
+    ]
     command += [f"--node-ip-address={LOOPBACK}"] if loopback else []
     command += [f"--object-store-memory={_STORE_BYTES}", "--dashboard-agent-listen-port=0"]
     with log.open("wb") as written:

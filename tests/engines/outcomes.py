@@ -90,11 +90,11 @@ def outcome(  # noqa: PLR0913 - some test varies each of these parameters
     if place.where == DAEMONS:
         with local_nodes(place.engine, resources) as cluster:
             joined = replace(resources, cluster=cluster.address)
-            return _on_cluster(_command(scenario, place.engine, joined), cluster.environment)
+            return _on_cluster(command_of(scenario, place.engine, joined), cluster.environment)
     if place.where == CONTAINERS:
         cluster_of_containers = containers(place.engine, resources)
         joined = replace(resources, cluster=cluster_of_containers.address)
-        command = cluster_of_containers.inside(_command(scenario, place.engine, joined))
+        command = cluster_of_containers.inside(command_of(scenario, place.engine, joined))
         return _on_cluster(command, cluster_of_containers.environment)
     # The process of the tests may have helpers, such as multiprocessing's resource tracker.
     others = frozenset(psutil.Process().children(recursive=True))
@@ -153,7 +153,8 @@ def _printed(lines: Sequence[str]) -> tuple[str, ...]:
     return tuple(line for line in lines if not line.startswith(('{"', '"')))
 
 
-def _command(scenario: str, engine: str, resources: Resources) -> list[str]:
+def command_of(scenario: str, engine: str, resources: Resources) -> list[str]:
+    """The command line of a process that opens the engine and runs the scenario."""
     fields = dataclasses.asdict(resources) | {"config": resources.config.value}
     return [sys.executable, "-m", "tests.engines.scenarios", scenario, engine, json.dumps(fields)]
 
@@ -170,7 +171,7 @@ def _started(
     # A short path, because Unix sockets below it have a limited path length.
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         session = subprocess.Popen(
-            _command(scenario, engine, resources),
+            command_of(scenario, engine, resources),
             cwd=REPOSITORY,
             env={**os.environ, "TMPDIR": folder, **environment, **thread_environment(resources)},
             stdout=subprocess.PIPE,
