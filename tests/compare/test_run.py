@@ -23,6 +23,7 @@ ON_ALL = ("throughput", "overhead", "fractional", "lying", "timeline")
 ON_ONE = tuple(name for name in EXPERIMENTS if name not in (*ON_ALL, "faults", "elasticity"))
 """Those two need sessions of their own, and have tests of their own."""
 ONE = "dask"
+DISTURBED = "disturbed: "
 FIRST = {"throughput", "overhead", "fractional", "startup", "memory"}
 
 _LIMIT_S = 600
@@ -109,7 +110,7 @@ def test_metg_is_read_from_eight_task_sizes_or_more(
         if row["experiment"] == "overhead" and row["engine"] == engine and row["metric"] == "metg50"
     ]
     # Work from elsewhere on the machine may spoil the calibration; nothing else may.
-    assert row["value"] is not None or row["verdict"].startswith("disturbed: ")
+    assert row["value"] is not None or row["verdict"].startswith(DISTURBED)
 
 
 def test_every_engine_classifies_every_image_once_with_the_labels_of_serial(
@@ -169,13 +170,15 @@ def test_one_engine_answers_every_other_question_beside_the_baselines(
 ) -> None:
     asked = [row for row in rows_of_one if row["experiment"] == experiment]
     assert {row["engine"] for row in asked} >= {"serial", "multiprocessing", ONE}
-    assert [row for row in asked if row["engine"] == ONE and row["value"] is not None]
+    own = [row for row in asked if row["engine"] == ONE]
+    # Other tests run at the same time.
+    assert [row for row in own if row["value"] is not None or row["verdict"].startswith(DISTURBED)]
     assert unanswered(asked) == []
 
 
 def unanswered(asked: Sequence[dict[str, Any]]) -> list[tuple[object, ...]]:
     # On a machine that does other things as well a curve may lack a side, or its calibration.
-    harmless = ("not applicable: ", "more than ", "less than ", "disturbed: ")
+    harmless = ("not applicable: ", "more than ", "less than ", DISTURBED)
     return [
         (row["engine"], row["metric"], row["case"], row["verdict"])
         for row in asked
