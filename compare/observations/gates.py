@@ -59,8 +59,9 @@ def disturbed(points: Sequence[Point], calibration: Calibration) -> str | None:
 
 
 def _exactly_once(run: TaskRun) -> Iterator[str]:
-    wrong = [index for index, times in enumerate(run.received) if times != 1]
-    if wrong:
+    # Thousands of no-ops are looked at more often than anything else: count in C.
+    if run.received.count(1) < len(run.received):
+        wrong = [index for index, times in enumerate(run.received) if times != 1]
         first = wrong[0]
         yield (
             f"{len(wrong)} of {run.tasks} results did not come exactly once; "

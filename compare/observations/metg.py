@@ -5,10 +5,11 @@ average task granularity, makespan × workers / tasks, at which the efficiency i
 given share of what the machine can do.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 
@@ -101,6 +102,12 @@ def fitted(points: Sequence[Point]) -> tuple[Point, ...]:
     are pooled (Ayer et al. 1955, Ann. Math. Statist. 26:641), as in
     ``scipy.optimize.isotonic_regression``, which a process that measures does not load.
     """
+    return _fitted(tuple(points))
+
+
+@functools.lru_cache(maxsize=512)
+def _fitted(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    """The fit of a sweep, which is read at many sizes."""
     sizes: dict[float, list[float]] = {}
     for one in sorted(points, key=lambda one: one.work_s):
         sizes.setdefault(round(one.work_s, 15), []).append(one.efficiency)
@@ -108,13 +115,13 @@ def fitted(points: Sequence[Point]) -> tuple[Point, ...]:
     """Sizes and efficiencies."""
     for work_s, efficiencies in sizes.items():
         pools.append(([work_s], efficiencies))
-        while len(pools) > 1 and np.mean(pools[-2][1]) >= np.mean(pools[-1][1]):
+        while len(pools) > 1 and fmean(pools[-2][1]) >= fmean(pools[-1][1]):
             last = pools.pop()
             pools[-1] = (pools[-1][0] + last[0], pools[-1][1] + last[1])
     return tuple(
         Point(granularity_s=work_s / mean, efficiency=mean)
         for works, efficiencies in pools
-        for mean in [float(np.mean(efficiencies))]
+        for mean in [fmean(efficiencies)]
         for work_s in works
     )
 
