@@ -3,6 +3,7 @@
 Each takes the place of the picture that ``compare.report.plots`` draws of the same rows.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,7 +28,13 @@ _EVERY = 2
 
 
 def charts(pictures: Sequence[Picture], experiment: str, analysis: Analysis) -> dict[str, Chart]:
-    """The charts of those pictures that have one, by the name of the picture."""
+    """The charts of those pictures that have one, by the name of the picture.
+
+    None where docstrings were stripped (``PYTHONOPTIMIZE=2``): Altair makes its classes of them.
+    The pictures stay.
+    """
+    if sys.flags.optimize > 1:
+        return {}
     return {
         picture.name: _CHARTS[type(picture)](picture, experiment, analysis)
         for picture in pictures
