@@ -16,6 +16,7 @@ from compare.experiments.done_first import ANY, FROM, LENGTHS_S, MARGIN, NEVER, 
 from compare.measure.adapters import capabilities
 from compare.observations.series import Row, Series, budget_case
 from compare.records.plan import Plan, Scalar
+from engines.errors import EngineError
 from engines.interface import Capability
 
 _STEP, _HALVINGS = 10**0.25, 12
@@ -100,14 +101,22 @@ def done_first_rows(
     if overhead.NAME not in plan.experiments:
         return
     starts_s = _starts_s(series)
+    unknown = {engine: reason for engine in costs if (reason := _unknown(engine)) is not None}
     all_jobs = {task_s: _Jobs(costs, starts_s, task_s, plan.workers) for task_s in LENGTHS_S}
-    spanning = [engine for engine in costs if _spans_hosts(engine)]
+    spanning = [
+        engine
+        for engine in costs
+        if engine not in unknown and Capability.SPANS_HOSTS in capabilities(engine)
+    ]
     for name, engines in ((ANY, [*costs]), (ON_HOSTS, spanning)):
         for task_s, jobs in all_jobs.items():
-            found = _from_tasks(jobs, [engine for engine in engines if jobs.blocks(engine)])
+            able = [name for name in engines if jobs.blocks(name) and name not in unknown]
+            found = _from_tasks(jobs, able)
             case = {**budget_case(plan), WORK_S: task_s}
             for engine in engines:
-                yield _row(name, engine, costs[engine], case, found.get(engine, ()))
+                why_not = costs[engine].absence or unknown.get(engine, NEVER)
+                blocks = len(costs[engine].blocks)
+                yield _row(name, engine, case, found.get(engine, ()), blocks, why_not)
 
 
 def _from_tasks(jobs: _Jobs, engines: Sequence[str]) -> dict[str, Sequence[float]]:
@@ -121,14 +130,20 @@ def _from_tasks(jobs: _Jobs, engines: Sequence[str]) -> dict[str, Sequence[float
     return found
 
 
-def _row(
-    name: str, engine: str, costs: JobCosts, case: Mapping[str, Scalar], values: Sequence[float]
+def _row(  # noqa: PLR0913, PLR0917 - what a row consists of
+    name: str,
+    engine: str,
+    case: Mapping[str, Scalar],
+    values: Sequence[float],
+    blocks: int,
+    why_not: str,
 ) -> Row:
+    """``why_not``: the verdict if there is no value; ``blocks``: in which there could be one."""
     estimate = geometric_mean(values) if values else None
     low, high = (None, None) if estimate is None else (estimate.low, estimate.high)
     # Where an engine does not take over in every block, the interval would be that of some; and
     # where the number is the same in all of them, there is nothing between its bounds.
-    if len(set(values)) == 1 or len(values) < len(costs.blocks):
+    if len(set(values)) == 1 or len(values) < blocks:
         low = high = None
     return Row(
         experiment=name,
@@ -141,7 +156,7 @@ def _row(
         n=len(values),
         values=tuple(values),
         case=case,
-        verdict=(costs.absence or NEVER) if estimate is None else None,
+        verdict=why_not if estimate is None else None,
     )
 
 
@@ -163,5 +178,10 @@ def _starts_s(series: Sequence[Series]) -> dict[str, dict[int, float]]:
     }
 
 
-def _spans_hosts(engine: str) -> bool:
-    return Capability.SPANS_HOSTS in capabilities(engine)
+def _unknown(engine: str) -> str | None:
+    """Why nothing is known of the engine itself: its package may not be installed here."""
+    try:
+        capabilities(engine)
+    except EngineError as error:
+        return str(error)
+    return None

@@ -66,6 +66,8 @@ def test_an_engine_that_cannot_be_its_control_is_refused(tmp_path: Path, control
 def test_the_control_has_every_row_of_the_engine() -> None:
     found: dict[str, list[tuple[object, ...]]] = {}
     for row in rows(fakes.run(fakes.plan(engines=ENGINES))):
+        if row.experiment.startswith("done_first"):
+            continue  # that is a choice, and nobody chooses a control
         place = (row.experiment, row.metric, sorted(row.case.items()))
         found.setdefault(row.engine, []).append(place)
     assert found["ray"] == found["ray-control"]
