@@ -6,7 +6,7 @@ import signal
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from compare import live
+from compare import console
 from compare.analysis import diff
 from compare.analysis.advice import advise
 from compare.analysis.analysis import Analysis, analyse
@@ -247,7 +247,7 @@ def _execute(folder: RunFolder, plan: Plan, sessions: list[Session], image_s: fl
     interrupted = False
     full: StoreError | None = None
     try:
-        with live.shown() as progress:
+        with console.shown() as progress:
             Execution(folder, plan, image_s, progress).run(sessions)
     except ComposeError as error:
         raise UsageError(str(error)) from error

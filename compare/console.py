@@ -1,14 +1,22 @@
-"""What is printed during a run, and its tables."""
+"""What is printed during a run, and its tables.
+
+In a terminal, the state of a run is drawn between two sessions only: whatever refreshes it would
+run beside what is measured.
+"""
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from compare.analysis.analysis import Analysis
 from compare.experiments import job, overhead, throughput
@@ -23,6 +31,7 @@ from compare.records.measurements import Record
 from compare.records.plan import Plan, Session
 from compare.report.cells import EVERY, NOTHING, brief, briefest
 from compare.report.outcome import heading, outcome
+from compare.report.progress import Progress
 from compare.report.tables import FilledSection, filled_sections, rows_called
 
 # A log has no width limit, and the table is wider than the 80 columns that rich assumes there.
@@ -30,6 +39,8 @@ _WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
 _MOST_SKIPPED = 5
 _LONGEST_CELL = 40
 """Characters of a cell; the report has all of them."""
+_BAR = 30
+"""Columns."""
 console = Console(highlight=False, width=_WIDTH)
 
 
@@ -80,18 +91,65 @@ def print_plan(plan: Plan, how_long: str, findings: Iterable[object]) -> None:
             say(f"  and {more} more; the plan lists all of them")
 
 
-def print_start(plan: Plan, session: Session, left_s: float) -> None:
-    """Print one line before a session."""
-    say(f"{heading(plan, session)}; {duration(left_s)} left")
+@contextmanager
+def shown() -> Iterator[Progress]:
+    """A display if the output is a terminal; lines, as in a log, if it is not."""
+    if not sys.stdout.isatty() or console.is_dumb_terminal:
+        yield Lines()
+        return
+    # Gone at the end, when the final tables are printed.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield Display(live)
 
 
-def print_outcome(session: Session, records: Sequence[Record]) -> None:
-    """Print one line after a session, with its main results."""
-    say(f"    {outcome(session, records)}")
+class Lines:
+    """A line before and after each session."""
+
+    def say(self, sentence: str) -> None:
+        """Print a line."""
+        say(sentence)
+
+    def print_start(self, plan: Plan, session: Session, left_s: float) -> None:
+        """Print what is measured next."""
+        say(f"{heading(plan, session)}; {duration(left_s)} left")
+
+    def print_outcome(self, session: Session, records: Sequence[Record]) -> None:
+        """Print the main results of a session."""
+        say(f"    {outcome(session, records)}")
+
+    def print_so_far(self, _: Callable[[], Analysis]) -> None:
+        """Print nothing: the lines have the results of all sessions."""
 
 
-def print_so_far(_analysis: Callable[[], Analysis]) -> None:
-    """Print nothing: a log has the lines of all sessions."""
+class Display:
+    """Lines for what was measured scroll by above the state of the run."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._results: tuple[RenderableType, ...] = ()
+
+    def say(self, sentence: str) -> None:
+        """Print a line above the state."""
+        say(sentence)
+
+    def print_start(self, plan: Plan, session: Session, left_s: float) -> None:
+        """Draw the state before a session."""
+        bar = RichTable.grid(padding=(0, 1))
+        sessions = len(plan.sessions)
+        bar.add_row(
+            ProgressBar(total=sessions, completed=session.position, width=_BAR),
+            f"{session.position} of {sessions} sessions, {duration(left_s)} left",
+        )
+        now = Text(heading(plan, session), no_wrap=True, overflow="ellipsis")
+        self._live.update(Group(*self._results, bar, now), refresh=True)
+
+    def print_outcome(self, session: Session, records: Sequence[Record]) -> None:
+        """Print the main results of a session above the state."""
+        say(f"block {session.block}, {session.engine}: {outcome(session, records)}")
+
+    def print_so_far(self, analysis: Callable[[], Analysis]) -> None:
+        """Show the results of all sessions so far, with their intervals, from the next start on."""
+        self._results = console_tables(analysis())[:1]
 
 
 def print_report(analysis: Analysis, folder: Path) -> None:

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from compare.analysis.analysis import Analysis, analyse
 from compare.formatting import duration
@@ -14,18 +13,10 @@ from compare.plan.resolve import precision
 from compare.records.measurements import Lifecycle, Record
 from compare.records.plan import Plan, Session
 from compare.records.store import RunFolder
+from compare.report.progress import Progress
 from compare.run.compose import Composed, ComposeError
 from compare.run.runner import Way, failed, run_session, start_here
 from compare.run.time_left import TimeLeft
-
-
-class Progress(Protocol):
-    """Tells the user how far a run is; ``compare.console`` and ``compare.live`` do."""
-
-    def say(self, sentence: str, /) -> None: ...  # noqa: D102 - see compare.console
-    def print_start(self, plan: Plan, session: Session, left_s: float, /) -> None: ...  # noqa: D102
-    def print_outcome(self, session: Session, records: Sequence[Record], /) -> None: ...  # noqa: D102
-    def print_so_far(self, analysis: Callable[[], Analysis], /) -> None: ...  # noqa: D102
 
 
 class Execution:

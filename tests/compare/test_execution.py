@@ -68,7 +68,7 @@ def executed(
     plan = replace(plan, options=replace(plan.options, **changes))  # type: ignore[arg-type]
     stored = RunFolder(folder / "run")
     stored.create(plan, fakes.environment())
-    run = Execution(stored, plan, IMAGE_S, console)
+    run = Execution(stored, plan, IMAGE_S, console.Lines())
     run.run(list(plan.sessions))
     assert stored.read_plan() == run.plan
     assert len(machine.ran) == len(set(machine.ran)) == len(run.plan.sessions)

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 
-from compare import console, live
+from compare import console
 from compare.analysis.analysis import analyse
 from tests.compare import fakes
 
@@ -39,7 +39,7 @@ def test_the_state_of_a_run_fits_80_columns_and_has_the_results_with_their_inter
 ) -> None:
     session = next(one for one in RUN.plan.sessions if one.block == 2 and one.engine == "ray")
     with Live(console=screen, auto_refresh=False, transient=True) as running:
-        display = live.Display(running)
+        display = console.Display(running)
         display.print_start(RUN.plan, session, 125.0)
         before = drawn(screen)
         display.print_so_far(lambda: analyse(RUN))
@@ -59,7 +59,7 @@ def test_the_main_results_of_a_session_scroll_by_above_the_state(screen: Console
     session = next(one for one in RUN.plan.sessions if one.engine == "ray")
     records = [record for record in RUN.records if record.session == session.id]
     with Live(console=screen, auto_refresh=False, transient=True) as running:
-        live.Display(running).print_outcome(session, records)
+        console.Display(running).print_outcome(session, records)
     assert f"block {session.block}, ray: " in drawn(screen)
 
 
@@ -68,8 +68,8 @@ def test_nothing_is_drawn_while_a_session_is_measured(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     threads = threading.active_count()
-    with live.shown() as progress:
-        assert isinstance(progress, live.Display)
+    with console.shown() as progress:
+        assert isinstance(progress, console.Display)
         progress.print_start(RUN.plan, RUN.plan.sessions[0], 60.0)
         assert threading.active_count() == threads, "a thread would refresh it"
     assert "0 of " in drawn(screen)
@@ -78,7 +78,7 @@ def test_nothing_is_drawn_while_a_session_is_measured(
 def test_a_log_gets_a_line_before_and_after_each_session(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with live.shown() as progress:
-        assert progress is console
+    with console.shown() as progress:
+        assert isinstance(progress, console.Lines)
         progress.print_so_far(lambda: pytest.fail("nobody reads the results so far"))
     assert capsys.readouterr().out == ""
