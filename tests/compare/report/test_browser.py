@@ -18,6 +18,7 @@ from compare.report.page import report_page
 from compare.report.plots import write_plots
 from compare.report.summary_json import summary_json
 from tests.compare import fakes
+from tests.compare.analysed import EXPERIMENTS
 from tests.compare.command_line import REPOSITORY
 from tests.compare.test_serve import served, stored
 
@@ -210,6 +211,8 @@ def test_every_estimate_of_the_report_is_that_of_the_summary_for_programs(
     with opened(browser, (published / "report.html").as_uri()) as page:
         for experiment in {row["experiment"] for row in rows}:
             lines = page.locator(f"section#{experiment} tbody tr")
+            sections = EXPERIMENTS[experiment].sections if experiment in EXPERIMENTS else ()
+            sources = {experiment, _OF_SESSIONS, *(section.rows_of for section in sections)}
             for line in lines.evaluate_all(
                 """lines => lines.map(line => [...line.cells].map((cell, at) =>
                     [line.closest("table").tHead.rows[0].cells[at].textContent, cell.textContent]
@@ -218,8 +221,7 @@ def test_every_estimate_of_the_report_is_that_of_the_summary_for_programs(
                 of_engine = [
                     float(row["value"])
                     for row in rows
-                    if row["experiment"] in (experiment, _OF_SESSIONS)
-                    and row["engine"] == line[0][1]
+                    if row["experiment"] in sources and row["engine"] == line[0][1]
                     if isinstance(row["value"], int | float)
                 ]
                 if line[1][0] == "against":  # a comparison of two engines is no row
