@@ -24,7 +24,7 @@ from compare.run.runner import lock_path
 
 _PYTEST = (sys.executable, "-m", "pytest")
 _ENGINES = ("tests/engines", "tests/cluster")
-_LONGEST = "tests/compare/test_run.py"
+_EVERYTHING = "tests/compare/test_run.py"
 _REST = "not alone and not compares"
 _NO_TESTS = 5
 """Exit code of pytest."""
@@ -66,8 +66,9 @@ def main() -> int:
         return subprocess.run([*_PYTEST, *asked], check=False).returncode
     comparisons, others, alone = _parts(*asked)
     if _locks_can_be_own():
-        beside = [part._replace(own_lock=True) for part in comparisons]
-        return _result([([*beside, *others], _AT_ONCE), (alone, 1)])
+        long, *short = (part._replace(own_lock=True) for part in comparisons)
+        # In the order of their length, so that none of them runs by itself at the end.
+        return _result([([long, *others, *short], _AT_ONCE), (alone, 1)])
     return _result([(others, _AT_ONCE), ([*comparisons, *alone], 1)])
 
 
@@ -88,13 +89,13 @@ def _parts(*paths: str) -> tuple[list[_Part], list[_Part], list[_Part]]:
         comparisons = [_Part("comparisons", (*paths, "-m", "compares"))]
         return comparisons, [_Part("tests that measure nothing", (*paths, "-m", _REST))], alone
     comparisons = [
-        _Part("the longest comparisons", (_LONGEST, "-m", "compares")),
-        _Part("other comparisons", (*where, f"--ignore={_LONGEST}", "-m", "compares")),
+        _Part("comparisons", (*where, f"--ignore={_EVERYTHING}", "-m", "compares")),
+        _Part("comparisons of everything", (_EVERYTHING, "-m", "compares")),
     ]
     ignored = [f"--ignore={folder}" for folder in _ENGINES]
     others = [
+        _Part("tests that measure nothing", (*where, *ignored, "-m", _REST)),
         _Part("engines", (*_ENGINES, "-m", _REST)),
-        _Part("everything else that measures nothing", (*where, *ignored, "-m", _REST)),
     ]
     return comparisons, others, alone
 
