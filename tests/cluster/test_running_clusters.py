@@ -15,7 +15,7 @@ from engines.interface import Resources
 from tests.compare.command_line import REPOSITORY, run_folder, small_run
 from tests.engines.placement import DAEMONS, placed
 
-pytestmark = [pytest.mark.compares, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.compares, pytest.mark.timeout(600)]
 
 
 @pytest.mark.placed(DAEMONS)
@@ -95,7 +95,7 @@ def test_a_cluster_of_another_version_is_rejected_with_both_versions(
             env={**os.environ, **cluster.environment, "PYTHONPATH": path},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
     error = completed.stderr.splitlines()[-1]

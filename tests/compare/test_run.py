@@ -26,7 +26,7 @@ ONE = "dask"
 DISTURBED = "disturbed: "
 FIRST = {"throughput", "overhead", "fractional", "startup", "memory"}
 
-_LIMIT_S = 600
+_LIMIT_S = 1500
 pytestmark = [pytest.mark.compares, pytest.mark.timeout(_LIMIT_S)]
 
 

@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).parents[2]
 WORKERS = 2
 THREADS = 1
 
-START_LIMIT_S = 90
+START_LIMIT_S = 240
 GONE_LIMIT_S = 15
 """Time limit for all processes to end after their session was killed.
 

@@ -10,7 +10,7 @@ from tests.compare.command_line import REPOSITORY, command, run_folder, small_ru
 from tests.hosts.anyone import as_anyone, open_folder
 from tests.hosts.namespace import in_namespace
 
-pytestmark = [pytest.mark.compares, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.compares, pytest.mark.timeout(360)]
 
 _QUICKLY = ("--experiments", "timeline")
 

@@ -187,7 +187,7 @@ def test_a_terminal_without_columns_gets_tables_that_can_be_read(width: str) -> 
 
 
 @pytest.mark.compares
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 def test_docstrings_that_were_stripped_a_library_that_is_gone_and_ignored_children_spoil_no_run(
     tmp_path: Path,
 ) -> None:
@@ -206,7 +206,7 @@ def test_docstrings_that_were_stripped_a_library_that_is_gone_and_ignored_childr
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
         env={**os.environ, "PYTHONOPTIMIZE": "2", "LD_PRELOAD": "/no/libjemalloc.so"},
     )
@@ -216,7 +216,7 @@ def test_docstrings_that_were_stripped_a_library_that_is_gone_and_ignored_childr
 
 
 @pytest.mark.compares
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(360)
 def test_a_run_under_nice_in_a_folder_of_experiments_is_valid_and_says_so(tmp_path: Path) -> None:
     """Nice as under cron, in CI agents and in Slurm: every engine runs at the same priority.  A
     folder of experiments often holds a ``random.py``, or a ``deploy``.
@@ -231,7 +231,7 @@ def test_a_run_under_nice_in_a_folder_of_experiments_is_valid_and_says_so(tmp_pa
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

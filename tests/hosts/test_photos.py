@@ -172,7 +172,7 @@ def test_what_a_mac_puts_beside_each_file_is_no_photograph(photos: Path, tmp_pat
     assert "0 files skipped" in done.stdout
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_a_pipe_among_the_photographs_is_skipped_and_a_link_to_the_folder_itself_is_no_end(
     photos: Path, tmp_path: Path
 ) -> None:

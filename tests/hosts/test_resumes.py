@@ -139,7 +139,7 @@ def test_a_run_that_fills_the_disk_keeps_its_records_and_goes_on(tmp_path: Path)
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     sentence = said(done)
@@ -154,10 +154,10 @@ def test_a_run_that_fills_the_disk_keeps_its_records_and_goes_on(tmp_path: Path)
 def test_a_run_whose_terminal_is_lost_writes_its_report_and_goes_on(tmp_path: Path) -> None:
     asked = ("--engines", "serial", "--experiments", "timeline")
     with running_small_run(tmp_path, *asked) as running:
-        wait_until(lambda: any(tmp_path.glob("*/logs/*.log")), 60, "a session at work")
+        wait_until(lambda: any(tmp_path.glob("*/logs/*.log")), 180, "a session at work")
         time.sleep(1)
         running.send_signal(signal.SIGHUP)
-        told, _ = running.communicate(timeout=20)
+        told, _ = running.communicate(timeout=60)
     assert running.returncode == 130, told
     assert f"--resume {run_folder(tmp_path)}" in told
     assert "partial" in (tmp_path / "summary.md").read_text().lower()

@@ -37,7 +37,7 @@ def test_an_engine_that_is_not_itself_is_found_out() -> None:
 
 
 @pytest.mark.compares
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_a_real_engine_is_measured_as_two(tmp_path: Path) -> None:
     arguments = ("--engines", "multiprocessing", "--experiments", "throughput")
     done = small_run(tmp_path, *arguments, "--control", "multiprocessing", "--blocks", 2)

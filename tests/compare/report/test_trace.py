@@ -20,7 +20,7 @@ from tests.compare.trace_format import Complete, Trace, checked
 ALL = ("throughput", "overhead", "fractional", "timeline")
 TRACED = ("ray", "dask", "spark")
 
-pytestmark = [pytest.mark.compares, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.compares, pytest.mark.timeout(600)]
 
 Box = tuple[float, float]
 """Start and end, in seconds since the submission."""
@@ -35,7 +35,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run on all engines, with their own records."""
     out = tmp_path_factory.mktemp("results")
     asked = ("--experiments", "timeline", "--engines", "ray,dask,spark", "--native-trace")
-    done = small_run(out, *asked, limit_s=280)
+    done = small_run(out, *asked, limit_s=580)
     assert done.returncode == 0, done.stdout + done.stderr
     (out / "said").write_text(done.stdout)
     return run_folder(out)
