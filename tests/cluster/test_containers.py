@@ -20,7 +20,7 @@ from engines.registry import clusters
 from tests.engines.containers import Containers, containers, docker, release_containers
 from tests.engines.placement import CONTAINERS, placed
 
-pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.timeout(800)]
 
 READY_S = 60
 TASKS = 24

@@ -30,7 +30,7 @@ from tests.cluster.kubernetes.store import Document
 from tests.deploy.manifests import manifests
 from tests.engines.containers import docker
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 IMAGE = f"engine-compare:{os.environ.get('ENGINE_COMPARE_TAG', 'dev')}"
 PACKAGES = Path(__file__).with_name("kubernetes") / "dask-operator.txt"

@@ -28,7 +28,7 @@ from tests.cluster.kubernetes.store import Document
 from tests.deploy.manifests import manifests
 from tests.engines.containers import docker
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 IMAGE = f"engine-compare:{os.environ.get('ENGINE_COMPARE_TAG', 'dev')}"
 START_S, RUN_S, RELEASE_S = 60, 90, 60

@@ -17,12 +17,12 @@ from deploy import keys
 from tests.engines.containers import REPOSITORY, docker, release_containers
 from tests.engines.placement import CONTAINERS, placed
 
-pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.timeout(800)]
 
 MACHINES = ("n0", "n1", "n2")
 PROJECT = "engine-compare-ssh"
 FILE = REPOSITORY / "tests/cluster/ssh/compose.yml"
-_START_LIMIT_S, _COMMANDS_LIMIT_S = 180, 200
+_START_LIMIT_S, _COMMANDS_LIMIT_S = 400, 500
 # With a number of blocks, no session is measured again because other programs ran.
 QUICK = "--preset quick --blocks 1 --out /tmp/results"
 THROUGHPUT = f"{QUICK} --experiments throughput --n-images 360 --chunk 5"

@@ -14,7 +14,7 @@ from engines.registry import clusters
 
 REPOSITORY = Path(__file__).parents[2]
 _FILES = ("docker-compose.yml", "tests/cluster/compose.yml")
-_UP_LIMIT_S = 180
+_UP_LIMIT_S = 400
 
 
 @dataclass(frozen=True, kw_only=True)

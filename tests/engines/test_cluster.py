@@ -37,12 +37,12 @@ def _wait(*joined: int) -> None:
     cluster.wait_for_workers(cast(Engine, _Joining(*joined)), _PLANNED)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_program_waits_for_workers_that_join_one_after_the_other() -> None:
     _wait(0, 0, 1, 1, 2)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("joined", "sentence"),
     [
@@ -61,7 +61,7 @@ def test_a_cluster_of_another_size_is_named_with_the_way_out(
         _wait(joined)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_driver_of_ray_that_is_killed_takes_its_own_node_along(tmp_path: Path) -> None:
     """A driver makes its host a node of the cluster, with daemons that nobody else would end."""
     alone = Resources(workers=1, threads_per_worker=1)

@@ -256,7 +256,7 @@ def test_an_engine_runs_tasks_after_all_optional_ways_to_run_them(engine_name: s
 
 
 @pytest.mark.placed(HERE, CONTAINERS)
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("scenario", ["loses", "loses_with_large_input"])
 def test_an_engine_reports_a_lost_worker_when_it_cannot_recover(
     engine_name: str, scenario: str

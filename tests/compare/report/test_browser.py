@@ -22,7 +22,7 @@ from tests.compare.analysed import EXPERIMENTS
 from tests.compare.command_line import REPOSITORY
 from tests.compare.test_serve import served, stored
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 _SECONDS = 2.0

@@ -11,7 +11,7 @@ from engines.interface import Capability, Config
 from engines.registry import engine_names, load_engine
 from tests.compare.run.sessions import ended, session_of
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 CASE = Case(
     experiment="elasticity",

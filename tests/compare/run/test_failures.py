@@ -89,7 +89,7 @@ session.main()
 """
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_an_engine_that_never_starts_is_given_up_with_a_reason(tmp_path: Path) -> None:
     """Ray waits forever where no process may be started (``ulimit -u 40``)."""
     plan = fakes.plan(engines=(SERIAL,), experiments=("overhead",), workload=None, blocks=1)
@@ -105,7 +105,7 @@ def test_an_engine_that_never_starts_is_given_up_with_a_reason(tmp_path: Path) -
             stdin=read_end,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=150,
             check=False,
         )
     finally:

@@ -14,7 +14,7 @@ from tests.compare import fakes
 from tests.compare.analysed import rows
 from tests.compare.run.sessions import ended, session_of
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(180)]
 
 CASE = Case(
     experiment="faults",
@@ -59,7 +59,7 @@ def test_a_tuned_engine_finishes_with_every_result_right_although_a_worker_was_k
     assert seen.alive == []
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("engine", ["ray", "dask", "spark"])
 def test_a_tuned_cluster_finishes_with_every_result_right_although_a_node_was_lost(
     tmp_path: Path, engine: str

@@ -26,7 +26,7 @@ from workload import images
 from workload.kernels import sleep
 from workload.model import VIT_DIGITS, resolve
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 CLASSIFY = Case(experiment="throughput", parameters={"chunk": 2})
 WAIT = Case(experiment="timeline", parameters={"how": "blocking", "tasks": 8, "seconds": 0.1})
