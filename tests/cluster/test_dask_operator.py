@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(600)
 
 IMAGE = f"engine-compare:{os.environ.get('ENGINE_COMPARE_TAG', 'dev')}"
 PACKAGES = Path(__file__).with_name("kubernetes") / "dask-operator.txt"
-INSTALL_S, START_S, RELEASE_S, RUN_S, GONE_S = 100, 60, 90, 100, 60
+INSTALL_S, START_S, RELEASE_S, RUN_S, GONE_S = 300, 200, 270, 300, 200
 OPERATOR = "dask-operator"
 _CUSTOM = ("daskclusters", "daskworkergroups", "daskautoscalers", "daskjobs")
 ROLE = {

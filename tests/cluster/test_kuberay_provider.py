@@ -31,7 +31,7 @@ from tests.engines.containers import docker
 pytestmark = pytest.mark.timeout(600)
 
 IMAGE = f"engine-compare:{os.environ.get('ENGINE_COMPARE_TAG', 'dev')}"
-START_S, RUN_S, RELEASE_S = 60, 90, 60
+START_S, RUN_S, RELEASE_S = 200, 270, 200
 IDLE_S = 5
 NAPS = """
 import ray, socket, time

@@ -24,7 +24,7 @@ from tests.engines.containers import REPOSITORY, docker, release_containers
 from tests.engines.placement import CONTAINERS
 
 HOST = "kubernetes.default"
-_UP_S, _STOP_S = 30, 60
+_UP_S, _STOP_S = 100, 200
 _KEYS, _FILES = "compare-keys", "/run/api"
 _ADMIN, _KUBELET = "admin", "kubelet"
 _OWN: Mapping[str, Rules] = {
