@@ -51,8 +51,11 @@ _CLUSTERS = (
     ),
     _Part("what engines promise, on containers", ("tests/engines/test_promises.py", *_CONTAINERS)),
     _Part(
-        "Kubernetes",
-        ("tests/cluster/test_kuberay_provider.py", "tests/cluster/test_dask_operator.py"),
+        "clusters for Kubernetes",
+        (
+            *("tests/cluster/test_kuberay_provider.py", "tests/cluster/test_dask_operator.py"),
+            *_CONTAINERS,
+        ),
     ),
 )
 
