@@ -45,16 +45,13 @@ class _Part(NamedTuple):
 _CONTAINERS = ("--on", "containers", "-p", "no:randomly")
 """In the order of the files, because a cluster is up for all its tests."""
 _CLUSTERS = (
-    _Part(
-        "the containers of docker-compose.yml, and clusters over ssh",
-        ("tests/cluster/test_containers.py", "tests/cluster/test_ssh_clusters.py", *_CONTAINERS),
-    ),
+    _Part("the clusters of docker-compose.yml", ("tests/cluster/test_containers.py", *_CONTAINERS)),
     _Part("what engines promise, on containers", ("tests/engines/test_promises.py", *_CONTAINERS)),
     _Part(
-        "clusters for Kubernetes",
+        "clusters over ssh and for Kubernetes",
         (
-            *("tests/cluster/test_kuberay_provider.py", "tests/cluster/test_dask_operator.py"),
-            *_CONTAINERS,
+            *("tests/cluster/test_ssh_clusters.py", "tests/cluster/test_kuberay_provider.py"),
+            *("tests/cluster/test_dask_operator.py", *_CONTAINERS),
         ),
     ),
 )
