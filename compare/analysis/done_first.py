@@ -12,16 +12,27 @@ from compare.analysis.makespans import Job
 from compare.analysis.session_rows import FIRST_RESULT, OPEN
 from compare.analysis.session_rows import NAME as STARTUP
 from compare.experiments import overhead
-from compare.experiments.done_first import ANY, FROM, LENGTHS_S, MARGIN, NEVER, ON_HOSTS, WORK_S
+from compare.experiments.done_first import (
+    ANY,
+    FROM,
+    LENGTHS_S,
+    MARGIN,
+    MOST_TASKS,
+    NEVER,
+    ON_HOSTS,
+    WORK_S,
+)
 from compare.measure.adapters import capabilities
 from compare.observations.series import Row, Series, budget_case
 from compare.records.plan import Plan, Scalar
 from engines.errors import EngineError
 from engines.interface import Capability
 
-_STEP, _HALVINGS = 10**0.25, 12
-_NUMBERS = [_STEP**place for place in range(29)]
-"""Of tasks: up to ten millions."""
+_STEPS_PER_DECADE, _HALVINGS = 4, 12
+_STEP = 10 ** (1 / _STEPS_PER_DECADE)
+_NUMBERS = [_STEP**n for n in range(round(math.log10(MOST_TASKS) * _STEPS_PER_DECADE) + 1)]
+"""Of tasks."""
+_NO_START = "not given: its start has no number"
 
 
 class _Jobs:
@@ -110,12 +121,13 @@ def done_first_rows(
     ]
     for name, engines in ((ANY, [*costs]), (ON_HOSTS, spanning)):
         for task_s, jobs in all_jobs.items():
-            able = [name for name in engines if jobs.blocks(name) and name not in unknown]
+            able = [one for one in engines if jobs.blocks(one) and one not in unknown]
             found = _from_tasks(jobs, able)
             case = {**budget_case(plan), WORK_S: task_s}
             for engine in engines:
-                why_not = costs[engine].absence or unknown.get(engine, NEVER)
-                blocks = len(costs[engine].blocks)
+                why_not = costs[engine].absence or unknown.get(engine)
+                why_not = why_not or (NEVER if engine in able else _NO_START)
+                blocks = len(jobs.blocks(engine))
                 yield _row(name, engine, case, found.get(engine, ()), blocks, why_not)
 
 

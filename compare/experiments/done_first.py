@@ -10,11 +10,12 @@ from compare.observations.metric import Better, Quantity
 ANY, ON_HOSTS = "done_first", "done_first_on_hosts"
 """The ``experiment`` of the rows: among all engines, and among those that run on several hosts."""
 FROM = Quantity(name="from_tasks", unit="tasks", better=Better.NEITHER)
-WORK_S, NEVER = "work_s", "never"
+WORK_S = "work_s"
 LENGTHS_S = (0.001, 0.01, 0.1, 1.0)
+MOST_TASKS = 10_000_000
 MARGIN = 0.05
 """An engine keeps its place until another one is done so much earlier."""
-
+NEVER = f"never by {MARGIN:.0%}"
 
 _TABLE = Columns(
     columns=tuple(
@@ -33,10 +34,16 @@ SECTIONS = (
         explanation=f"""From how many equal tasks on an engine is done first, its start included:
 *open* and *first result* of the start, then the makespan of the tasks from the measured costs,
 with all workers.  An engine keeps its place until another one is done {MARGIN:.0%} earlier; the
-engine with the next larger number is the one that takes over.  Boundaries are computed in each
-block.  *{NEVER}*: another engine is done first with any number of tasks.""",
+engine with the next larger number is the one that takes over.  *{NEVER}*: with no number of tasks,
+up to {MOST_TASKS:,}, is it done so much before the one that is first.  It may still be as fast.
+
+Boundaries are computed in each block.  Of tasks that are longer than those of an engine's sweep,
+the overhead is taken to be between that of the longest of them and one that grows with the work;
+the intervals do not contain what is uncertain about that.  So these are predictions: `python -m
+compare advise` says for a single job whether it lies within what was measured.""",
         table=_TABLE,
-        lead="From how many equal tasks on an engine is done first, its start included.",
+        lead=f"""From how many equal tasks on an engine is done first, its start included; it takes
+over from another one when it is {MARGIN:.0%} earlier.  Predicted from the costs above.""",
         rows_of=ANY,
     ),
     Section(

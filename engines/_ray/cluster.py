@@ -100,10 +100,11 @@ def driver_node(address: str, folder: Path) -> Iterator[str]:
     """
     log = folder / "node.log"
     loopback = address.startswith(f"{LOOPBACK}:")
-    # Nothing else would end it if this process were killed.
-    mortal = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    # Nothing else would end it if this process were killed.  Linux sends the signal when the thread
+    # ends that has started the node, which lives as long as the engine is open.
+    ends_with_us = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     command = [
-        *mortal,
+        *ends_with_us,
         *_START,
         f"--address={address}",
         "--num-cpus=0",

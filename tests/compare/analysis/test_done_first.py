@@ -1,7 +1,5 @@
 """Which engine is done first, with its start, on engines of known costs."""
 
-import math
-
 import pytest
 
 from compare.observations.series import Row
@@ -66,9 +64,9 @@ def test_of_the_engines_on_several_hosts_the_cheap_one_takes_over_from_the_quick
 
 def test_an_engine_that_never_takes_over_says_so() -> None:
     row = found("done_first_on_hosts")["spark", 0.001]
-    assert (row.value, row.n, row.verdict) == (None, 0, "never")
+    assert (row.value, row.n, row.verdict) == (None, 0, "never by 5%")
     # With long tasks none is 5% earlier than the one that was there first.
-    assert found("done_first_on_hosts")["ray", 1.0].verdict == "never"
+    assert found("done_first_on_hosts")["ray", 1.0].verdict == "never by 5%"
 
 
 def test_the_interval_of_a_boundary_is_that_over_the_blocks() -> None:
@@ -85,7 +83,6 @@ def test_the_interval_of_a_boundary_is_that_over_the_blocks() -> None:
     assert (
         sum(a <= wanted * 1.05 and b >= wanted * 0.95 for a, b in zip(low, high, strict=True)) >= 3
     )
-    assert math.isfinite(max(high))
 
 
 def test_two_blocks_give_no_interval() -> None:

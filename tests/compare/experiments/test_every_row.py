@@ -197,7 +197,7 @@ def test_a_row_has_a_number_or_says_why_not(run: Run) -> None:
 
 
 def test_a_run_in_which_all_went_well_lacks_no_number_without_a_good_reason() -> None:
-    good = ("not applicable: ", "rejected: ", "not given: needs 1000 samples", "never")
+    good = ("not applicable: ", "rejected: ", "not given: needs 1000 samples", "never by 5%")
     limits = ("more than ", "less than ")
     for row in rows(fakes.run(everything())):
         known = (*good, *limits) if row.metric == "useful_share" else good
