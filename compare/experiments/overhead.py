@@ -75,8 +75,8 @@ granularity (makespan × workers / tasks, overhead included, a taken off) at whi
 time is useful.  100% is what the cores do when all of them are busy with the same work in plain
 processes; *of idle cores* takes one core, while the others are idle, as the measure: where busy
 cores slow each other down (hardware threads of one core, shared caches) it asks for more than the
-machine has.  The efficiency is an isotonic regression on the size of the tasks, over all batches of
-a block.  Lower is better, except for no-ops/s, which are taken from the largest N.""",
+machine has.  The efficiency is a smoothed isotonic regression on the size of the tasks, over all
+batches of a block.  Lower is better, except for no-ops/s, which are taken from the largest N.""",
     table=Columns(
         columns=(
             Column(metric="noop_throughput", heading="no-ops/s"),

@@ -7,7 +7,15 @@ from typing import TypeAlias
 
 from compare.measure.bench import Bench, Way
 from compare.measure.warm_up import warm_up
-from compare.observations.metg import THRESHOLDS, Limit, Point, fixed_cost_s, metg, point
+from compare.observations.metg import (
+    THRESHOLDS,
+    Limit,
+    Point,
+    efficiency_of_work,
+    fixed_cost_s,
+    metg,
+    point,
+)
 from compare.records.measurements import TaskRun
 from compare.records.plan import Case, refine
 from workload.kernels import spin
@@ -88,12 +96,17 @@ class Sweep:
 
     def _measured(self, work_s: float) -> TaskRun:
         iterations = max(1, round(work_s / self._iteration_s))
-        waves = max(_FEWEST_WAVES, math.ceil(self._point_s / (work_s + self._added_s)))
+        waves = max(_FEWEST_WAVES, math.ceil(self._point_s / self._granularity_s(work_s)))
         run = self._batch(iterations, min(waves * self._workers, _MOST_TASKS))
         self._runs.append(run)
         if len(self._runs) % _CALIBRATED_EVERY == 0:
             self._iteration_s = self._bench.calibrate_busy()
         return run
+
+    def _granularity_s(self, work_s: float) -> float:
+        """Of tasks with this work, as measured so far; else from the pilots' overhead."""
+        efficiency = efficiency_of_work(self._points(), work_s)
+        return work_s / efficiency if isinstance(efficiency, float) else work_s + self._added_s
 
     def _points(self) -> list[Point]:
         return [

@@ -6,6 +6,7 @@ given share of what the machine can do.
 """
 
 import functools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,10 @@ MOST_EFFICIENCY = 1.2
 Single batches may lie above it, on a machine whose speed changes from second to second."""
 _MOST_DRIFT = 0.2
 """Largest accepted change of the kernel's speed from before a sweep to after it."""
+_LEAST_REACH = 0.2
+"""To neighbours, relative to the largest one."""
+_SAME = 1e-12
+"""Variance of sizes, relative to their square, that is rounding."""
 _MOST_FIXED = 0.5
 """Of a makespan: a noisy estimate of the fixed cost must not take off more."""
 
@@ -96,11 +101,12 @@ def fixed_cost_s(pilots: Iterable[tuple[int, float]]) -> tuple[float, float]:
 
 
 def fitted(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Isotonic regression of the efficiency on the work of a task: one point for each size.
+    """Smoothed isotonic regression of the efficiency on the work of a task: one point for each.
 
-    Least squares under the condition that longer tasks are not less efficient.  Adjacent violators
-    are pooled (Ayer et al. 1955, Ann. Math. Statist. 26:641), as in
-    ``scipy.optimize.isotonic_regression``, which a process that measures does not load.
+    First each granularity becomes the value of a local line (Cleveland 1979, J. Am. Stat. Assoc.
+    74:829): a batch of a tenth of a second is disturbed by chance, and the batches of similar tasks
+    together are disturbed less.  Then least squares under the condition that longer tasks are not
+    less efficient.  Smooth first, then monotone: Mammen 1991, Ann. Statist. 19:724.
     """
     return _fitted(tuple(points))
 
@@ -108,13 +114,20 @@ def fitted(points: Sequence[Point]) -> tuple[Point, ...]:
 @functools.lru_cache(maxsize=512)
 def _fitted(points: tuple[Point, ...]) -> tuple[Point, ...]:
     """The fit of a sweep, which is read at many sizes."""
-    sizes: dict[float, list[float]] = {}
-    for one in sorted(points, key=lambda one: one.work_s):
-        sizes.setdefault(round(one.work_s, 15), []).append(one.efficiency)
+    ordered = sorted(points, key=lambda one: one.work_s)
+    return _isotonic(_smooth(ordered, _isotonic(ordered)))
+
+
+def _isotonic(ordered: Sequence[Point]) -> tuple[Point, ...]:
+    """Isotonic regression of points that are ordered by size: adjacent violators are pooled.
+
+    Ayer et al. 1955, Ann. Math. Statist. 26:641, as in ``scipy.optimize.isotonic_regression``,
+    which a process that measures does not load.
+    """
     pools: list[tuple[list[float], list[float]]] = []
     """Sizes and efficiencies."""
-    for work_s, efficiencies in sizes.items():
-        pools.append(([work_s], efficiencies))
+    for one in ordered:
+        pools.append(([one.work_s], [one.efficiency]))
         while len(pools) > 1 and fmean(pools[-2][1]) >= fmean(pools[-1][1]):
             last = pools.pop()
             pools[-1] = (pools[-1][0] + last[0], pools[-1][1] + last[1])
@@ -124,6 +137,35 @@ def _fitted(points: tuple[Point, ...]) -> tuple[Point, ...]:
         for mean in [fmean(efficiencies)]
         for work_s in works
     )
+
+
+def _smooth(ordered: Sequence[Point], rough: Sequence[Point]) -> list[Point]:
+    """The points, each with the granularity that a line through its neighbours has there.
+
+    Granularity over work is a line where every task pays a cost, and where one dispatcher decides;
+    between the two, close to full efficiency, it bends.  Hence sizes up to a factor of two apart
+    are neighbours where half of the time is useful or less, and fewer where more is (``rough``
+    efficiency).  The weights (tricube) end there, so that sizes far apart stay as they are.
+    """
+    work = np.array([one.work_s for one in ordered])
+    granularity = np.array([one.granularity_s for one in ordered])
+    smooth = []
+    for one, fit in zip(ordered, rough, strict=True):
+        reach = math.log(2) * min(max(2 * (1 - fit.efficiency), _LEAST_REACH), 1.0)
+        distance = np.abs(np.log(work / one.work_s)) / reach
+        near = distance < 1
+        weights = (1 - distance[near] ** 3) ** 3
+        works, values = work[near], granularity[near]
+        middle, mean = np.average(works, weights=weights), np.average(values, weights=weights)
+        spread = np.sum(weights * (works - middle) ** 2)
+        # Batches of one size, up to rounding, have no slope.
+        slope = 0.0
+        if spread > _SAME * middle**2:
+            slope = np.sum(weights * (works - middle) * (values - mean)) / spread
+        on_line = mean + slope * (one.work_s - middle)
+        size_s = float(np.clip(on_line, values.min(), values.max()))
+        smooth.append(Point(granularity_s=size_s, efficiency=one.work_s / size_s))
+    return smooth
 
 
 def metg(points: Sequence[Point], threshold: float) -> float | Limit | None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,15 +143,33 @@ def test_a_cost_that_every_task_pays_gives_its_exact_metg(
     assert metg(points, threshold) == pytest.approx(cost_s / (1 - threshold))
 
 
-@given(st.lists(st.tuples(st.floats(1e-6, 1.0), st.floats(0.01, 1.0)), min_size=1, max_size=30))
-def test_the_fit_is_that_of_scipy(batches: list[tuple[float, float]]) -> None:
-    points = [Point(granularity_s=w / e, efficiency=e) for w, e in batches]
-    sizes = sorted({round(one.work_s, 15) for one in points})
-    of_size = [[o.efficiency for o in points if round(o.work_s, 15) == size] for size in sizes]
-    expected = isotonic_regression(
-        [float(np.mean(same)) for same in of_size], weights=[len(same) for same in of_size]
-    )
+@given(st.lists(st.floats(0.01, 1.0), min_size=1, max_size=15))
+def test_the_fit_of_sizes_far_apart_is_that_of_scipy(efficiencies: list[float]) -> None:
+    """They have no neighbours, so that the fit is the isotonic regression alone."""
+    works = [1e-6 * 3.0**step for step in range(len(efficiencies))]
+    points = swept([w / e for w, e in zip(works, efficiencies, strict=True)], efficiencies)
+    expected = isotonic_regression(efficiencies)
     assert [one.efficiency for one in fitted(points)] == pytest.approx(list(expected.x))
+
+
+@given(st.lists(st.floats(1e-4, 1.0), min_size=2, max_size=30), st.floats(0, 0.1))
+def test_the_fit_of_any_sizes_is_exact_where_every_task_pays_the_same(
+    works: list[float], cost_s: float
+) -> None:
+    points = [Point(granularity_s=w + cost_s, efficiency=w / (w + cost_s)) for w in works]
+    for work, one in zip(sorted(works), fitted(points), strict=True):
+        assert one.efficiency == pytest.approx(work / (work + cost_s))
+
+
+@given(
+    st.lists(st.tuples(st.floats(1e-6, 1.0), st.floats(0.01, 1.0)), min_size=1, max_size=30),
+)
+def test_longer_tasks_are_never_less_efficient_in_the_fit(
+    batches: list[tuple[float, float]],
+) -> None:
+    fit = fitted([Point(granularity_s=w / e, efficiency=e) for w, e in batches])
+    assert [one.efficiency for one in fit] == sorted(one.efficiency for one in fit)
+    assert len(fit) == len(batches)
 
 
 def test_a_threshold_that_no_size_reaches_is_a_limit_not_a_gap() -> None:

@@ -2,6 +2,8 @@
 
 import math
 import random
+import statistics
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,6 +11,7 @@ import pytest
 
 from compare.analysis.intervals import geometric_mean
 from compare.measure.sweep import Sweep
+from compare.observations import metg as observed_metg
 from compare.observations.metg import Limit, fixed_cost_s, metg, point
 from compare.records.measurements import TaskRun
 from compare.records.plan import Case
@@ -141,3 +144,20 @@ def test_with_an_idle_core_as_the_measure_the_same_check_fails() -> None:
     model = ENGINES["slow neighbours"]
     wrong, _ = bias_and_coverage(model, 0.9, lambda rng: estimate(model, 0.9, rng, busy=False))
     assert wrong > MOST_BIAS
+
+
+@pytest.mark.parametrize("name", ["inside", "both", "dispatcher"])
+def test_a_smooth_curve_halves_the_variance_of_metg50(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine where a batch of a tenth of a second differs by 10% from the next one."""
+    monkeypatch.setattr(sys.modules[__name__], "NOISE", 0.1)
+    monkeypatch.setattr(sys.modules[__name__], "BLOCK_NOISE", 0.0)
+    smooth = variance(ENGINES[name], seed=1)
+    monkeypatch.setattr(observed_metg, "_smooth", lambda ordered, _: ordered)
+    assert smooth < 0.5 * variance(ENGINES[name], seed=2)
+
+
+def variance(model: Model, *, seed: int) -> float:
+    rng = random.Random(seed)  # noqa: S311
+    return statistics.variance(math.log(estimate(model, 0.5, rng)) for _ in range(RUNS))
