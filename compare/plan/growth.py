@@ -32,17 +32,13 @@ def next_sessions(
     """The sessions to run next; none if there is nothing that is worth it and fits in the time.
 
     First the disturbed sessions, the worst first and each once; then blocks of the experiments that
-    want more of them; then one block of the experiment whose intervals are widest, unless they are
-    as narrow as wanted.
+    want more of them; then disturbed sessions without any experiment that has an interval; then one
+    block of the experiment whose intervals are widest, unless they are as narrow as wanted.
     """
-    repeated = {session.repeats for session in plan.sessions}
-    by_id = {session.id: session for session in plan.sessions}
-    for name in sorted(known.disturbed, key=lambda name: -known.disturbed[name]):
-        session = by_id.get(name)
-        if session is None or session.repeats is not None or name in repeated or session.traced:
-            continue
-        if fits([session]):
-            return (repetition(session),)
+    again = [session for session in _disturbed(plan, known) if fits([session])]
+    with_interval = [session for session in again if _has_interval(plan, session)]
+    if with_interval:
+        return (repetition(with_interval[0]),)
     short = [name for name in plan.experiments if plan.blocks_of(name) < _wanted(plan, name)]
     if short:
         # All of them in one block, unless that takes the time for later blocks of the first one,
@@ -55,11 +51,31 @@ def next_sessions(
     for name in sorted(short, key=lambda name: min(plan.blocks_of(name), FEWEST_BLOCKS)):
         if fits(block := _block(plan, [name])):
             return tuple(block)
+    if again:
+        return (repetition(again[0]),)
     wide = {name: width for name, width in known.widths.items() if width > known.precision}
     for name in sorted(wide, key=lambda name: -wide[name]):
         if fits(block := _block(plan, [name])):
             return tuple(block)
     return ()
+
+
+def _disturbed(plan: Plan, known: Knowledge) -> list[Session]:
+    """The disturbed sessions that were not yet measured again, the worst first."""
+    repeated = {session.repeats for session in plan.sessions}
+    by_id = {session.id: session for session in plan.sessions}
+    return [
+        by_id[name]
+        for name in sorted(known.disturbed, key=lambda name: -known.disturbed[name])
+        if name in by_id
+        and name not in repeated
+        and by_id[name].repeats is None
+        and not by_id[name].traced
+    ]
+
+
+def _has_interval(plan: Plan, session: Session) -> bool:
+    return any(_wanted(plan, case.experiment) >= FEWEST_BLOCKS for case in session.cases)
 
 
 def without_later_blocks(plan: Plan, block: int) -> Plan:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from compare.experiments.experiment import Experiment, Opening, Scope
 from compare.experiments.registry import built_in_names, load_experiment
 from compare.measure.adapters import capabilities
+from compare.observations.metric import FEWEST_BLOCKS
 from compare.options import Options, PresetName
 from compare.presets import BLOCKS
 from compare.records.plan import (
@@ -28,6 +29,9 @@ _JITTER = 0.3
 """In relative positions: without it every second block would be the reverse of the one before."""
 BASELINES = (SERIAL, "multiprocessing")
 """Always measured, with the ceiling, so that every engine can be compared with something."""
+_REFERENCES = (SERIAL, CEILING)
+"""What a bare call costs is not compared with any engine: three sweeps of each tell it, and later
+blocks have time for one more block of the engines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +178,8 @@ def _sessions(
     cases: dict[Opening, list[Case]] = {main: []}
     for experiment in _experiments_of(engine, experiments, request):
         for case in experiment.cases(request.scope):
+            if block > FEWEST_BLOCKS and engine in _REFERENCES and experiment.sweeps(case):
+                continue
             # A case that the engine cannot run needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)
             opening = experiment.opening(case, request.workers) if can else main

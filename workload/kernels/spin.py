@@ -12,7 +12,7 @@ import time
 from workload.interface import Kernel, Task
 
 _SAMPLE_S = 0.01
-_SAMPLES = 15
+_SAMPLES = 9
 _MOST_ROUNDS = 12
 _AGREE = 1.03
 _AS_FAST = 1.1

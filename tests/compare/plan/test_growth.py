@@ -41,6 +41,17 @@ def test_the_worst_disturbed_session_comes_first_and_each_only_once() -> None:
     assert not any(session.repeats for session in third)
 
 
+def test_a_disturbed_session_of_one_block_waits_until_the_wanted_blocks_are_there() -> None:
+    plan = fakes.plan(experiments=("throughput", "fractional"), blocks=3)
+    plan = replace(plan, options=replace(plan.options, preset=PresetName.STANDARD, minutes=10))
+    knowledge = known({"1-ray-fractional": 9.0, "1-ray": 2.0}, {"throughput": 0.9})
+    firsts = []
+    for _ in range(5):
+        plan, more = grown(plan, knowledge)
+        firsts.append(more[0].repeats or more[0].block)
+    assert firsts == ["1-ray", 4, 5, "1-ray-fractional", 6]
+
+
 def seconds(sessions: Sequence[Session]) -> int:
     """As if every case took a second."""
     return sum(len(session.cases) for session in sessions)

@@ -12,7 +12,7 @@ from compare.experiments.faults import FAULTS
 from compare.measure.adapters import capabilities
 from compare.options import Options, PresetName
 from compare.plan.schedule import Request, make_plan
-from compare.records.plan import CEILING, FIRST_TURN, LAST_TURN, Case, Plan, Workload
+from compare.records.plan import CEILING, FIRST_TURN, LAST_TURN, SERIAL, Case, Plan, Workload
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS
 
@@ -81,6 +81,7 @@ def test_every_block_that_the_preset_says_holds_every_case_of_every_experiment(
                 for case in experiment.cases(
                     Scope(preset=PresetName(preset), workload=workload, workers=plan.workers)
                 )
+                if block <= 3 or engine not in {CEILING, SERIAL} or not experiment.sweeps(case)
             ]
             held = [
                 repr(_without_turn(case))
@@ -90,6 +91,18 @@ def test_every_block_that_the_preset_says_holds_every_case_of_every_experiment(
                 for case in session.cases
             ]
             assert Counter(held) == Counter(asked)
+
+
+def test_the_engines_have_a_sweep_in_every_block_and_the_references_in_three() -> None:
+    plan = planned(preset="standard", blocks=5, experiments=("overhead",))
+    swept = {
+        engine: sum("point_s" in case.parameters for case in session_cases)
+        for engine in (CEILING, *ENGINES)
+        for session_cases in [
+            [case for one in plan.sessions if one.engine == engine for case in one.cases]
+        ]
+    }
+    assert swept == {CEILING: 3, **dict.fromkeys(ENGINES, 5), SERIAL: 3}
 
 
 def _without_turn(case: Case) -> Case:
