@@ -6,8 +6,10 @@ either, because that would take CPU time from the engines.
 
 import asyncio
 import json
+import math
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -33,8 +35,8 @@ from compare.report.plots import write_plots
 
 HOST = "127.0.0.1"
 _EVERY_S = 1.0
-_NICENESS = 10
-"""The measured engines have priority."""
+_NICENESS = 19
+"""The lowest priority: the measured engines come first, and readers wait."""
 _POLICY = "Content-Security-Policy"
 _HEADERS = {
     _POLICY: "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -59,8 +61,12 @@ class _Served:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
         )
-        self._report: str | None = None
-        self._report_headers: dict[str, str] = {}
+        self._report: Response | None = None
+        self._state: dict[str, Any] = {}
+        self._read_s = -math.inf
+        """When the state was read last."""
+        self._page: Response | None = None
+        """Of the state; many readers cost no more than one."""
         self._writing: asyncio.Task[None] | None = None
 
     def write_report(self) -> None:
@@ -72,8 +78,7 @@ class _Served:
             report = report_page(analysis, plots)
         # The script of the report stands in the page, and is allowed by its hash.
         own = _HEADERS[_POLICY].replace("script-src 'self'", f"script-src {script_source()}")
-        self._report_headers = {**_HEADERS, _POLICY: own}
-        self._report = report
+        self._report = HTMLResponse(report, headers={**_HEADERS, _POLICY: own})
 
     def state(self) -> dict[str, Any]:
         """What the live page shows."""
@@ -94,15 +99,24 @@ class _Served:
         """The report, or the progress of a run as long as there is none."""
         state = self._progress()
         if self._report is not None:
-            return HTMLResponse(self._report, headers=self._report_headers)
-        page = self._templates.get_template("live.html.jinja").render(
-            plan=self._live.plan, state=state
-        )
-        return HTMLResponse(page, headers=_HEADERS)
+            return self._report
+        if self._page is None:
+            page = self._templates.get_template("live.html.jinja").render(
+                plan=self._live.plan, state=state
+            )
+            self._page = HTMLResponse(page, headers=_HEADERS)
+        return self._page
 
     def _progress(self) -> dict[str, Any]:
-        """The state; the report is begun as soon as the run has ended, and nobody waits for it."""
-        state = self.state()
+        """The state, read at most once in a while, however many ask for it.
+
+        The report is begun as soon as the run has ended, and nobody waits for it.
+        """
+        if time.monotonic() - self._read_s >= _EVERY_S:
+            self._read_s = time.monotonic()
+            if (state := self.state()) != self._state:
+                self._state, self._page = state, None
+        state = self._state
         if state["finished"] and not state["report"] and self._writing is None:
             self._writing = asyncio.create_task(asyncio.to_thread(self.write_report))
         return state

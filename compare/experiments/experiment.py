@@ -57,6 +57,8 @@ class Opening:
     """See ``engines.interface.Resources.idle_s``."""
     nodes: bool = False
     """See ``compare.records.plan.Session.nodes``."""
+    own_driver: bool = False
+    """See ``compare.records.plan.Session.own_driver``."""
     label: str = ""
     """Part of the session's name; empty for the main session."""
 

@@ -40,12 +40,14 @@ FAULTS: Mapping[str, Fault] = {
     "poison-task": Fault(deed=fragile.KILLS),
     "killed-while-loading": Fault(victim=in_its_loading, load_s=LOAD_S),
     "node-killed": Fault(victim=in_a_task, node=True),
+    "driver-killed": Fault(victim=in_a_task, driver=True),
 }
 _TASKS_PER_WORKER, _TASK_S = 20, 0.15
 _DEADLINE = 5
 """As a multiple of the twin's makespan.  Nothing that an engine does by itself takes so long."""
-_NODE_PATIENCE_S = 60.0
-"""More until the deadline if a node is lost: a head waits for word from it for up to a minute."""
+_PATIENCE_S = 60.0
+"""More until the deadline if a node or a driver is lost: a head waits for word from it for up to a
+minute, and another driver has to start."""
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because every fault needs a session."""
 _VERDICT, _WORDS, _NO_WORDS = "verdict", "words", "nothing"
@@ -62,11 +64,13 @@ its process may have, whenever it runs (`ulimit -v`).  *poison-task*: one task k
 that runs it.  *killed-while-loading*: every process needs half a second before its first task, as
 for a model, and one gets SIGKILL meanwhile.  *node-killed*: the engine has a cluster on this host
 with a node of one core for each worker, and all processes of the node that started a task last get
-SIGKILL.
+SIGKILL.  *driver-killed*: the program that submitted the tasks gets SIGKILL, and another one at
+once submits all of them again; the cluster, as in *node-killed*, goes on.
 
 Each fault has an engine of its own, and an undisturbed twin on the same engine before it.  An
 engine has *finished* if it handed over its last result, has *failed* if it raised an error, and
-*hung* if it did neither in five times the twin's makespan (if a node was lost, a minute longer).
+*hung* if it did neither in five times the twin's makespan (if a node or a driver was lost, a minute
+longer).
 *Right* is 1 if every result came exactly once with the right content.  *Ran twice* counts the tasks
 that workers started more than once.  *Lost* is the makespan minus the twin's.  *Recovered* is the
 time from the fault until four tasks per worker in a row end at 95% of the twin's rate; an engine
@@ -123,8 +127,15 @@ class Faults(Experiment):
 
     @override
     def opening(self, case: Case, workers: int) -> Opening:
-        fault = str(case.parameters["fault"])
-        return Opening(workers=workers, faults=True, nodes=FAULTS[fault].node, label=fault)
+        name = str(case.parameters["fault"])
+        fault = FAULTS[name]
+        return Opening(
+            workers=workers,
+            faults=True,
+            nodes=fault.node or fault.driver,
+            own_driver=fault.driver,
+            label=name,
+        )
 
     @override
     def expected_s(self, plan: Plan, case: Case, pace: Pace) -> float:
@@ -148,7 +159,8 @@ class Faults(Experiment):
             twin = bench.run(refine(case, part="twin"), tasks)
             yield twin
             tasks = fault.tasks(bench.label(), Path(folder) / "fault", count, seconds)
-            deadline_s = _DEADLINE * twin.makespan_s + fault.node * _NODE_PATIENCE_S
+            patience_s = _PATIENCE_S if fault.node or fault.driver else 0.0
+            deadline_s = _DEADLINE * twin.makespan_s + patience_s
             yield bench.run_with_fault(case, tasks, fault, deadline_s=deadline_s)
 
     @override

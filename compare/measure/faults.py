@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from compare.measure import clock
 from compare.measure.background import in_background
+from compare.measure.driver import OwnDriver
 from engines.errors import EngineError
 from engines.interface import Engine
 from workload.interface import PackedReport, PackedTask, Task, TaskReport
@@ -49,6 +50,8 @@ class Fault:
     """The victim is stopped for so long; ``None``: it is killed."""
     node: bool = False
     """All processes of the victim's node are killed with it, as if the node lost its power."""
+    driver: bool = False
+    """The driver is killed instead of the victim; the batch starts again in another driver."""
 
     def tasks(self, case: str, path: Path, count: int, seconds: float) -> list[Task]:
         """So many tasks of this length that take notes in the file, one of which may fail."""
@@ -127,12 +130,13 @@ def happened(
     path.touch()
     submitted_s = clock.now()
     batch = in_background(lambda: clock.batch(submit))
-    with _Hitting(fault, path, len(tasks), nodes) as hitting:
+    with _Hitting(fault, path, len(tasks), engine, nodes) as hitting:
         while not batch.done() and clock.now() - submitted_s < deadline_s:
             hitting.look()
             wait([batch], _LOOK_EVERY_S)
         ended_s = clock.now() - submitted_s
     verdict, words = _verdict(batch)
+    words = words or hitting.of_the_killed_driver()
     if verdict == "finished" and batch.result().arrivals:
         ended_s = batch.result().arrivals[-1][2] - submitted_s
     received = Counter(index for index, _ in seen)
@@ -171,13 +175,20 @@ def _verdict(batch: "Future[clock.Batch]") -> tuple[Literal["finished", "failed"
 class _Hitting(AbstractContextManager["_Hitting"]):
     """Reads the notes, and hits the victim when it is time for it."""
 
-    def __init__(self, fault: Fault, path: Path, count: int, nodes: Sequence[int]) -> None:
+    def __init__(
+        self, fault: Fault, path: Path, count: int, engine: Engine, nodes: Sequence[int]
+    ) -> None:
         self.notes: list[Note] = []
         self.hit_at_s: float | None = None
         """When the fault happened."""
         self._fault = fault
         self._count = count
+        self._engine = engine
         self._nodes = nodes
+        self._left: list[psutil.Process] = []
+        """By a killed driver."""
+        self._left_until_s: float | None = None
+        """When the last of them had ended."""
         self._file = path.open()
         self._half_line = ""
         self._stopped: int | None = None
@@ -192,6 +203,8 @@ class _Hitting(AbstractContextManager["_Hitting"]):
         """Hit the victim if it is time for it, and let it go on if it was stopped long enough."""
         self._read()
         now_s, fault = clock.now(), self._fault
+        if self._left and self._left_until_s is None and not any(map(_lives, self._left)):
+            self._left_until_s = now_s
         if self.hit_at_s is None and fault.victim is not None:
             pid = fault.victim(self.notes, self._count, now_s)
             if pid is not None:
@@ -211,18 +224,40 @@ class _Hitting(AbstractContextManager["_Hitting"]):
         stopped = self._fault.stopped_s is not None
         # It may have ended by itself: then look for another.
         with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if self._fault.node:
+            if isinstance(self._engine, OwnDriver):
+                self._left = self._engine.kill()
+            elif self._fault.node:
                 _kill_node_of(pid, self._nodes)
             else:
                 os.kill(pid, signal.SIGSTOP if stopped else signal.SIGKILL)
             self.hit_at_s = clock.now()
             self._stopped = pid if stopped else None
 
+    def of_the_killed_driver(self) -> str:
+        """What became of the processes that a killed driver had started; empty without any."""
+        if not self._left or self.hit_at_s is None:
+            return ""
+        if self._left_until_s is not None:
+            took_s = self._left_until_s - self.hit_at_s
+            return f"{len(self._left)} processes of the killed driver ended within {took_s:.1f} s"
+        living = [process.name() for process in self._left if _lives(process)]
+        return f"{len(living)} of {len(self._left)} processes of the killed driver live on: " + (
+            ", ".join(sorted(set(living)))
+        )
+
     def _let_go_on(self) -> None:
         if self._stopped is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._stopped, signal.SIGCONT)
             self._stopped = None
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it has not ended; one that nobody has waited for has ended, too."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _kill_node_of(pid: int, nodes: Sequence[int]) -> None:

@@ -242,6 +242,7 @@ def _session(engine: str, block: int, opening: Opening, cases: Sequence[Case]) -
         faults=opening.faults,
         idle_s=opening.idle_s,
         nodes=opening.nodes,
+        own_driver=opening.own_driver,
         cases=tuple(cases),
     )
 

@@ -80,7 +80,10 @@ class Session:
     idle_s: float | None = None
     """Workers come and go with the demand; see ``engines.interface.Resources.idle_s``."""
     nodes: bool = False
-    """The engine joins a private cluster on this host, with a node of one core for each worker."""
+    """The engine, if it spans hosts, joins a private cluster on this host, with a node of one core
+    for each worker."""
+    own_driver: bool = False
+    """The engine is opened in a process of its own, which can be killed."""
 
     @property
     def is_usual(self) -> bool:

@@ -26,6 +26,7 @@ from compare.measure import clock
 from compare.measure.adapters import adapter_of, lacking
 from compare.measure.bench import Bench
 from compare.measure.cgroup import Counters, counters, memory_room_bytes
+from compare.measure.driver import own_driver
 from compare.measure.hosts import DRIVER, refuse_other_versions
 from compare.measure.local_nodes import local_nodes
 from compare.measure.process_tree import host_cpu_s, tree_cpu_s, tree_sizes
@@ -80,7 +81,10 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
     with calls.kept(), ExitStack() as opened:
         with _start_limit(session, emit):
             joined, nodes = _on_nodes(opened, session, resources)
-            engine, open_s = clock.timed(lambda: opened.enter_context(adapter.open(joined)))
+            opening = (
+                own_driver(session.engine, joined) if session.own_driver else adapter.open(joined)
+            )
+            engine, open_s = clock.timed(lambda: opened.enter_context(opening))
         bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
         bench.nodes = nodes
         first_result_s: float | None = None
@@ -140,7 +144,8 @@ def _on_nodes(
     opened: ExitStack, session: Session, resources: Resources
 ) -> tuple[Resources, tuple[int, ...]]:
     """Start the private cluster that the session asks for; how to join it, and its nodes."""
-    if not session.nodes:
+    spans = Capability.SPANS_HOSTS in adapter_of(session.engine).capabilities
+    if not session.nodes or not spans:
         return resources, ()
     cluster = opened.enter_context(local_nodes(original_of(session.engine), resources))
     os.environ.update(cluster.environment)

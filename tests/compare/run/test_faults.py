@@ -34,7 +34,14 @@ def session_with_a_fault(
     folder: Path, engine: str, config: Config, fault: str = "worker-killed"
 ) -> Seen:
     case = refine(CASE, fault=fault)
-    session = session_of(engine, case, fault, faults=True, nodes=fault == "node-killed")
+    session = session_of(
+        engine,
+        case,
+        fault,
+        faults=True,
+        nodes=fault in {"node-killed", "driver-killed"},
+        own_driver=fault == "driver-killed",
+    )
     plan, records, alive = ended(folder, session, config)
     (run,) = (record for record in records if isinstance(record, FaultRun))
     told = rows(Run(plan=plan, environment=fakes.environment(), records=records))
@@ -70,6 +77,20 @@ def test_a_tuned_cluster_finishes_with_every_result_right_although_a_node_was_lo
     assert seen.rows["correct"].value == 1
     assert float(seen.rows["ran_twice"].value or 0) >= 1
     assert float(seen.rows["time_lost"].value or 0) > 0
+    assert seen.alive == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("engine", ["multiprocessing", "process-executor", "ray", "dask", "spark"])
+def test_the_next_driver_gets_every_result_although_the_one_before_was_killed(
+    tmp_path: Path, engine: str
+) -> None:
+    seen = session_with_a_fault(tmp_path, engine, Config.TUNED, "driver-killed")
+    assert seen.run.verdict == "finished"
+    assert seen.run.fault_s is not None
+    assert seen.rows["correct"].value == 1
+    assert float(seen.rows["ran_twice"].value or 0) >= seen.run.tasks // 3
+    assert float(seen.rows["time_lost"].value or 0) > seen.run.fault_s / 2
     assert seen.alive == []
 
 
