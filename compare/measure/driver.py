@@ -82,7 +82,7 @@ class OwnDriver(Engine):
 
     def kill(self) -> list[psutil.Process]:
         """Kill the driver in the middle of a batch; returns the processes that it had started."""
-        below = psutil.Process(self._process.pid).children(recursive=True)
+        below: list[psutil.Process] = psutil.Process(self._process.pid).children(recursive=True)
         self._killed = True
         self._process.kill()
         return below

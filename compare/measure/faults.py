@@ -255,7 +255,7 @@ class _Hitting(AbstractContextManager["_Hitting"]):
 def _lives(process: psutil.Process) -> bool:
     """Whether it has not ended; one that nobody has waited for has ended, too."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import median
 
-from compare.observations.metg import drifted
+from compare.observations.speed import change_of, usual_s
 from compare.records.measurements import (
     Calibration,
     ElasticityRun,
@@ -56,10 +56,10 @@ def disturbances(records: Iterable[Record], cores: int) -> dict[str, Disturbance
         r.session: r for r in records if isinstance(r, Lifecycle) and r.session not in special
     }
     calibrations = {r.session: r for r in records if isinstance(r, Calibration)}
-    usual_s = median([one.before_s for one in calibrations.values()] or [0.0])
+    of_all_s = median([usual_s(one) for one in calibrations.values()] or [0.0])
     found = {}
     for session, life in lifecycles.items():
-        candidates = [*_of_machine(life, cores), *_of_speed(calibrations.get(session), usual_s)]
+        candidates = [*_of_machine(life, cores), *_of_speed(calibrations.get(session), of_all_s)]
         if candidates:
             found[session] = max(candidates, key=lambda one: one.severity)
     return found
@@ -95,19 +95,15 @@ def _of_machine(life: Lifecycle, cores: int) -> list[Disturbance]:
     return found
 
 
-def _of_speed(calibration: Calibration | None, usual_s: float) -> list[Disturbance]:
+def _of_speed(calibration: Calibration | None, of_all_s: float) -> list[Disturbance]:
     if calibration is None:
         return []
-    before_s, after_s = calibration.before_s, calibration.after_s
-    if drifted(before_s, after_s):
-        change = max(before_s, after_s) / min(before_s, after_s)
-        reason = f"a core was {change - 1:.0%} slower at one end of a sweep than at the other"
-        return [Disturbance(reason=reason, severity=change)]
-    slower = (before_s + after_s) / 2 / usual_s
+    slower = usual_s(calibration) / of_all_s
     if slower > _SLOWER:
         reason = f"a core needed {slower:.0%} of its usual time for the same work"
         return [Disturbance(reason=reason, severity=slower)]
-    return []
+    changed = change_of(calibration)
+    return [] if changed is None else [Disturbance(reason=changed, severity=1.0)]
 
 
 def settled(run: Run) -> tuple[Run, tuple[Repeated, ...]]:

@@ -1,20 +1,17 @@
 """Validity gates: they decide whether a batch of tasks is valid.  Reasons are printed sentences."""
 
 import math
-import statistics
 from collections.abc import Iterator, Sequence
 
-from compare.observations.metg import MOST_EFFICIENCY, Point, drifted, fitted
+from compare.observations.metg import Point, fitted
 from compare.observations.spans import most_at_once
+from compare.observations.speed import change_of, most_efficiency
 from compare.records.measurements import Calibration, TaskRun
 from compare.records.plan import INPUTS, SERIAL, Plan
 from engines.interface import Config
 from workload.errors import last_words
 
 _MIB = 2**20
-_MOST_SLOWER = 2.0
-"""Median over fastest of the calibrations between the batches of a sweep; 1.6 is usual where a core
-has two speeds.  The two on an idle core may both fall into quiet moments."""
 _MEMORY_MARGIN = 0.1
 """Share of the available memory; with less left, the kernel drops caches and kills processes."""
 _WAKE_S = 0.1
@@ -45,15 +42,11 @@ def invalid_reasons(
 
 def disturbed(points: Sequence[Point], calibration: Calibration) -> str | None:
     """Why a sweep of task sizes is not usable; ``None`` if it is usable."""
-    if drifted(calibration.before_s, calibration.after_s):
-        share = calibration.after_s / calibration.before_s
-        return f"the kernel took {share:.0%} of its time before the sweep when it had ended"
-    if calibration.busy_s:
-        slower = statistics.median(calibration.busy_s) / min(calibration.busy_s)
-        if slower > _MOST_SLOWER:
-            return f"on busy cores the kernel mostly took {slower:.0%} of its fastest time"
+    changed = change_of(calibration)
+    if changed is not None:
+        return changed
     most = max((point.efficiency for point in fitted(points)), default=0.0)
-    if most > MOST_EFFICIENCY:
+    if most > most_efficiency(calibration.busy_s):
         return f"an efficiency of {most:.0%} shows that the calibration was disturbed"
     return None
 

@@ -15,11 +15,6 @@ from statistics import fmean, median
 import numpy as np
 
 THRESHOLDS = (0.5, 0.9)
-MOST_EFFICIENCY = 1.2
-"""A fitted efficiency above it shows that the calibration was disturbed: the sweep is not usable.
-Single batches may lie above it, on a machine whose speed changes from second to second."""
-_MOST_DRIFT = 0.2
-"""Largest accepted change of the kernel's speed from before a sweep to after it."""
 _LEAST_REACH = 0.2
 """To neighbours, relative to the largest one."""
 _SAME = 1e-12
@@ -215,8 +210,3 @@ def efficiency_of_work(points: Sequence[Point], work_s: float) -> float | Limit 
     if work_s > sizes[-1]:
         return Limit(value=curve[-1].efficiency, more=True)
     return work_s / float(np.interp(work_s, sizes, [one.granularity_s for one in curve]))
-
-
-def drifted(before_s: float, after_s: float) -> bool:
-    """Whether the machine was much faster or slower at the later calibration."""
-    return abs(after_s / before_s - 1) > _MOST_DRIFT

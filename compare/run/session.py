@@ -30,7 +30,7 @@ from compare.measure.driver import own_driver
 from compare.measure.hosts import DRIVER, refuse_other_versions
 from compare.measure.local_nodes import local_nodes
 from compare.measure.process_tree import host_cpu_s, tree_cpu_s, tree_sizes
-from compare.observations.metg import drifted
+from compare.observations.speed import change, changed_idle
 from compare.records.measurements import (
     Calibration,
     Failure,
@@ -264,7 +264,7 @@ def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterat
         for attempt in range(_ATTEMPTS):
             with bench.calibrated():
                 before_s = bench.calibrated_s()
-                if attempt and drifted(bench.fastest_s, before_s):
+                if attempt and changed_idle(bench.fastest_s, before_s):
                     return  # the machine has not recovered its speed: the sweep stays disturbed
                 yield from experiment.measure(bench, case)
             after_s = bench.calibrate()
@@ -275,7 +275,7 @@ def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterat
                 after_s=after_s,
                 busy_s=tuple(bench.busy_s),
             )
-            if not drifted(before_s, after_s):
+            if change(before_s, after_s, bench.busy_s) is None:
                 return
     except EngineError as error:
         yield Failure(**bench.head(), case=case, reason=str(error))

@@ -60,28 +60,65 @@ def test_a_block_that_does_not_reach_a_threshold_is_counted_as_such() -> None:
     assert re.fullmatch(r"more than [123]\.\d+ ms in 2 of 3 blocks", verdict)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "reason"),
-    [
-        (1.0, 1.3, "took 130% of its time before the sweep"),
-        (1.0, 0.7, "took 70% of its time before the sweep"),
-    ],
-)
-def test_a_block_whose_calibration_was_disturbed_has_no_metg(
-    before: float, after: float, reason: str
-) -> None:
-    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
-    broken = tuple(
-        replace(record, before_s=before * fakes.ITERATION_S, after_s=after * fakes.ITERATION_S)
+def with_calibration(run: Run, **fields: object) -> Run:
+    """The run with another calibration of one sweep."""
+    records = tuple(
+        replace(record, **fields)  # type: ignore[arg-type]
         if isinstance(record, Calibration) and record.session == "2-ray"
         else record
         for record in run.records
     )
-    value, verdict = of(replace(run, records=broken), "metg50")
+    return replace(run, records=records)
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"),
+    [
+        (1.5, "took 150% of its earlier time in the second half of the sweep"),
+        (0.6, "took 60% of its earlier time in the second half of the sweep"),
+    ],
+)
+def test_a_block_in_which_the_speed_changed_for_good_has_no_metg(later: float, reason: str) -> None:
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
+    busy_s = [fakes.ITERATION_S * (1.0 if n < 5 else later) for n in range(10)]
+    value, verdict = of(with_calibration(run, busy_s=tuple(busy_s)), "metg50")
     assert value == pytest.approx(0.004, rel=0.05)
     assert verdict is not None
     assert verdict.startswith("disturbed in 1 of 3 blocks")
     assert reason in verdict
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [(1.3, "took 130% of its time before"), (0.7, "took 70% of its time before")],
+)
+def test_without_calibrations_on_busy_cores_those_on_an_idle_one_decide(
+    after: float, reason: str
+) -> None:
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
+    idle = {"before_s": fakes.ITERATION_S, "after_s": after * fakes.ITERATION_S}
+    _, verdict = of(with_calibration(run, busy_s=(), **idle), "metg50")
+    assert verdict is not None
+    assert reason in verdict
+
+
+def test_a_core_that_goes_back_and_forth_between_two_speeds_has_a_metg() -> None:
+    """As where its other hardware thread belongs to somebody else."""
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
+    busy_s = [fakes.ITERATION_S * (0.8 if n % 2 else 1.2) for n in range(10)]
+    idle = {"before_s": fakes.ITERATION_S, "after_s": 1.6 * fakes.ITERATION_S}
+    value, verdict = of(with_calibration(run, busy_s=tuple(busy_s), **idle), "metg50")
+    assert value == pytest.approx(0.004, rel=0.05)
+    assert verdict is None
+
+
+@pytest.mark.parametrize(("slower", "given"), [(1.3, True), (1.6, False)])
+def test_no_batch_is_faster_than_the_fastest_calibration(slower: float, given: bool) -> None:  # noqa: FBT001
+    """Calibrations that something else slowed down make every batch look efficient."""
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.0001))
+    busy_s = [fakes.ITERATION_S * (1.1 if n % 2 else slower) for n in range(10)]
+    _, verdict = of(with_calibration(run, busy_s=tuple(busy_s)), "metg50")
+    assert (verdict is None) == given
 
 
 def test_a_block_in_which_busy_cores_became_slow_is_disturbed() -> None:
@@ -113,7 +150,9 @@ def test_of_a_sweep_that_was_measured_again_the_last_whole_one_counts(end: str) 
         ]
 
     drifted = [
-        replace(one, after_s=1.5 * one.before_s) if isinstance(one, Calibration) else one
+        replace(one, busy_s=(*one.busy_s, *(2 * busy_s for busy_s in one.busy_s)))
+        if isinstance(one, Calibration)
+        else one
         for one in swept(run)
     ]
     repeated = swept(again) if end == "finished" else swept(again)[:3]
