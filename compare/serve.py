@@ -9,7 +9,6 @@ import json
 import math
 import os
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -112,8 +111,9 @@ class _Served:
 
         The report is begun as soon as the run has ended, and nobody waits for it.
         """
-        if time.monotonic() - self._read_s >= _EVERY_S:
-            self._read_s = time.monotonic()
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._read_s >= _EVERY_S:
+            self._read_s = now_s
             if (state := self.state()) != self._state:
                 self._state, self._page = state, None
         state = self._state

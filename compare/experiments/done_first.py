@@ -3,7 +3,7 @@
 ``compare.analysis.done_first`` computes it from what tasks and starts cost.
 """
 
-from compare.experiments.section import Column, Columns, Section
+from compare.experiments.section import Column, Columns, FirstDone, Section
 from compare.formatting import seconds
 from compare.observations.metric import Better, Quantity
 
@@ -45,6 +45,13 @@ compare advise` says for a single job whether it lies within what was measured."
         lead=f"""From how many equal tasks on an engine is done first, its start included; it takes
 over from another one when it is {MARGIN:.0%} earlier.  Predicted from the costs above.""",
         rows_of=ANY,
+        pictures=(
+            FirstDone(
+                name="first",
+                description="Which engine is done first, by the length and the number of the tasks",
+                rows_of=ANY,
+            ),
+        ),
     ),
     Section(
         title="",
@@ -53,5 +60,13 @@ host.""",
         table=_TABLE,
         lead="The same among the engines that run on several hosts.",
         rows_of=ON_HOSTS,
+        pictures=(
+            FirstDone(
+                name="first_on_hosts",
+                description="Which of the engines that run on several hosts is done first, by the "
+                "length and the number of the tasks",
+                rows_of=ON_HOSTS,
+            ),
+        ),
     ),
 )

@@ -119,6 +119,16 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirstDone:
+    """Which engine is done first, by the length and the number of the tasks."""
+
+    name: str
+    description: str
+    rows_of: str
+    """The ``experiment`` of the rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Supply:
     """Workers that the tasks asked for, and workers that there were, over time for each engine."""
 
@@ -135,7 +145,9 @@ class Progress:
     fault: str
 
 
-Picture: TypeAlias = Curve | Lanes | Intervals | NoOps | Efficiency | Shares | Supply | Progress
+Picture: TypeAlias = (
+    Curve | Lanes | Intervals | NoOps | Efficiency | FirstDone | Shares | Supply | Progress
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,14 @@ from typing import Any
 
 from compare.analysis.analysis import Analysis
 from compare.analysis.intervals import Estimate
-from compare.experiments.section import Efficiency, Intervals, Picture, Shares
+from compare.experiments.section import Efficiency, FirstDone, Intervals, Picture, Shares
 from compare.formatting import bare, estimate, number, seconds, value_of
 from compare.observations.metg import THRESHOLDS
 from compare.observations.metric import FEWEST_BLOCKS
 from compare.observations.series import Row
 from compare.records.plan import CEILING
 from compare.report.cells import NOTHING
+from compare.report.chart_first import draw_first
 from compare.report.chart_parts import INK, Chart, axis, bare_axis, compiled, looks
 from compare.report.chart_shares import draw_shares
 from compare.report.drawable import numbers
@@ -202,5 +203,6 @@ def _numbers(row: Row) -> dict[str, Any]:
 _CHARTS: dict[type[Picture], Callable[[Any, str, Analysis], Chart]] = {
     Intervals: _intervals,
     Efficiency: _efficiency,
+    FirstDone: draw_first,
     Shares: draw_shares,
 }

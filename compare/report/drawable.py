@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from compare.analysis.analysis import Analysis
+from compare.experiments.done_first import FROM
 from compare.experiments.section import (
     Curve,
     Efficiency,
+    FirstDone,
     Intervals,
     Lanes,
     NoOps,
@@ -70,6 +72,7 @@ _HAS_DATA: dict[type[Picture], Callable[..., bool]] = {
     Intervals: lambda picture, name, analysis: _has_engines(name, picture.metric, analysis),
     NoOps: lambda _, name, analysis: _has_engines(name, "per_task_cost", analysis),
     Efficiency: lambda _, name, analysis: _has_engines(name, "metg50", analysis),
+    FirstDone: lambda picture, _, analysis: bool(numbers(analysis, picture.rows_of, FROM.name)),
     Shares: lambda _, name, analysis: _has_engines(name, "peak_concurrency", analysis),
     Progress: lambda picture, name, analysis: bool(trials_of(picture, name, analysis)),
     Supply: lambda _, name, analysis: bool(analysis.elastic.get(name)),

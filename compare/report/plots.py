@@ -14,6 +14,7 @@ from compare.experiments.registry import load_experiment
 from compare.experiments.section import (
     Curve,
     Efficiency,
+    FirstDone,
     Intervals,
     Lanes,
     NoOps,
@@ -25,6 +26,7 @@ from compare.experiments.section import (
 from compare.formatting import number, value_of
 from compare.records.plan import CEILING
 from compare.report.drawable import curve_points, drawable, numbers
+from compare.report.plot_first import draw_first
 from compare.report.plot_lanes import draw_lanes
 from compare.report.plot_overhead import draw_efficiency, draw_no_ops
 from compare.report.plot_progress import draw_progress
@@ -126,6 +128,7 @@ _DRAW: dict[type[Picture], Callable[[Any, str, Analysis], Figure]] = {
     Lanes: draw_lanes,
     NoOps: draw_no_ops,
     Efficiency: draw_efficiency,
+    FirstDone: draw_first,
     Shares: draw_shares,
     Progress: draw_progress,
     Supply: draw_supply,
