@@ -36,7 +36,7 @@ _CALIBRATED_EVERY = 2
 _POINTS = 20
 """Approximate number of points, if all lasted equally long: the largest tasks last longer."""
 _PILOTS_S, _CALIBRATION_S = 1.5, 0.1
-_FIXED_SHARE = 0.1
+_FIXED_SHARE = 0.15
 """A point lasts long enough that the engine's fixed cost is at most this share of it."""
 _LONGEST_POINT_S = 2.0
 """Upper limit of that duration; steps to larger tasks that would take longer are left out."""

@@ -40,6 +40,8 @@ _CHARTS = {
     "throughput": ([("throughput", "throughput")], "value"),
     "efficiency": ([("overhead", "metg50"), ("overhead", "metg90")], "value"),
     "fractional": ([("fractional", "admission_accuracy")], "times"),
+    "first": ([("done_first", "from_tasks")], "value"),
+    "first_on_hosts": ([("done_first_on_hosts", "from_tasks")], "value"),
 }
 """The metrics that a chart shows, and the field of its data that has them."""
 _OF_SESSIONS = "memory"

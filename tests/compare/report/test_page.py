@@ -122,7 +122,7 @@ def test_the_page_is_small_enough_to_send(html: str) -> None:
         (fakes.interrupted(fakes.run(), 0), 0),
         (fakes.run(fakes.plan(blocks=1)), 5),
         (fakes.failed(fakes.run(fakes.plan(blocks=1)), "1-ceiling", "killed"), 5),
-        (fakes.run(fakes.plan(engines=("serial", *(f"engine-{n}" for n in range(9))))), 3),
+        (fakes.run(fakes.plan(engines=("serial", *(f"engine-{n}" for n in range(9))))), 4),
     ],
     ids=["nothing", "one block", "no ceiling", "many engines"],
 )
