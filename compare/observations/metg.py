@@ -11,14 +11,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+
+_Numbers: TypeAlias = NDArray[np.float64]
 
 THRESHOLDS = (0.5, 0.9)
 _LEAST_REACH = 0.2
 """To neighbours, relative to the largest one."""
+_ROBUST_STEPS, _FAR = 6, 6.0
+"""A batch loses all of its weight at so many times the median distance (Cleveland 1979)."""
+_ALONE = 0.99
+"""A batch that pulls the line so much has no neighbours that could say anything about it."""
 _SAME = 1e-12
-"""Variance of sizes, relative to their square, that is rounding."""
+"""A relative difference, or its square, that is rounding."""
 _MOST_FIXED = 0.5
 """Of a makespan: a noisy estimate of the fixed cost must not take off more."""
 
@@ -98,10 +106,10 @@ def fixed_cost_s(pilots: Iterable[tuple[int, float]]) -> tuple[float, float]:
 def fitted(points: Sequence[Point]) -> tuple[Point, ...]:
     """Smoothed isotonic regression of the efficiency on the work of a task: one point for each.
 
-    First each granularity becomes the value of a local line (Cleveland 1979, J. Am. Stat. Assoc.
-    74:829): a batch of a tenth of a second is disturbed by chance, and the batches of similar tasks
-    together are disturbed less.  Then least squares under the condition that longer tasks are not
-    less efficient.  Smooth first, then monotone: Mammen 1991, Ann. Statist. 19:724.
+    First each granularity becomes the value of a local line (LOWESS: Cleveland 1979, J. Am. Stat.
+    Assoc. 74:829): a batch of a tenth of a second is disturbed by chance, and the batches of
+    similar tasks together are disturbed less.  Then least squares under the condition that longer
+    tasks are not less efficient.  Smooth first, then monotone: Mammen 1991, Ann. Statist. 19:724.
     """
     return _fitted(tuple(points))
 
@@ -109,6 +117,8 @@ def fitted(points: Sequence[Point]) -> tuple[Point, ...]:
 @functools.lru_cache(maxsize=512)
 def _fitted(points: tuple[Point, ...]) -> tuple[Point, ...]:
     """The fit of a sweep, which is read at many sizes."""
+    if not points:
+        return ()
     ordered = sorted(points, key=lambda one: one.work_s)
     return _isotonic(_smooth(ordered, _isotonic(ordered)))
 
@@ -141,26 +151,54 @@ def _smooth(ordered: Sequence[Point], rough: Sequence[Point]) -> list[Point]:
     between the two, close to full efficiency, it bends.  Hence sizes up to a factor of two apart
     are neighbours where half of the time is useful or less, and fewer where more is (``rough``
     efficiency).  The weights (tricube) end there, so that sizes far apart stay as they are.
+    Batches far from what their neighbours say lose their weight (bisquare).
     """
     work = np.array([one.work_s for one in ordered])
     granularity = np.array([one.granularity_s for one in ordered])
-    smooth = []
-    for one, fit in zip(ordered, rough, strict=True):
-        reach = math.log(2) * min(max(2 * (1 - fit.efficiency), _LEAST_REACH), 1.0)
-        distance = np.abs(np.log(work / one.work_s)) / reach
-        near = distance < 1
-        weights = (1 - distance[near] ** 3) ** 3
-        works, values = work[near], granularity[near]
-        middle, mean = np.average(works, weights=weights), np.average(values, weights=weights)
-        spread = np.sum(weights * (works - middle) ** 2)
-        # Batches of one size, up to rounding, have no slope.
-        slope = 0.0
-        if spread > _SAME * middle**2:
-            slope = np.sum(weights * (works - middle) * (values - mean)) / spread
-        on_line = mean + slope * (one.work_s - middle)
-        size_s = float(np.clip(on_line, values.min(), values.max()))
-        smooth.append(Point(granularity_s=size_s, efficiency=one.work_s / size_s))
-    return smooth
+    reach = math.log(2) * np.clip([2 * (1 - one.efficiency) for one in rough], _LEAST_REACH, 1.0)
+    distance = np.abs(np.log(work[None, :] / work[:, None])) / reach[:, None]
+    near = np.where(distance < 1, (1 - np.minimum(distance, 1) ** 3) ** 3, 0.0)
+    trusted = np.ones(len(ordered))
+    smooth = granularity
+    for _ in range(_ROBUST_STEPS):
+        smooth, leverage = _on_lines(work, granularity, near * trusted)
+        # What the others say about a batch: without its own pull on the line.
+        alone = leverage > _ALONE
+        from_others = np.where(
+            alone, 0.0, np.log(granularity / smooth) / np.where(alone, 1.0, 1 - leverage)
+        )
+        usual = np.median(np.abs(from_others[~alone])) if not alone.all() else 0.0
+        if usual > _SAME:
+            trusted = np.maximum(1 - (from_others / (_FAR * usual)) ** 2, 0.0) ** 2
+    return [
+        Point(granularity_s=float(size_s), efficiency=float(work_s / size_s))
+        for work_s, size_s in zip(work, smooth, strict=True)
+    ]
+
+
+def _on_lines(
+    work: _Numbers, granularity: _Numbers, weights: _Numbers
+) -> tuple[_Numbers, _Numbers]:
+    """Value of a line at each size, and how much the batch itself pulls it.
+
+    ``weights``: a row for each size, with the weight of each batch.  A size without any keeps its
+    granularity.
+    """
+    total = weights.sum(axis=1)
+    lonely = total <= 0
+    share = weights / np.where(lonely, 1.0, total)[:, None]
+    middle, mean = share @ work, share @ granularity
+    away = work[None, :] - middle[:, None]
+    spread = (share * away**2).sum(axis=1)
+    # Batches of one size, up to rounding, have no slope.
+    flat = spread <= _SAME * middle**2
+    slope = (share * away * granularity[None, :]).sum(axis=1) / np.where(flat, 1.0, spread)
+    own = np.where(flat, 0.0, work - middle)
+    lowest = np.where(weights > 0, granularity[None, :], np.inf).min(axis=1)
+    highest = np.where(weights > 0, granularity[None, :], -np.inf).max(axis=1)
+    value = np.clip(mean + slope * own, lowest, highest)
+    leverage = share.diagonal() * (1 + own**2 / np.where(flat, 1.0, spread))
+    return np.where(lonely, granularity, value), np.where(lonely, 1.0, leverage)
 
 
 def metg(points: Sequence[Point], threshold: float) -> float | Limit | None:

@@ -200,6 +200,17 @@ def test_the_fit_of_any_sizes_is_exact_where_every_task_pays_the_same(
         assert one.efficiency == pytest.approx(work / (work + cost_s))
 
 
+def test_one_batch_that_took_twice_as_long_does_not_move_the_curve() -> None:
+    """Also where it has neighbours on one side only."""
+    works = [3.0, 3.1, 3.9, 4.6, 4.8, 4.8, 5.2, 6.3]
+    noise = [1.01, 0.98, 1.0, 1.02, 0.99, 1.01, 0.99, 2.0]
+    points = [
+        Point(granularity_s=(w + 4) * noisy, efficiency=w / (w + 4) / noisy)
+        for w, noisy in zip(works, noise, strict=True)
+    ]
+    assert metg(points, 0.5) == pytest.approx(8.0, rel=0.05)
+
+
 @given(
     st.lists(st.tuples(st.floats(1e-6, 1.0), st.floats(0.01, 1.0)), min_size=1, max_size=30),
 )
