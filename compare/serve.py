@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import jinja2
 import uvicorn
 from sse_starlette import EventSourceResponse
@@ -123,16 +124,25 @@ class _Served:
 
     async def events(self, request: Request) -> EventSourceResponse:
         """A server-sent event whenever a session has ended."""
-        return EventSourceResponse(self._changes(request), headers=_HEADERS)
+        ending = anyio.Event()
+        return EventSourceResponse(
+            self._changes(request, ending),
+            headers=_HEADERS,
+            shutdown_event=ending,
+            shutdown_grace_period=_EVERY_S,
+        )
 
-    async def _changes(self, request: Request) -> AsyncIterator[dict[str, str]]:
+    async def _changes(
+        self, request: Request, ending: anyio.Event
+    ) -> AsyncIterator[dict[str, str]]:
         known = None
-        while not await request.is_disconnected():
+        while not ending.is_set() and not await request.is_disconnected():
             state = self._progress()
             if state != known:
                 known = state
                 yield {"data": json.dumps(state)}
-            await asyncio.sleep(_EVERY_S)
+            with anyio.move_on_after(_EVERY_S):
+                await ending.wait()
 
     def script(self, _: Request) -> Response:
         """The script of the live page; the report contains its own."""

@@ -3,12 +3,13 @@
 import http.client
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pytest
 
@@ -20,17 +21,17 @@ _LIMIT_S = 60
 
 
 @contextmanager
-def served(run_dir: Path) -> Iterator[int]:
+def served(run_dir: Path, errors: IO[str] | None = None) -> Iterator[int]:
     """The real command on a port of its choice."""
     command = [sys.executable, "-m", "compare", "serve", str(run_dir), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:
         assert process.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
         assert found is not None
         yield int(found[1])
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # Ctrl-C
         process.wait(_LIMIT_S)
         if process.stdout is not None:
             process.stdout.close()
@@ -99,6 +100,18 @@ def test_a_run_that_is_measured_shows_its_progress_and_then_its_report(tmp_path:
     assert (first["done"], first["planned"], first["finished"]) == (2, planned, False)
     assert (last["done"], last["finished"]) == (planned, True)
     assert not list((tmp_path / "run").glob("*.html"))
+
+
+@pytest.mark.timeout(_LIMIT_S)
+def test_it_ends_without_a_word_although_a_browser_follows_it(tmp_path: Path) -> None:
+    stored(fakes.run(), tmp_path / "run", sessions=2)
+    with (
+        (tmp_path / "errors").open("w") as errors,
+        ExitStack() as browser,
+        served(tmp_path / "run", errors) as port,
+    ):
+        next(browser.enter_context(events(port)))  # until the server has ended
+    assert (tmp_path / "errors").read_text() == ""
 
 
 @pytest.mark.timeout(_LIMIT_S)
