@@ -1,5 +1,6 @@
 """Runs the sessions of a plan, and plans more of them while there is time."""
 
+import functools
 import math
 import time
 from collections.abc import Sequence
@@ -102,7 +103,8 @@ class Execution:
     def _in_containers(self, composed: Composed, session: Session) -> list[Record]:
         try:
             with composed.cluster(session) as cluster_start_s:
-                way = Way(composed.start, cluster_start_s)
+                act = functools.partial(composed.act, session)
+                way = Way(composed.start, cluster_start_s, act)
                 return run_session(self.plan, session, self._folder, self._image_s, way)
         except ComposeError as error:
             return [failed(session, self._folder, str(error))]

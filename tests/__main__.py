@@ -46,6 +46,7 @@ _CONTAINERS = ("--on", "containers", "-p", "no:randomly")
 """In the order of the files, because a cluster is up for all its tests."""
 _CLUSTERS = (
     _Part("the clusters of docker-compose.yml", ("tests/cluster/test_containers.py", *_CONTAINERS)),
+    _Part("faults of containers", ("tests/cluster/test_faults_of_containers.py", *_CONTAINERS)),
     _Part("what engines promise, on containers", ("tests/engines/test_promises.py", *_CONTAINERS)),
     _Part(
         "clusters over ssh and for Kubernetes",

@@ -69,6 +69,11 @@ def kept() -> Iterator[None]:
             del os.environ[FOLDER]
 
 
+def folder() -> str | None:
+    """The folder that this process shares with all workers of this machine; ``None`` without."""
+    return os.environ.get(FOLDER)
+
+
 def counted(cases: Iterable[str]) -> dict[str, int]:
     """Calls for these cases by each process that kept its counts, including ended processes."""
     folder = os.environ.get(FOLDER)
@@ -77,6 +82,8 @@ def counted(cases: Iterable[str]) -> dict[str, int]:
     keys = set(map(_key, cases))
     calls_of = {}
     for path in Path(folder).iterdir():
+        if path.is_dir():  # with something else of a run
+            continue
         cells = array("Q", path.read_bytes())
         calls = sum(n for key, n in zip(cells[::2], cells[1::2], strict=True) if key in keys)
         if calls:

@@ -15,7 +15,6 @@ from compare.experiments.section import PERCENT, Column, Columns, Section, Suppl
 from compare.formatting import enumeration, seconds
 from compare.measure.bench import Bench
 from compare.measure.elasticity import Demand, Limits
-from compare.measure.hosts import ALONE
 from compare.measure.wake import wake
 from compare.observations import elasticity
 from compare.observations.elasticity import NEVER, demand, supply
@@ -24,8 +23,8 @@ from compare.observations.reader import Observations, absent, cases_of, valid
 from compare.observations.series import Answers, planned_case, series_of
 from compare.options import PresetName
 from compare.presets import BLOCKS, Sizes
-from compare.records.measurements import ElasticityRun, NotApplicable, Record
-from compare.records.plan import Case, Plan, is_contender
+from compare.records.measurements import ElasticityRun, Record
+from compare.records.plan import Case, Plan, Site, is_contender
 from engines.interface import Capability
 
 IDLE_S = 6.0
@@ -125,7 +124,6 @@ class Elasticity(Experiment):
 
     name = "elasticity"
     with_ceiling = False
-    on_this_host_only = True
     sections = (_ON_DEMAND, _MANY_SHORT)
 
     @override
@@ -153,6 +151,12 @@ class Elasticity(Experiment):
         return frozenset({Capability.SCALES})
 
     @override
+    def inapplicable(self, case: Case, site: Site) -> str | None:
+        if site is Site.HERE:
+            return None
+        return "workers are counted on this host, and those of a cluster are on others"
+
+    @override
     def opening(self, case: Case, workers: int) -> Opening:
         # Sleeping tasks need no core, so the number is the same on every machine.
         most = int(case.parameters["most"])
@@ -175,10 +179,6 @@ class Elasticity(Experiment):
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[Record]:
-        if bench.hosts is not ALONE:
-            reason = "workers are counted on this host, and those of a cluster are on others"
-            yield NotApplicable(**bench.head(), case=case, reason=reason)
-            return
         limits = _LIMITS
         if _is_fixed(case):
             wake(bench, case, _WAKE_S)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from compare.measure.bench import Bench
     from compare.observations.metric import Metric
     from compare.records.measurements import Record
-    from compare.records.plan import Case, Job, Plan, Scalar, Workload
+    from compare.records.plan import Case, Job, Plan, Scalar, Site, Workload
     from engines.interface import Capability
     from workload.interface import Task
 
@@ -112,8 +112,6 @@ class Experiment(ABC):
     """It runs the user's own job: it is measured if and only if there is one."""
     with_ceiling: ClassVar[bool] = True
     """The engine-free ceiling also runs this experiment."""
-    on_this_host_only: ClassVar[bool] = False
-    """Engines that run on a cluster of the user only report that it does not apply."""
     ceiling_twice: ClassVar[bool] = False
     """The ceiling runs it at the beginning of a block and at its end."""
     gives_reference: ClassVar[bool] = False
@@ -174,6 +172,11 @@ class Experiment(ABC):
         """Capabilities that an engine must have."""
         del case
         return frozenset()
+
+    def inapplicable(self, case: "Case", site: "Site") -> str | None:
+        """Why the case cannot be measured where the workers are; ``None`` if it can."""
+        del case, site
+        return None
 
     def sweeps(self, case: "Case") -> bool:
         """Whether the case measures fixed work in tasks of many sizes, to compute METG."""

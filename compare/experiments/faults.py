@@ -1,4 +1,4 @@
-"""What an engine does when a task raises, and when one of its processes dies or stands still.
+"""What an engine does when a task raises, and when a process or a node is lost or stands still.
 
 Each fault has a session of its own, because it may break the engine.  In the session, the same
 tasks run twice: undisturbed, and then with the fault.
@@ -16,7 +16,6 @@ from compare.experiments.section import Column, Columns, Progress, Section
 from compare.formatting import enumeration, short
 from compare.measure.bench import Bench
 from compare.measure.faults import LOAD_S, Fault, in_a_task, in_its_loading
-from compare.measure.hosts import ALONE
 from compare.measure.wake import wake
 from compare.observations.compound import Trial
 from compare.observations.metric import Better, Mean, Metric, metric
@@ -25,13 +24,14 @@ from compare.observations.recovery import correct, ran_twice, recovery_s, time_l
 from compare.observations.series import Answers, planned_case, series_of
 from compare.options import PresetName
 from compare.presets import BLOCKS, Sizes
-from compare.records.measurements import FaultRun, NotApplicable, Record
-from compare.records.plan import Case, Plan, Scalar, is_contender, refine
+from compare.records.measurements import FaultRun, Record
+from compare.records.plan import Case, Plan, Scalar, Site, is_contender, refine
 from engines.interface import Capability
+from workload import calls
 from workload.kernels import fragile
 
-KILLED = "worker-killed"
-_STOPPED_S = 2.0
+KILLED, CONTAINER_KILLED = "worker-killed", "container-killed"
+_STOPPED_S, _CUT_S = 2.0, 5.0
 FAULTS: Mapping[str, Fault] = {
     "task-raises": Fault(deed=fragile.RAISES_ONCE),
     KILLED: Fault(victim=in_a_task),
@@ -41,15 +41,18 @@ FAULTS: Mapping[str, Fault] = {
     "killed-while-loading": Fault(victim=in_its_loading, load_s=LOAD_S),
     "node-killed": Fault(victim=in_a_task, node=True),
     "driver-killed": Fault(victim=in_a_task, driver=True),
+    CONTAINER_KILLED: Fault(victim=in_a_task, container=True),
+    "network-cut": Fault(victim=in_a_task, container=True, stopped_s=_CUT_S),
 }
 _TASKS_PER_WORKER, _TASK_S = 20, 0.15
 _DEADLINE = 5
 """As a multiple of the twin's makespan.  Nothing that an engine does by itself takes so long."""
 _PATIENCE_S = 60.0
-"""More until the deadline if a node or a driver is lost: a head waits for word from it for up to a
-minute, and another driver has to start."""
+"""More until the deadline if a node, its network or a driver is lost: a head waits for word from it
+for up to a minute, and another driver has to start."""
 _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because every fault needs a session."""
+_KILLED = {KILLED: "a worker", CONTAINER_KILLED: "the container of a worker"}
 _VERDICT, _WORDS, _NO_WORDS = "verdict", "words", "nothing"
 _LONGEST_WORDS = 300
 """Characters of an error; Spark says what happened after 200."""
@@ -67,10 +70,15 @@ with a node of one core for each worker, and all processes of the node that star
 SIGKILL.  *driver-killed*: the program that submitted the tasks gets SIGKILL, and another one at
 once submits all of them again; the cluster, as in *node-killed*, goes on.
 
+On clusters of containers (`--on compose`) two others happen.  *container-killed*: the container of
+the worker that started a task last is killed, as if a machine lost its power.  *network-cut*: that
+container is taken off the network of the cluster, and connected again five seconds later; its
+processes go on.
+
 Each fault has an engine of its own, and an undisturbed twin on the same engine before it.  An
 engine has *finished* if it handed over its last result, has *failed* if it raised an error, and
-*hung* if it did neither in five times the twin's makespan (if a node or a driver was lost, a minute
-longer).
+*hung* if it did neither in five times the twin's makespan (if a node, its network or a driver was
+lost, a minute longer).
 *Right* is 1 if every result came exactly once with the right content.  *Ran twice* counts the tasks
 that workers started more than once.  *Lost* is the makespan minus the twin's.  *Recovered* is the
 time from the fault until four tasks per worker in a row end at 95% of the twin's rate; an engine
@@ -95,6 +103,11 @@ they can (see the settings).  multiprocessing has no such setting.""",
             description="Tasks that had ended over time, when a worker was killed and undisturbed",
             fault=KILLED,
         ),
+        Progress(
+            name="faults-of-containers",
+            description="The same when the container of a worker was killed",
+            fault=CONTAINER_KILLED,
+        ),
     ),
 )
 
@@ -104,7 +117,6 @@ class Faults(Experiment):
 
     name = "faults"
     with_ceiling = False
-    on_this_host_only = True
     sections = (_SECTION,)
 
     @override
@@ -120,10 +132,19 @@ class Faults(Experiment):
 
     @override
     def needs(self, case: Case) -> frozenset[Capability]:
-        if FAULTS[str(case.parameters["fault"])].node:
+        fault = _fault(case)
+        if fault.node or fault.container:
             return frozenset({Capability.PARALLEL, Capability.SPANS_HOSTS})
         # The only process of another engine is the program itself.
         return frozenset({Capability.PARALLEL})
+
+    @override
+    def inapplicable(self, case: Case, site: Site) -> str | None:
+        if _fault(case).container:
+            told = "its victim is a container, so it needs a cluster of them (--on compose)"
+            return None if site is Site.CONTAINERS else told
+        told = "its victim is a process on this host, and those of a cluster are on others"
+        return None if site is Site.HERE else told
 
     @override
     def opening(self, case: Case, workers: int) -> Opening:
@@ -146,20 +167,19 @@ class Faults(Experiment):
 
     @override
     def measure(self, bench: Bench, case: Case) -> Iterator[Record]:
-        if bench.hosts is not ALONE:
-            reason = "faults are injected on this host, and the workers of a cluster are on others"
-            yield NotApplicable(**bench.head(), case=case, reason=reason)
-            return
-        fault = FAULTS[str(case.parameters["fault"])]
+        fault = _fault(case)
         count, seconds = int(case.parameters["tasks"]), float(case.parameters["seconds"])
         wake(bench, case, seconds)
-        with tempfile.TemporaryDirectory(prefix="ec-notes-", ignore_cleanup_errors=True) as folder:
+        # In the folder that all workers see, also those in other containers.
+        with tempfile.TemporaryDirectory(
+            prefix="ec-notes-", dir=calls.folder(), ignore_cleanup_errors=True
+        ) as folder:
             sound = replace(fault, deed=fragile.SOUND)
             tasks = sound.tasks(bench.label(), Path(folder) / "twin", count, seconds)
             twin = bench.run(refine(case, part="twin"), tasks)
             yield twin
             tasks = fault.tasks(bench.label(), Path(folder) / "fault", count, seconds)
-            patience_s = _PATIENCE_S if fault.node or fault.driver else 0.0
+            patience_s = _PATIENCE_S if fault.node or fault.driver or fault.container else 0.0
             deadline_s = _DEADLINE * twin.makespan_s + patience_s
             yield bench.run_with_fault(case, tasks, fault, deadline_s=deadline_s)
 
@@ -201,22 +221,29 @@ class Faults(Experiment):
 
     @override
     def answer(self, facts: Facts) -> str | None:
-        engines: dict[str, list[str]] = {}
-        for row in facts.rows:
-            asked = (row.experiment, row.metric, row.case.get("fault"))
-            if asked != (self.name, _VERDICT, KILLED) or not is_contender(row.engine):
-                continue
-            if isinstance(row.value, str):
-                engines.setdefault(row.value, []).append(f"`{row.engine}`")
-        if not engines:
-            return None
-        clauses = [f"{enumeration(names)} {verdict}" for verdict, names in engines.items()]
-        return f"When a worker was killed in the middle of a batch, {enumeration(clauses)}."
+        sentences = []
+        for fault, killed in _KILLED.items():
+            engines: dict[str, list[str]] = {}
+            for row in facts.rows:
+                asked = (row.experiment, row.metric, row.case.get("fault"))
+                if asked != (self.name, _VERDICT, fault) or not is_contender(row.engine):
+                    continue
+                if isinstance(row.value, str):
+                    engines.setdefault(row.value, []).append(f"`{row.engine}`")
+            clauses = [f"{enumeration(names)} {verdict}" for verdict, names in engines.items()]
+            if clauses:
+                told = f"When {killed} was killed in the middle of a batch"
+                sentences.append(f"{told}, {enumeration(clauses)}.")
+        return " ".join(sentences) or None
 
     @override
     def progress(self, records: Sequence[Record]) -> str | None:
         found = [record for record in records if isinstance(record, FaultRun)]
         return ", ".join(f"{run.case.parameters['fault']}: {run.verdict}" for run in found) or None
+
+
+def _fault(case: Case) -> Fault:
+    return FAULTS[str(case.parameters["fault"])]
 
 
 def _metrics(plan: Plan) -> tuple[Metric[Trial], ...]:

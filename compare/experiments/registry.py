@@ -74,7 +74,7 @@ _BUILT_IN: dict[str, _Entry] = {
     ),
     "dependencies": _Entry("METG of a tree and of a stencil", f"{_HERE}.dependencies:Dependencies"),
     "faults": _Entry(
-        "what an engine does when a task raises, or a worker, a node or the driver dies",
+        "what an engine does when a task, a worker, a node, its network or the driver fails",
         f"{_HERE}.faults:Faults",
     ),
     "elasticity": _Entry(

@@ -74,8 +74,8 @@ class Bench:
         """Number of one-core tasks that may run at once."""
         self.fastest_s = math.inf
         """The fastest calibration of this session."""
-        self.nodes: tuple[int, ...] = ()
-        """Pids of the daemons of a private cluster's nodes; empty if the engine has no nodes."""
+        self.reach = faults.Reach()
+        """What faults can hit beside the engine's own processes."""
         self.warm = False
         """Whether empty tasks were run in this session until their cost was steady."""
         self._opened_s = clock.now()
@@ -233,7 +233,7 @@ class Bench:
         self, case: Case, tasks: Sequence[Task], fault: faults.Fault, *, deadline_s: float
     ) -> FaultRun:
         """Submit fragile tasks, let the fault happen, and record what the engine did until then."""
-        happened = faults.happened(self.engine, tasks, fault, deadline_s, self.nodes)
+        happened = faults.happened(self.engine, tasks, fault, deadline_s, self.reach)
         return FaultRun(**self.head(), case=case, deadline_s=deadline_s, **happened)
 
     def run_elastic(

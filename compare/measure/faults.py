@@ -3,6 +3,8 @@
 The same rules hold for every engine.  A fault happens when a third of the tasks have ended, as
 their workers report it.  The victim is the process that started a task last.  A task that fails by
 itself is the one whose number is a third of the number of tasks.
+
+A session that runs in a container cannot act on others; it asks the runner.
 """
 
 import contextlib
@@ -14,14 +16,16 @@ from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NamedTuple, TypeAlias, TypedDict
 
 import psutil
 from typing_extensions import override
 
 from compare.measure import clock
 from compare.measure.background import in_background
+from compare.measure.deeds import Ask, nobody
 from compare.measure.driver import OwnDriver
+from compare.records.deeds import Deed
 from engines.errors import EngineError
 from engines.interface import Engine
 from workload.interface import PackedReport, PackedTask, Task, TaskReport
@@ -33,8 +37,9 @@ LOAD_S = 0.5
 """Seconds of loading, if a process is to die meanwhile."""
 _LOOK_EVERY_S = 0.01
 
-Victim: TypeAlias = Callable[[Sequence[Note], int, float], int | None]
-"""From the notes, the number of tasks and the time: the process to hit, once it is time for it."""
+Victim: TypeAlias = Callable[[Sequence[Note], int, float], Note | None]
+"""From the notes, the number of tasks and the time: the latest note of the process to hit, once it
+is time for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +52,14 @@ class Fault:
     """Seconds that every process needs before its first task."""
     victim: Victim | None = None
     stopped_s: float | None = None
-    """The victim is stopped for so long; ``None``: it is killed."""
+    """The victim is stopped, or its container cut off, for so long; ``None``: it is killed."""
     node: bool = False
     """All processes of the victim's node are killed with it, as if the node lost its power."""
     driver: bool = False
     """The driver is killed instead of the victim; the batch starts again in another driver."""
+
+    container: bool = False
+    """The container of the victim is killed, or cut off from the network."""
 
     def tasks(self, case: str, path: Path, count: int, seconds: float) -> list[Task]:
         """So many tasks of this length that take notes in the file, one of which may fail."""
@@ -61,6 +69,18 @@ class Fault:
             fragile.task(case, settings, number, seconds, deeds.get(number, fragile.SOUND))
             for number in range(count)
         ]
+
+
+class Reach(NamedTuple):
+    """What can be hit beside the engine's own processes."""
+
+    nodes: Sequence[int] = ()
+    """Pids of the daemons of a private cluster's nodes; empty if the engine has no nodes."""
+    ask: Ask = nobody
+    """For what is done to containers."""
+
+
+_NOTHING_ELSE = Reach()
 
 
 class Happened(TypedDict):
@@ -82,14 +102,14 @@ def faulty(count: int) -> int:
     return count // 3
 
 
-def in_a_task(notes: Sequence[Note], count: int, _: float) -> int | None:
+def in_a_task(notes: Sequence[Note], count: int, _: float) -> Note | None:
     """The process that started a task last and is still in it, when a third have ended."""
     if sum(note.what == ENDED for note in notes) < faulty(count):
         return None
     return _last_doing(notes, STARTED)
 
 
-def in_its_loading(notes: Sequence[Note], _: int, now_s: float) -> int | None:
+def in_its_loading(notes: Sequence[Note], _: int, now_s: float) -> Note | None:
     """The process that began to load last, when the first of them had some time for it."""
     loading = [note for note in notes if note.what == LOADING]
     if not loading or now_s < loading[0].at_s + LOAD_S / 2:
@@ -97,11 +117,11 @@ def in_its_loading(notes: Sequence[Note], _: int, now_s: float) -> int | None:
     return _last_doing(notes, LOADING)
 
 
-def _last_doing(notes: Sequence[Note], what: str) -> int | None:
-    """The process with the last note of this kind that has noted nothing since."""
-    latest = {note.pid: note for note in notes}
+def _last_doing(notes: Sequence[Note], what: str) -> Note | None:
+    """The last note of this kind whose process has noted nothing since."""
+    latest = {(note.host, note.pid): note for note in notes}
     doing = [note for note in latest.values() if note.what == what]
-    return max(doing, key=lambda note: note.at_s).pid if doing else None
+    return max(doing, key=lambda note: note.at_s, default=None)
 
 
 def happened(
@@ -109,13 +129,12 @@ def happened(
     tasks: Sequence[Task],
     fault: Fault,
     deadline_s: float,
-    nodes: Sequence[int] = (),
+    reach: Reach = _NOTHING_ELSE,
 ) -> Happened:
     """Submit the tasks, let the fault happen, and wait for the end, but not beyond the deadline.
 
-    ``nodes`` are the pids of the daemons of the nodes, for faults of a node.
-
     Raises:
+        EngineError: what was asked for was not done.
         Exception: neither an error of the engine nor the injected one.
     """
     packed: list[PackedTask] = [tuple(task) for task in tasks]
@@ -130,7 +149,7 @@ def happened(
     path.touch()
     submitted_s = clock.now()
     batch = in_background(lambda: clock.batch(submit))
-    with _Hitting(fault, path, len(tasks), engine, nodes) as hitting:
+    with _Hitting(fault, path, len(tasks), engine, reach) as hitting:
         while not batch.done() and clock.now() - submitted_s < deadline_s:
             hitting.look()
             wait([batch], _LOOK_EVERY_S)
@@ -175,23 +194,21 @@ def _verdict(batch: "Future[clock.Batch]") -> tuple[Literal["finished", "failed"
 class _Hitting(AbstractContextManager["_Hitting"]):
     """Reads the notes, and hits the victim when it is time for it."""
 
-    def __init__(
-        self, fault: Fault, path: Path, count: int, engine: Engine, nodes: Sequence[int]
-    ) -> None:
+    def __init__(self, fault: Fault, path: Path, count: int, engine: Engine, reach: Reach) -> None:
         self.notes: list[Note] = []
         self.hit_at_s: float | None = None
         """When the fault happened."""
         self._fault = fault
         self._count = count
         self._engine = engine
-        self._nodes = nodes
+        self._reach = reach
         self._left: list[psutil.Process] = []
         """By a killed driver."""
         self._left_until_s: float | None = None
         """When the last of them had ended."""
         self._file = path.open()
         self._half_line = ""
-        self._stopped: int | None = None
+        self._stopped: Note | None = None
 
     @override
     def __exit__(self, *_: object) -> None:
@@ -206,9 +223,9 @@ class _Hitting(AbstractContextManager["_Hitting"]):
         if self._left and self._left_until_s is None and not any(map(_lives, self._left)):
             self._left_until_s = now_s
         if self.hit_at_s is None and fault.victim is not None:
-            pid = fault.victim(self.notes, self._count, now_s)
-            if pid is not None:
-                self._hit(pid)
+            victim = fault.victim(self.notes, self._count, now_s)
+            if victim is not None:
+                self._hit(victim)
         elif self.hit_at_s is not None and now_s >= self.hit_at_s + (fault.stopped_s or 0.0):
             self._let_go_on()
 
@@ -220,18 +237,23 @@ class _Hitting(AbstractContextManager["_Hitting"]):
         if self.hit_at_s is None and failing:
             self.hit_at_s = failing[0]
 
-    def _hit(self, pid: int) -> None:
+    def _hit(self, victim: Note) -> None:
         stopped = self._fault.stopped_s is not None
+        if self._fault.container:
+            deed = Deed(what="cut" if stopped else "kill", host=victim.host)
+            self.hit_at_s = self._reach.ask(deed)
+            self._stopped = victim if stopped else None
+            return
         # It may have ended by itself: then look for another.
         with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
             if isinstance(self._engine, OwnDriver):
                 self._left = self._engine.kill()
             elif self._fault.node:
-                _kill_node_of(pid, self._nodes)
+                _kill_node_of(victim.pid, self._reach.nodes)
             else:
-                os.kill(pid, signal.SIGSTOP if stopped else signal.SIGKILL)
+                os.kill(victim.pid, signal.SIGSTOP if stopped else signal.SIGKILL)
             self.hit_at_s = clock.now()
-            self._stopped = pid if stopped else None
+            self._stopped = victim if stopped else None
 
     def of_the_killed_driver(self) -> str:
         """What became of the processes that a killed driver had started; empty without any."""
@@ -246,10 +268,14 @@ class _Hitting(AbstractContextManager["_Hitting"]):
         )
 
     def _let_go_on(self) -> None:
-        if self._stopped is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._stopped, signal.SIGCONT)
-            self._stopped = None
+        stopped, self._stopped = self._stopped, None
+        if stopped is None:
+            return
+        if self._fault.container:
+            self._reach.ask(Deed(what="mend", host=stopped.host))
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(stopped.pid, signal.SIGCONT)
 
 
 def _lives(process: psutil.Process) -> bool:

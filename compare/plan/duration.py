@@ -35,6 +35,7 @@ def expected_s(plan: Plan, session: Session, image_s: float) -> float:
         fixed_s=adapter_of(session.engine).fixed_s,
     )
     experiments = [load_experiment(case.experiment) for case in session.cases]
+    site = plan.site_of(session.engine)
     classifies = any(experiment.classifies for experiment in experiments)
     return (
         _SESSION_S
@@ -44,6 +45,7 @@ def expected_s(plan: Plan, session: Session, image_s: float) -> float:
             experiment.expected_s(plan, case, pace)
             for experiment, case in zip(experiments, session.cases, strict=True)
             if experiment.needs(case) <= capabilities(session.engine)
+            and experiment.inapplicable(case, site) is None
         )
     )
 

@@ -20,8 +20,8 @@ from compare.records.plan import (
     Plan,
     Session,
     Workload,
-    original_of,
     refine,
+    site_of,
 )
 from engines.interface import Capability
 
@@ -175,16 +175,16 @@ def _sessions(
     """The engine's sessions in one block: one for each way in which it has to be opened."""
     # Even without a case, start and stop are measured.
     main = Opening(workers=request.workers)
+    site = site_of(engine, request.clusters, request.options)
     cases: dict[Opening, list[Case]] = {main: []}
     for experiment in _experiments_of(engine, experiments, request):
         for case in experiment.cases(request.scope):
             if block > FEWEST_BLOCKS and engine in _REFERENCES and experiment.sweeps(case):
                 continue
-            # A case that the engine cannot run needs no separate session to report that.
+            # A case that the engine cannot run here needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)
+            can = can and experiment.inapplicable(case, site) is None
             opening = experiment.opening(case, request.workers) if can else main
-            if experiment.on_this_host_only and original_of(engine) in request.clusters:
-                opening = main  # to report just that
             twice = engine == CEILING and experiment.ceiling_twice and _frames_blocks(request)
             own = refine(case, turn=FIRST_TURN) if twice else case
             cases.setdefault(opening, []).append(own)

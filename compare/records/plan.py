@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import ClassVar, TypeAlias
 
 from compare.options import Options
@@ -41,6 +42,21 @@ def is_contender(engine: str) -> bool:
 def workers_of(engine: str, workers: int) -> int:
     """The number of one-core tasks that an engine with this many workers runs at once."""
     return 1 if engine == SERIAL else workers
+
+
+class Site(Enum):
+    """Where the workers of an engine are."""
+
+    HERE = "on the host of the program, or in one container with it"
+    CONTAINERS = "in containers that the run starts"
+    ELSEWHERE = "on a running cluster of the user"
+
+
+def site_of(engine: str, clusters: Mapping[str, str], options: Options) -> Site:
+    """Where the workers of an engine are, if these engines have clusters."""
+    if original_of(engine) not in clusters:
+        return Site.HERE
+    return Site.CONTAINERS if options.composed else Site.ELSEWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +195,10 @@ class Plan:
     def effective_options(self) -> Options:
         """The options, completed with what the preset and the machine decided."""
         return dataclasses.replace(self.options, workers=self.workers)
+
+    def site_of(self, engine: str) -> Site:
+        """Where the workers of an engine are."""
+        return site_of(engine, self.clusters, self.options)
 
     def blocks_of(self, experiment: str) -> int:
         """The number of blocks that hold the experiment."""

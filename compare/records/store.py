@@ -16,6 +16,7 @@ from typing import IO, Annotated, Any, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from compare.errors import UsageError
+from compare.records.deeds import Answer, Deed
 from compare.records.measurements import Failure, Lifecycle, Record, Run
 from compare.records.plan import SCHEMA, Plan
 from compare.records.upgrade import from_schema_2
@@ -26,6 +27,10 @@ PACKED = "measurements.jsonl.gz"
 
 _PLAN = TypeAdapter(Plan)
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
+_SAID: TypeAdapter[Record | Deed] = TypeAdapter(
+    Annotated[Record | Deed, Field(discriminator="kind")]
+)
+_ANSWER = TypeAdapter(Answer)
 _MAPPING: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -191,9 +196,9 @@ def _replace(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-def encode(record: Record) -> bytes:
-    """One record as one line."""
-    return _RECORD.dump_json(record) + b"\n"
+def encode(said: Record | Deed) -> bytes:
+    """One record, or what a session asks for, as one line."""
+    return _SAID.dump_json(said) + b"\n"
 
 
 def decode(line: bytes) -> Record:
@@ -203,6 +208,29 @@ def decode(line: bytes) -> Record:
         StoreError: the line is not a record.
     """
     return _parse(_RECORD, "record", line)
+
+
+def decode_said(line: bytes) -> Record | Deed:
+    """What a session wrote with ``encode``.
+
+    Raises:
+        StoreError: the line is neither a record nor a deed.
+    """
+    return _parse(_SAID, "record", line)
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """The answer to a deed as one line."""
+    return _ANSWER.dump_json(answer) + b"\n"
+
+
+def decode_answer(line: bytes) -> Answer:
+    """The answer that ``encode_answer`` wrote.
+
+    Raises:
+        StoreError: the line is not an answer.
+    """
+    return _parse(_ANSWER, "answer", line)
 
 
 def finished_sessions(records: Iterable[Record]) -> frozenset[str]:

@@ -15,9 +15,11 @@ from typing import IO
 from compare.errors import UsageError
 from compare.measure import clock
 from compare.measure.machine import cores
+from compare.records.deeds import Answer, Deed
 from compare.records.plan import SERIAL, Plan, Session, original_of
 from compare.records.store import RunFolder
 from compare.run.session import resources_of
+from compare.run.victims import Victims
 from engines.environment import thread_environment
 from engines.registry import clusters
 
@@ -44,6 +46,7 @@ class Composed:
         self._project = f"engine-compare-{plan.run_id}"
         self._override = folder.path / "compose.json"
         self._inside = folder.path / "inside"
+        self._victims = Victims(connected=self._limit_link)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -166,6 +169,14 @@ class Composed:
                 return running[0]
             time.sleep(0.05)
         raise ComposeError("the container of the session ended before its link could be limited")
+
+    def act(self, session: Session, deed: Deed) -> Answer:
+        """Do what a session asks for, to a node of its own cluster that runs tasks."""
+        engine = original_of(session.engine)
+        if not session.faults or engine not in self._plan.clusters:
+            reason = "nothing is to go wrong with a container of this session"
+            return Answer(done_s=None, reason=reason)
+        return self._victims.do(deed, self._containers(clusters()[engine].worker_role))
 
     def close(self) -> None:
         """Remove the containers, network and secrets of the run."""

@@ -1,5 +1,6 @@
 """Runs the sessions of a plan one after the other, each in a fresh process, and stores records."""
 
+import contextlib
 import dataclasses
 import fcntl
 import os
@@ -15,9 +16,16 @@ from typing import IO, NamedTuple, TypeAlias
 
 from compare.errors import UsageError
 from compare.plan.duration import expected_s
+from compare.records.deeds import Answer, Deed
 from compare.records.measurements import Failure, Lifecycle, Record, head
 from compare.records.plan import Plan, Session
-from compare.records.store import RunFolder, StoreError, decode, finished_sessions
+from compare.records.store import (
+    RunFolder,
+    StoreError,
+    decode_said,
+    encode_answer,
+    finished_sessions,
+)
 from compare.run.leftovers import adopt_orphans, command_line, kill, wait_for_none
 from compare.run.session import CLOSE_LIMIT_S, resources_of
 from engines.environment import import_path, thread_environment
@@ -102,12 +110,19 @@ Start: TypeAlias = Callable[
 """Starts a session whose log goes to the file; returns the process and its record lines."""
 
 
+def refuse(deed: Deed) -> Answer:
+    """Nothing is done on the host of the runner."""
+    return Answer(done_s=None, reason=f"{deed.host} is no container of this run")
+
+
 class Way(NamedTuple):
-    """How a session is started."""
+    """How a session is started, and what is done for it."""
 
     start: Start
     cluster_start_s: float | None = None
     """Seconds until the cluster for this session was up."""
+    act: Callable[[Deed], Answer] = refuse
+    """Does what the session asks for."""
 
 
 def run_session(
@@ -130,6 +145,10 @@ def run_session(
             for line in lines:
                 record = _decoded(line, session)
                 if record is None:
+                    continue
+                if isinstance(record, Deed):
+                    # No other line waits meanwhile: the session does, too.
+                    _answer(process, way.act(record))
                     continue
                 if isinstance(record, Failure) and record.case is None:
                     reason, *more = record.reason.split("\n", 1)
@@ -193,13 +212,20 @@ def environment(plan: Plan, session: Session) -> dict[str, str]:
     return kept | import_path() | thread_environment(resources_of(plan, session))
 
 
-def _decoded(line: bytes, session: Session) -> Record | None:
-    """The record; ``None`` for a last line that was cut off when the session was killed.
+def _answer(process: subprocess.Popen[bytes], answer: Answer) -> None:
+    assert process.stdin is not None  # noqa: S101 - both ways of starting ask for a pipe
+    with contextlib.suppress(BrokenPipeError):  # it has ended
+        # Not into a buffer, which could not be emptied when the pipe is closed.
+        os.write(process.stdin.fileno(), encode_answer(answer))
+
+
+def _decoded(line: bytes, session: Session) -> Record | Deed | None:
+    """What the session said; ``None`` for a last line that was cut off when the session was killed.
 
     A record that cannot be read back must not end the run: it is a failure of its session.
     """
     try:
-        return decode(line)
+        return decode_said(line)
     except StoreError as error:
         if not line.endswith(b"\n"):
             return None

@@ -4,7 +4,8 @@
 
 The runner starts it in a process of its own, because a framework can be opened only once per
 process.  Records go to the file descriptor, one per line (1 in a container, which has no other).
-The runner keeps standard input open; when it closes (the runner died), the session ends as well.
+The runner keeps standard input open, and answers there what the session asks for; when it closes
+(the runner died), the session ends as well.
 """
 
 import faulthandler
@@ -26,11 +27,14 @@ from compare.measure import clock
 from compare.measure.adapters import adapter_of, lacking
 from compare.measure.bench import Bench
 from compare.measure.cgroup import Counters, counters, memory_room_bytes
+from compare.measure.deeds import Ask, Asking, nobody
 from compare.measure.driver import own_driver
+from compare.measure.faults import Reach
 from compare.measure.hosts import DRIVER, refuse_other_versions
 from compare.measure.local_nodes import local_nodes
 from compare.measure.process_tree import host_cpu_s, tree_cpu_s, tree_sizes
 from compare.observations.speed import change, changed_idle
+from compare.records.deeds import Answer, Deed
 from compare.records.measurements import (
     Calibration,
     Failure,
@@ -40,7 +44,7 @@ from compare.records.measurements import (
     head,
 )
 from compare.records.plan import Case, Plan, Session, original_of
-from compare.records.store import RunFolder, encode
+from compare.records.store import RunFolder, decode_answer, encode
 from compare.run.leftovers import stop_on_signals
 from engines.errors import EngineError
 from engines.interface import Capability, Engine, Resources
@@ -62,7 +66,9 @@ CLOSE_LIMIT_S = 8
 """Seconds that a session may take to close its engine when it has to stop."""
 
 
-def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> None:
+def measure(
+    session: Session, plan: Plan, emit: Callable[[Record], None], ask: Ask = nobody
+) -> None:
     """Open the engine, measure every case, close it; emit each record when it is complete.
 
     A case that fails becomes a record, and the next case runs.  Errors of the engine itself are
@@ -86,7 +92,7 @@ def measure(session: Session, plan: Plan, emit: Callable[[Record], None]) -> Non
             )
             engine, open_s = clock.timed(lambda: opened.enter_context(opening))
         bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
-        bench.nodes = nodes
+        bench.reach = Reach(nodes, ask)
         first_result_s: float | None = None
         if session.idle_s is None:  # else there is no worker, and this would start one
             first_result_s = bench.round_trip_s(noop.task(bench.label()))
@@ -253,7 +259,9 @@ def _warm_up_tasks(bench: Bench, adapter: type[Engine]) -> list[Task]:
 def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterator[Record]:
     """The records of one case on an open engine that claims these capabilities."""
     experiment = load_experiment(case.experiment)
-    reason = lacking(original_of(bench.session.engine), claimed, experiment.needs(case))
+    engine = original_of(bench.session.engine)
+    reason = lacking(engine, claimed, experiment.needs(case))
+    reason = reason or experiment.inapplicable(case, bench.plan.site_of(engine))
     if reason is not None:
         yield NotApplicable(**bench.head(), case=case, reason=reason)
         return
@@ -281,10 +289,14 @@ def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterat
         yield Failure(**bench.head(), case=case, reason=str(error))
 
 
-def _stop_with_the_runner() -> None:
-    """Wait until standard input ends, then close the engine, if necessary by force."""
+def _listen_to_the_runner(answered: Callable[[Answer], None]) -> None:
+    """Hand on each answer; when standard input ends, close the engine, if necessary by force."""
+    rest = b""
     # Not through sys.stdin, whose lock must not be held when the interpreter ends.
-    os.read(0, 1)
+    while read := os.read(0, 4096):
+        *lines, rest = (rest + read).split(b"\n")
+        for line in lines:
+            answered(decode_answer(line))
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(CLOSE_LIMIT_S)
     os._exit(1)
@@ -294,17 +306,21 @@ def main() -> None:
     """Run the session; see the module's description."""
     folder, session_id, records_fd = sys.argv[1:]
     stop_on_signals()
-    threading.Thread(target=_stop_with_the_runner, daemon=True).start()
     plan = RunFolder(Path(folder)).read_plan()
     session = next(session for session in plan.sessions if session.id == session_id)
     with _record_stream(int(records_fd)) as records:
 
-        def emit(record: Record) -> None:
-            records.write(encode(record))
+        def emit(said: Record | Deed) -> None:
+            records.write(encode(said))
             records.flush()
 
+        asking = Asking(emit)
+        listening = threading.Thread(
+            target=_listen_to_the_runner, args=(asking.answered,), daemon=True
+        )
+        listening.start()
         try:
-            measure(session, plan, emit)
+            measure(session, plan, emit, asking.ask)
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
         except Exception as error:  # noqa: BLE001 - recorded as a failure of the session

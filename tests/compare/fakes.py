@@ -122,6 +122,7 @@ def _sessions(bare: Plan) -> tuple[Session, ...]:
         workers=bare.workers,
         workload=bare.workload,
         missing=bare.missing,
+        clusters=bare.clusters,
         job=bare.job,
     )
     with mock.patch("compare.plan.schedule.capabilities", claims):

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,14 @@ def test_the_calls_of_a_killed_process_are_counted() -> None:
         assert lived is not None
         assert calls.counted(["one"]) == {calls.worker(killed): 1, calls.worker(lived): 2}
         assert calls.counted(["another"]) == {}
+
+
+def test_a_folder_beside_the_counts_is_no_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(calls.FOLDER, str(tmp_path))
+    (tmp_path / "notes").mkdir()
+    assert calls.counted(["one"]) == {}
 
 
 def test_a_process_keeps_the_counts_of_its_newest_cases() -> None:

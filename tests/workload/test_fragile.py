@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_a_sound_task_returns_its_number_and_notes_start_and_end(tmp_path: Path)
     once = [(STARTED, 7), (ENDED, 7)]
     assert noted(path) == [(LOADING, fragile.NO_TASK), *once, *once]
     notes = fragile.notes(path.read_text())
-    assert {note.pid for note in notes} == {os.getpid()}
+    assert {(note.host, note.pid) for note in notes} == {(socket.gethostname(), os.getpid())}
     assert notes[2].at_s - notes[1].at_s == pytest.approx(SECONDS, abs=0.1)
 
 

@@ -1,12 +1,14 @@
 """Sleeping tasks that note when they start and end, and that fail if they are told to.
 
-All processes of a host append their notes to one file.  A note is one write of few bytes, so a
-process that is killed leaves no half of it, and the notes of dead processes stay.
+All processes append their notes to one file, also those in several containers of a machine, which
+share a volume.  A note is one write of few bytes, so a process that is killed leaves no half of it,
+and the notes of dead processes stay.
 """
 
 import os
 import resource
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +33,8 @@ class Note(NamedTuple):
     """Number of the task; ``NO_TASK`` while the kernel is created."""
     pid: int
     at_s: float
+    host: str = ""
+    """The pids of two containers may be equal."""
 
 
 class InjectedError(Exception):
@@ -74,7 +78,10 @@ def task(case: str, settings: tuple[str, float], number: int, seconds: float, de
 def notes(text: str) -> list[Note]:
     """The notes in whole lines of the file."""
     fields = (line.split() for line in text.splitlines())
-    return [Note(what, int(number), int(pid), float(at_s)) for what, number, pid, at_s in fields]
+    return [
+        Note(what, int(number), int(pid), float(at_s), host)
+        for what, number, pid, at_s, host in fields
+    ]
 
 
 def _eat() -> None:
@@ -102,7 +109,8 @@ def _starts(path: str, number: int) -> int:
 
 
 def _note(path: str, what: str, number: int) -> None:
-    line = f"{what} {number} {os.getpid()} {time.monotonic():.6f}\n".encode()
+    who, at_s = os.getpid(), time.monotonic()
+    line = f"{what} {number} {who} {at_s:.6f} {socket.gethostname()}\n".encode()
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(file, line)

@@ -1,5 +1,6 @@
 """Who is hit, when, and what is recorded of an engine that raises or hangs."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -9,12 +10,25 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from compare.measure.faults import LOAD_S, Fault, happened, in_a_task, in_its_loading
+from compare.measure import clock
+from compare.measure.deeds import Ask, nobody
+from compare.measure.faults import (
+    LOAD_S,
+    Fault,
+    Happened,
+    Reach,
+    happened,
+    in_a_task,
+    in_its_loading,
+)
+from compare.records.deeds import Deed
 from engines._stdlib.loop import SerialEngine
-from engines.errors import WorkerLostError
+from engines.errors import EngineError, WorkerLostError
 from workload.kernels.fragile import EATS, ENDED, LOADING, NO_TASK, RAISES_ONCE, STARTED, Note
 
 TASKS, SECONDS, DEADLINE_S = 6, 0.01, 20.0
+SECONDS_TO_BE_SEEN = 0.1
+"""Of a task that is to be hit while it runs."""
 ONE, OTHER = 101, 102
 
 
@@ -26,14 +40,14 @@ def notes(*what: tuple[str, int, int]) -> list[Note]:
 def test_nobody_is_hit_before_a_third_of_the_tasks_have_ended() -> None:
     early = notes((STARTED, 0, ONE), (STARTED, 1, OTHER), (ENDED, 0, ONE), (STARTED, 2, ONE))
     assert in_a_task(early, TASKS, 9.0) is None
-    assert in_a_task([*early, Note(ENDED, 1, OTHER, 4.0)], TASKS, 9.0) == ONE
+    assert in_a_task([*early, Note(ENDED, 1, OTHER, 4.0)], TASKS, 9.0) == early[-1]
 
 
 def test_the_process_that_started_a_task_last_and_is_still_in_it_is_hit() -> None:
     ended = notes((STARTED, 0, ONE), (STARTED, 1, OTHER), (ENDED, 0, ONE), (STARTED, 2, ONE))
     both = [*ended, Note(ENDED, 1, OTHER, 4.0), Note(STARTED, 3, OTHER, 5.0)]
-    assert in_a_task(both, TASKS, 9.0) == OTHER
-    assert in_a_task([*both, Note(ENDED, 3, OTHER, 6.0)], TASKS, 9.0) == ONE
+    assert in_a_task(both, TASKS, 9.0) == both[-1]
+    assert in_a_task([*both, Note(ENDED, 3, OTHER, 6.0)], TASKS, 9.0) == ended[-1]
     assert in_a_task([*both[:3], Note(ENDED, 1, OTHER, 4.0)], TASKS, 9.0) is None
 
 
@@ -41,7 +55,14 @@ def test_a_process_is_hit_in_the_middle_of_its_loading() -> None:
     loading = notes((LOADING, NO_TASK, ONE), (LOADING, NO_TASK, OTHER), (STARTED, 0, OTHER))
     assert in_its_loading([], TASKS, 9.0) is None
     assert in_its_loading(loading, TASKS, LOAD_S / 4) is None
-    assert in_its_loading(loading, TASKS, LOAD_S / 2) == ONE
+    assert in_its_loading(loading, TASKS, LOAD_S / 2) == loading[0]
+
+
+def test_processes_of_two_containers_with_one_number_are_two() -> None:
+    first, second = (Note(STARTED, task, ONE, float(task), host) for task, host in enumerate("ab"))
+    both = [Note(ENDED, 8, OTHER, 0.0, "a"), Note(ENDED, 9, OTHER, 0.0, "b"), first, second]
+    assert in_a_task(both, TASKS, 9.0) == second
+    assert in_a_task([*both, Note(ENDED, 1, ONE, 2.0, "b")], TASKS, 9.0) == first
 
 
 class Rigged(SerialEngine):
@@ -121,3 +142,46 @@ def test_an_engine_that_hands_over_nothing_more_hangs_until_the_deadline(tmp_pat
 def test_a_wrong_result_is_counted(tmp_path: Path) -> None:
     tasks = Fault().tasks("case", tmp_path / "notes", TASKS, SECONDS)
     assert happened(Rigged(careless), tasks, Fault(), DEADLINE_S)["wrong"] == 1
+
+
+class Runner:
+    """Notes what it is asked for, and does nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, float]] = []
+
+    def ask(self, deed: Deed) -> float:
+        self.asked.append((deed.what, deed.host, clock.now()))
+        return clock.now()
+
+
+def hit(fault: Fault, folder: Path, ask: Ask) -> Happened:
+    tasks = fault.tasks("case", folder / "notes", TASKS, SECONDS_TO_BE_SEEN)
+    return happened(SerialEngine(()), tasks, fault, DEADLINE_S, Reach(ask=ask))
+
+
+def test_the_container_of_the_victim_is_killed_once(tmp_path: Path) -> None:
+    runner = Runner()
+    seen = hit(Fault(victim=in_a_task, container=True), tmp_path, runner.ask)
+    ((what, host, _),) = runner.asked
+    assert (what, host) == ("kill", socket.gethostname())
+    assert seen["fault_s"] is not None
+    assert seen["fault_s"] >= (TASKS // 3) * SECONDS_TO_BE_SEEN
+    assert seen["verdict"] == "finished"
+
+
+@pytest.mark.parametrize("cut_s", [2 * SECONDS_TO_BE_SEEN, 60.0])
+def test_a_container_that_was_cut_off_is_connected_again_at_the_end_at_the_latest(
+    tmp_path: Path, cut_s: float
+) -> None:
+    runner = Runner()
+    seen = hit(Fault(victim=in_a_task, container=True, stopped_s=cut_s), tmp_path, runner.ask)
+    (cut, _, cut_at_s), (mend, host, mended_at_s) = runner.asked
+    assert (cut, mend, host) == ("cut", "mend", socket.gethostname())
+    assert cut_s > DEADLINE_S or mended_at_s - cut_at_s >= cut_s
+    assert seen["ended_s"] < DEADLINE_S
+
+
+def test_a_fault_that_nobody_makes_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=f"nobody to kill {socket.gethostname()}"):
+        hit(Fault(victim=in_a_task, container=True), tmp_path, nobody)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from compare.experiments.experiment import Opening, Scope
 from compare.experiments.faults import FAULTS
 from compare.measure.adapters import capabilities
-from compare.options import Options, PresetName
+from compare.options import COMPOSE, Options, PresetName
 from compare.plan.schedule import Request, make_plan
-from compare.records.plan import CEILING, FIRST_TURN, LAST_TURN, SERIAL, Case, Plan, Workload
+from compare.records.plan import CEILING, FIRST_TURN, LAST_TURN, SERIAL, Case, Plan, Site, Workload
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS
 
@@ -29,9 +29,10 @@ def planned(  # noqa: PLR0913 - one for each part of the request that a test cha
     workload: Workload | None = None,
     native_trace: bool = False,
     clusters: Mapping[str, str] | None = None,
+    on: str | None = None,
 ) -> Plan:
     options = Options(
-        preset=PresetName(preset), blocks=blocks, seed=seed, native_trace=native_trace
+        preset=PresetName(preset), blocks=blocks, seed=seed, native_trace=native_trace, on=on
     )
     return make_plan(
         Request(
@@ -128,8 +129,9 @@ def test_a_case_is_measured_in_a_session_that_is_opened_as_it_needs() -> None:
     for session in plan.sessions:
         for case in session.cases:
             experiment = EXPERIMENTS[case.experiment]
-            # What the engine cannot do is said in its main session.
+            # What the engine cannot do here is said in its main session.
             can = experiment.needs(case) <= capabilities(session.engine)
+            can = can and experiment.inapplicable(case, Site.HERE) is None
             asked = experiment.opening(case, plan.workers) if can else Opening(workers=plan.workers)
             opened = (session.label, session.workers, session.smallest_share, session.traced)
             assert opened == (asked.label, asked.workers, asked.smallest_share, asked.traced)
@@ -205,18 +207,34 @@ def test_a_missing_engine_is_not_asked_for_a_trace() -> None:
 def test_every_fault_has_a_session_of_its_own_on_engines_with_workers_on_this_host() -> None:
     plan = planned(experiments=("faults",), clusters={"spark": "spark://head:7077"})
     faulty = Counter(session.engine for session in plan.sessions if session.faults)
-    of_one_host = [name for name, fault in FAULTS.items() if not fault.node]
+    here = [name for name, fault in FAULTS.items() if not fault.container]
+    of_one_host = [name for name in here if not FAULTS[name].node]
     assert faulty == {
         "multiprocessing": len(of_one_host),
-        "ray": len(FAULTS),
-        "dask": len(FAULTS),
+        "ray": len(here),
+        "dask": len(here),
     }
     for session in plan.sessions:
         assert bool(session.label) == session.faults == (not session.is_usual)
         assert not session.faults or len(session.cases) == 1
     main = {session.engine: session for session in plan.sessions if not session.label}
     assert len(main["spark"].cases) == len(main["serial"].cases) == len(FAULTS)
-    assert main["ray"].cases == ()
+    assert len(main["ray"].cases) == len(FAULTS) - len(here)
+
+
+def test_faults_of_containers_have_sessions_on_clusters_of_containers_alone() -> None:
+    plan = planned(
+        experiments=("faults",), clusters=dict.fromkeys(("ray", "spark"), ""), on=COMPOSE
+    )
+    of_containers = {name for name, fault in FAULTS.items() if fault.container}
+    assert of_containers == {"container-killed", "network-cut"}
+    for engine in ("ray", "spark"):
+        own = [s for s in plan.sessions if s.engine == engine and s.label]
+        assert {session.label for session in own} == of_containers
+        assert all(session.faults and not session.nodes for session in own)
+    elsewhere = [s for s in plan.sessions if s.engine not in {"ray", "spark"} and s.label]
+    assert {session.engine for session in elsewhere} == {"multiprocessing", "dask"}
+    assert not {session.label for session in elsewhere} & of_containers
 
 
 def test_workers_that_come_and_go_have_a_session_of_their_own_on_engines_of_this_host() -> None:

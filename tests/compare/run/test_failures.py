@@ -1,58 +1,17 @@
 """A session that fails tells its cause, and does not end the run."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
 
 import pytest
 
-from compare.records.measurements import Failure, Record
-from compare.records.plan import SERIAL, Plan, Session
+from compare.records.plan import SERIAL
 from compare.records.store import RunFolder
-from compare.run.runner import Way, run_session
 from tests.compare import fakes
 from tests.compare.command_line import REPOSITORY
-
-
-def run(tmp_path: Path, program: str) -> list[Record]:
-    """The records of a session that is this Python program; ``records`` takes its lines."""
-    plan = fakes.plan(engines=(SERIAL,), experiments=("overhead",), workload=None, blocks=1)
-    folder = RunFolder(tmp_path / "run")
-    folder.create(plan, {})
-    opening = "import sys; records = sys.stdout; print = lambda *w: sys.stderr.write(*w)\n"
-
-    def start(
-        _plan: Plan, _session: Session, _folder: RunFolder, log: IO[bytes]
-    ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", opening + program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-        assert process.stdout is not None
-        return process, process.stdout
-
-    # It kills all descendants of its process, of which that of the tests may have others.
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-
-    def runner() -> None:
-        sender.send(run_session(plan, plan.sessions[0], folder, 0.1, Way(start)))
-
-    process = context.Process(target=runner)
-    process.start()
-    sender.close()
-    records: list[Record] = receiver.recv()
-    process.join()
-    return records
-
-
-def reasons(records: list[Record]) -> list[str]:
-    return [record.reason for record in records if isinstance(record, Failure)]
+from tests.compare.run.programs import reasons, run
 
 
 def test_a_record_that_cannot_be_read_back_is_a_failure_of_its_session(tmp_path: Path) -> None:
