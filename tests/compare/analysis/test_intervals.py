@@ -119,6 +119,24 @@ def test_the_interval_of_a_ratio_holds_it_95_times_in_100(blocks: int) -> None:
     assert 0.93 <= share_held(1.3 * first / second, 1.3) <= 0.97
 
 
+def test_narrowed_by_the_other_engines_the_interval_of_a_noisy_one_would_not_hold() -> None:
+    """With half of their degrees of freedom, as the variance of a pair is shrunk."""
+    rng = np.random.default_rng(1)
+    noise, blocks = np.array([0.5, 1.0, 1.5, 2.0]), 3
+    logs = noise[:, None] * rng.standard_normal((20_000, len(noise), blocks))
+    own = logs.var(axis=2, ddof=1)
+    own_degrees, prior = blocks - 1, (len(noise) - 1) * (blocks - 1) / 2
+    degrees = own_degrees + prior
+    shrunk = (prior * own.mean(axis=1, keepdims=True) + own_degrees * own) / degrees
+
+    def holds(variance: Samples, degrees: float) -> Samples:
+        half = stats.t.ppf(0.975, degrees) * np.sqrt(variance / blocks)
+        return np.asarray((np.abs(logs.mean(axis=2)) <= half).mean(axis=0))
+
+    assert holds(own, own_degrees) == pytest.approx(0.95, abs=0.01)
+    assert holds(shrunk, degrees)[-1] < 0.9
+
+
 def test_a_bootstrap_would_be_too_narrow_at_ten_blocks() -> None:
     """Why there is none: BCa (Efron 1987, J. Am. Stat. Assoc. 82:171) holds 89 times in 100."""
     rng = np.random.default_rng(1)
