@@ -3,9 +3,10 @@
     python -m tools.publish results/RUN
 
 A run of most experiments goes to docs/example/all, one of a bfloat16 model to
-docs/example/bfloat16, one of ``faults`` or ``elasticity`` alone to the folder of that name, any
-other to docs/example.  Each is published with its records, in which the host's name and the paths
-of the machine are replaced; ``python -m tools.recompute`` computes its numbers from them.
+docs/example/bfloat16, one of ``faults`` or ``elasticity`` alone to the folder of that name, with
+``-compose`` if it ran on containers, any other to docs/example.  Each is published with its
+records, in which the host's name and the paths of the machine are replaced;
+``python -m tools.recompute`` computes its numbers from them.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.console import Console
 
@@ -45,10 +47,12 @@ MAIN = ROOT / "docs" / "example"
 ALL = MAIN / "all"
 BFLOAT16 = MAIN / "bfloat16"
 FAULTS_RUN = MAIN / Faults.name
+COMPOSED_FAULTS_RUN = MAIN / f"{Faults.name}-compose"
 ELASTIC_RUN = MAIN / Elasticity.name
-RUNS = (MAIN, ALL, BFLOAT16, FAULTS_RUN, ELASTIC_RUN)
+RUNS = (MAIN, ALL, BFLOAT16, FAULTS_RUN, COMPOSED_FAULTS_RUN, ELASTIC_RUN)
 RECORDS = ("plan.json", "environment.json", PACKED)
 _MIB = 2.0**-20
+_VERDICT = "verdict"
 _MOST_OF_MAIN = 3
 """Experiments of the default run."""
 
@@ -187,20 +191,40 @@ def advice(text: str) -> str:
 
 
 def when_a_worker_dies(text: str) -> str:
-    """docs/when-a-worker-dies.md with the verdicts and the words of the published run."""
+    """docs/when-a-worker-dies.md with the verdicts and the words of the published runs."""
     analysis = published(FAULTS_RUN)
     engines = [name for name in analysis.engines if name not in {CEILING, SERIAL}]
-    rows = {(row.engine, row.metric, row.case.get("fault")): row for row in analysis.rows}
-    lines = [
-        [f"*{fault}*", *(_outcome(rows, engine, fault) for engine in engines)] for fault in FAULTS
-    ]
-    text = between(text, "faults", table(["", *engines], lines))
+    rows = _by_fault(analysis)
+    here = [name for name, fault in FAULTS.items() if not fault.container]
+    text = between(text, "faults", _faults_table(rows, engines, here))
     said = [
         f"- *{fault}* on {engine}: “{row.value}”\n"
         for (engine, metric, fault), row in rows.items()
         if metric == "words" and isinstance(row.value, str) and row.value != "nothing"
     ]
-    return between(text, "words", "".join(said))
+    text = between(text, "words", "".join(said))
+    composed = published(COMPOSED_FAULTS_RUN)
+    of_containers = [name for name, fault in FAULTS.items() if fault.container]
+    clusters = [name for name in composed.engines if name in composed.plan.clusters]
+    lines = _faults_table(_by_fault(composed), clusters, of_containers)
+    return between(text, "containers", lines)
+
+
+_ByFault: TypeAlias = Mapping[tuple[str, str, Scalar | None], Row]
+
+
+def _by_fault(analysis: Analysis) -> _ByFault:
+    return {(row.engine, row.metric, row.case.get("fault")): row for row in analysis.rows}
+
+
+def _faults_table(rows: _ByFault, engines: Sequence[str], faults: Sequence[str]) -> str:
+    """A line for each fault that the run has."""
+    lines = [
+        [f"*{fault}*", *(_outcome(rows, engine, fault) for engine in engines)]
+        for fault in faults
+        if (engines[0], _VERDICT, fault) in rows
+    ]
+    return table(["", *engines], lines)
 
 
 def scaling_up(text: str) -> str:
@@ -217,7 +241,7 @@ def scaling_up(text: str) -> str:
     return between(text, "short", by_engine(analysis.rows, scaling, _ELASTIC_SHORT))
 
 
-def _outcome(rows: Mapping[tuple[str, str, Scalar | None], Row], engine: str, fault: str) -> str:
+def _outcome(rows: _ByFault, engine: str, fault: str) -> str:
     """The verdict, and what it cost: ``finished; 1.2 s lost; 3 tasks twice``."""
     verdict, lost, twice, right = (
         rows[engine, metric, fault].value
@@ -281,7 +305,8 @@ def _copy(run: Path) -> Path:
     plan = RunFolder(run).read_plan()
     folder = MAIN
     if plan.experiments in ((Faults.name,), (Elasticity.name,)):
-        folder = MAIN / plan.experiments[0]
+        where = "-compose" if plan.options.composed else ""
+        folder = MAIN / f"{plan.experiments[0]}{where}"
     elif len(plan.experiments) > _MOST_OF_MAIN:
         folder = ALL
     elif plan.options.dtype is Dtype.BFLOAT16:

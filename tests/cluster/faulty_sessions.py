@@ -27,7 +27,7 @@ def main() -> None:
     sessions = [
         session_of(
             engine,
-            Case(experiment="faults", parameters={"fault": fault, "tasks": 40, "seconds": 0.15}),
+            Case(experiment="faults", parameters={"fault": fault, "tasks": 24, "seconds": 0.1}),
             fault,
             faults=True,
         )
