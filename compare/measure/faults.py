@@ -158,6 +158,9 @@ def happened(
     words = words or hitting.of_the_killed_driver()
     if verdict == "finished" and batch.result().arrivals:
         ended_s = batch.result().arrivals[-1][2] - submitted_s
+    fault_s = None if hitting.hit_at_s is None else hitting.hit_at_s - submitted_s
+    if verdict == "finished" and fault_s is not None and fault_s > ended_s:
+        fault_s = None  # Docker took its time, and there was nothing left to disturb
     received = Counter(index for index, _ in seen)
     started = Counter(note.task for note in hitting.notes if note.what == STARTED)
     return Happened(
@@ -165,7 +168,7 @@ def happened(
         verdict=verdict,
         words=words,
         ended_s=ended_s,
-        fault_s=None if hitting.hit_at_s is None else hitting.hit_at_s - submitted_s,
+        fault_s=fault_s,
         received=tuple(received[number] for number in range(len(tasks))),
         wrong=sum(TaskReport(*report).output != index for index, report in seen),
         starts=tuple(started[number] for number in range(len(tasks))),

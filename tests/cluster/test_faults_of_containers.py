@@ -18,8 +18,6 @@ from tests.engines.placement import CONTAINERS, placed
 
 pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.plain, pytest.mark.timeout(300)]
 
-CUT_S = 5.0
-
 
 def test_a_batch_goes_on_when_its_node_is_cut_off_or_killed_and_nothing_is_left_behind(
     engine_name: str, tmp_path: Path
@@ -50,8 +48,8 @@ def test_a_batch_goes_on_when_its_node_is_cut_off_or_killed_and_nothing_is_left_
         assert faulty.fault_s is not None
         assert told[fault, "verdict"] == "finished"
         assert told[fault, "correct"] == 1
-    # The results of a node without a network come when it has one again, or from another node.
-    assert float(told["network-cut", "time_lost"] or 0) > CUT_S / 4
+    # For five seconds, no result comes from the node without a network.
+    assert float(told["network-cut", "time_lost"] or 0) > 1
     assert float(told["container-killed", "time_lost"] or 0) > 0
     assert float(told["container-killed", "ran_twice"] or 0) >= 1
     healed, lost = (record for record in run.records if isinstance(record, Lifecycle))

@@ -182,6 +182,14 @@ def test_a_container_that_was_cut_off_is_connected_again_at_the_end_at_the_lates
     assert seen["ended_s"] < DEADLINE_S
 
 
+def test_a_fault_that_comes_after_the_last_result_did_not_happen(tmp_path: Path) -> None:
+    def late(_: Deed) -> float:
+        return clock.now() + 60.0
+
+    seen = hit(Fault(victim=in_a_task, container=True), tmp_path, late)
+    assert (seen["verdict"], seen["fault_s"]) == ("finished", None)
+
+
 def test_a_fault_that_nobody_makes_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=f"nobody to kill {socket.gethostname()}"):
         hit(Fault(victim=in_a_task, container=True), tmp_path, nobody)
