@@ -16,6 +16,8 @@ from tests.compare.command_line import REPOSITORY, compare
 ENGINES = ("ceiling", "serial", "multiprocessing", "ray", "dask", "spark")
 JOBS = REPOSITORY / "docs" / "jobs"
 PAGE = (REPOSITORY / "docs" / "your-own-job.md").read_text()
+_ANSWER_S = 0.2
+"""Until the service of one of the jobs answers."""
 NAMES = sorted(path.stem for path in JOBS.glob("*.py"))
 
 
@@ -54,7 +56,7 @@ def test_every_engine_runs_the_job_and_gives_the_outputs_of_serial(
     assert speeds.keys() == set(ENGINES)
     refused = {engine for engine, speed in speeds.items() if not isinstance(speed, float)}
     if name == "call_service":
-        # Ten waiting tasks share a core where an engine knows shares.
-        assert speeds["ray"] > 2 * speeds["multiprocessing"]
+        # Ten waiting tasks share a core where an engine knows shares: more than two at once.
+        assert speeds["multiprocessing"] <= 2 / _ANSWER_S < speeds["ray"]
         refused.discard("spark")
     assert refused == set(), speeds
