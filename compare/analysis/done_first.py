@@ -127,18 +127,22 @@ def done_first_rows(
             for engine in engines:
                 why_not = costs[engine].absence or unknown.get(engine)
                 why_not = why_not or (NEVER if engine in able else _NO_START)
-                blocks = len(jobs.blocks(engine))
-                yield _row(name, engine, case, found.get(engine, ()), blocks, why_not)
+                values, blocks = found.get(engine, ((), 0))
+                yield _row(name, engine, case, values, blocks, why_not)
 
 
-def _from_tasks(jobs: _Jobs, engines: Sequence[str]) -> dict[str, Sequence[float]]:
-    """By engine that is done first with some number of tasks: in each block, the smallest."""
+def _from_tasks(jobs: _Jobs, engines: Sequence[str]) -> dict[str, tuple[Sequence[float], int]]:
+    """By engine that is done first with some number of tasks: in each block, the smallest; and the
+    number of blocks in which there could be one.
+    """
     if not engines:
         return {}
     order = jobs.order(engines)
-    found: dict[str, Sequence[float]] = {order[0]: [1.0] * len(jobs.blocks(order[0]))}
+    first = len(jobs.blocks(order[0]))
+    found: dict[str, tuple[Sequence[float], int]] = {order[0]: ([1.0] * first, first)}
     for before, engine in pairwise(order):
-        found.setdefault(engine, jobs.boundary(before, engine))
+        common = set(jobs.blocks(before)) & set(jobs.blocks(engine))
+        found.setdefault(engine, (jobs.boundary(before, engine), len(common)))
     return found
 
 

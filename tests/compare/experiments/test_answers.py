@@ -14,7 +14,7 @@ from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS, headlines, rows, summary
 from tests.compare.fake_bench import BYTES_PER_S, JOB_TASK_S, LOAD_S
 
-LIMIT_S = 0.5
+LIMIT_S = 2.0
 IMAGE_S, ADDED_S = 0.2, 0.0001
 RAY = fakes.FakeEngine(chunk_s=4 * IMAGE_S, fixed_s=0.0, per_task_s=ADDED_S, slowdown=2.5)
 

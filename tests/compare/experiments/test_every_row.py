@@ -212,6 +212,7 @@ def test_exactly_what_an_engine_cannot_do_is_not_applicable_with_the_reason() ->
             for case in experiment.cases(scope(run.plan)):
                 told = {row.verdict or "" for row in found if about(row, engine, case)}
                 reason = lacking(engine, capabilities(engine), experiment.needs(case))
+                reason = reason or experiment.inapplicable(case, run.plan.site_of(engine))
                 assert told, (name, engine)
                 if reason is None:
                     assert not any(verdict.startswith("not applicable") for verdict in told)
