@@ -29,7 +29,7 @@ from compare.observations.absence import Why
 from compare.observations.series import Row
 from compare.records.measurements import Record
 from compare.records.plan import Plan, Session
-from compare.report.cells import EVERY, NOTHING, brief, briefest
+from compare.report.cells import EVERY, NOTHING, OTHERS, brief, briefest
 from compare.report.outcome import heading, outcome
 from compare.report.progress import Progress
 from compare.report.tables import FilledSection, filled_sections, rows_called
@@ -176,7 +176,7 @@ def _rich(filled: FilledSection) -> RichTable:
         table.add_column(name, no_wrap=not place)
     notes = []
     for engine, *cells in filled.table.lines:
-        told = [text for text in cells if text not in {NOTHING, EVERY}]
+        told = [text for text in cells if text not in {NOTHING, EVERY, OTHERS}]
         if len(told) == 1 and told[0].startswith(f"{Why.NOT_APPLICABLE}: "):
             notes.append(f"{engine}: {told[0]}")
         else:

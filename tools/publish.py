@@ -200,7 +200,7 @@ def when_a_worker_dies(text: str) -> str:
     said = [
         f"- *{fault}* on {engine}: “{row.value}”\n"
         for (engine, metric, fault), row in rows.items()
-        if metric == "words" and isinstance(row.value, str) and row.value != "nothing"
+        if metric == "words" and rows[engine, _VERDICT, fault].value == "failed"
     ]
     text = between(text, "words", "".join(said))
     composed = published(COMPOSED_FAULTS_RUN)

@@ -82,7 +82,8 @@ lost, a minute longer).
 *Right* is 1 if every result came exactly once with the right content.  *Ran twice* counts the tasks
 that workers started more than once.  *Lost* is the makespan minus the twin's.  *Recovered* is the
 time from the fault until four tasks per worker in a row end at 95% of the twin's rate; an engine
-that hangs may have recovered, and wait for a lost task.
+that hangs may have recovered, and wait for a lost task.  What stands in parentheses in the last
+column is no message: it says what became of the processes that a killed driver had started.
 
 Shipped engines repeat what they repeat by default; tuned ones also repeat a task that raised, if
 they can (see the settings).  multiprocessing has no such setting.""",

@@ -35,7 +35,7 @@ from workload.task import run_or_raise
 
 LOAD_S = 0.5
 """Seconds of loading, if a process is to die meanwhile."""
-_LOOK_EVERY_S = 0.01
+_LOOK_EVERY_S, _AT_ONCE_S = 0.01, 0.05
 
 Victim: TypeAlias = Callable[[Sequence[Note], int, float], Note | None]
 """From the notes, the number of tasks and the time: the latest note of the process to hit, once it
@@ -57,7 +57,6 @@ class Fault:
     """All processes of the victim's node are killed with it, as if the node lost its power."""
     driver: bool = False
     """The driver is killed instead of the victim; the batch starts again in another driver."""
-
     container: bool = False
     """The container of the victim is killed, or cut off from the network."""
 
@@ -264,11 +263,10 @@ class _Hitting(AbstractContextManager["_Hitting"]):
             return ""
         if self._left_until_s is not None:
             took_s = self._left_until_s - self.hit_at_s
-            return f"{len(self._left)} processes of the killed driver ended within {took_s:.1f} s"
-        living = [process.name() for process in self._left if _lives(process)]
-        return f"{len(living)} of {len(self._left)} processes of the killed driver live on: " + (
-            ", ".join(sorted(set(living)))
-        )
+            when = "at once" if took_s < _AT_ONCE_S else f"after {took_s:.1f} s"
+            return f"(all processes of the killed driver had ended {when})"
+        living = sorted({process.name() for process in self._left if _lives(process)})
+        return f"(processes of the killed driver live on: {', '.join(living)})"
 
     def _let_go_on(self) -> None:
         stopped, self._stopped = self._stopped, None

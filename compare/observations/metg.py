@@ -237,14 +237,17 @@ def efficiency_of_work(points: Sequence[Point], work_s: float) -> float | Limit 
     """Fitted efficiency of tasks with this useful work; ``None`` without points.
 
     Outside the sizes of the sweep a limit, since longer tasks are not less efficient; its value is
-    the efficiency of the nearest size.  Between two sizes as in ``metg``.
+    the efficiency of the nearest size.  Between two sizes as in ``metg``.  At most 1: no time is
+    more than useful, although a machine may be faster in a batch than in the calibrations.
     """
     curve = fitted(points)
     if not curve:
         return None
     sizes = [one.work_s for one in curve]
     if work_s < sizes[0]:
-        return Limit(value=curve[0].efficiency, more=False)
+        return Limit(value=min(curve[0].efficiency, 1.0), more=False)
     if work_s > sizes[-1]:
-        return Limit(value=curve[-1].efficiency, more=True)
-    return work_s / float(np.interp(work_s, sizes, [one.granularity_s for one in curve]))
+        last = curve[-1].efficiency
+        return 1.0 if last >= 1 else Limit(value=last, more=True)
+    found = work_s / float(np.interp(work_s, sizes, [one.granularity_s for one in curve]))
+    return min(found, 1.0)

@@ -7,8 +7,9 @@ from compare.records.measurements import Calibration
 
 _MOST_IDLE, _MOST_BUSY = 1.2, 1.4
 """Largest accepted change of the kernel's time.  A core whose other hardware thread belongs to
-somebody else has two speeds, and goes back and forth between them: the means of five calibrations
-each then differ by 40% in one of a hundred sweeps."""
+somebody else has two speeds, and goes back and forth between them.  The calibrations of 21 sweeps
+on such a machine, put in random order, differ by 40% from half to half in less than one of a
+thousand cases."""
 _MOST_MOSTLY = 2.0
 """Median over fastest of the calibrations between the batches of a sweep; 1.6 is usual where a core
 has two speeds."""

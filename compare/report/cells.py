@@ -6,8 +6,8 @@ from compare.observations.series import BY_DEFINITION, Row
 from compare.records.plan import Scalar
 
 NOTHING = "–"
-EVERY = "all"
-"""Stands for every value of a parameter."""
+EVERY, OTHERS = "all", "all others"
+"""Stand for every value of a parameter, and for every one that has no line of its own."""
 
 
 def cell(row: Row | None, scale: float = 1.0, *, usual_n: int | None = None) -> str:

@@ -10,7 +10,16 @@ from compare.experiments.registry import load_experiment
 from compare.experiments.section import Column, Pairs, Section
 from compare.formatting import apart, short
 from compare.observations.series import BY_DEFINITION, Row
-from compare.report.cells import EVERY, NOTHING, brief, cell, parameter, ratio_cell, value_alone
+from compare.report.cells import (
+    EVERY,
+    NOTHING,
+    OTHERS,
+    brief,
+    cell,
+    parameter,
+    ratio_cell,
+    value_alone,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +108,30 @@ def columns_table(
 def _lines(
     lines: Mapping[tuple[str, ...], Sequence[Row]], columns: Sequence[Column], usual_n: int
 ) -> Iterator[tuple[str, ...]]:
-    """One line per case, or one for all cases if an engine gives the same reason for each."""
+    """One line per case, and one for several cases without a number for the same reason."""
     for engine in dict.fromkeys(place[0] for place in lines):
         cases = {place: case_rows for place, case_rows in lines.items() if place[0] == engine}
-        rows = [row for case_rows in cases.values() for row in case_rows]
-        reasons = {row.verdict for row in rows}
-        if len(cases) > 1 and len(reasons) == 1 and all(row.value is None for row in rows):
-            axes = len(next(iter(cases))) - 1
-            reason = short(reasons.pop() or "")
-            rest = [NOTHING] * (len(columns) - 1)
-            yield engine, EVERY, *[NOTHING] * (axes - 1), reason, *rest
-            continue
-        for place, case_rows in cases.items():
+        reasons = {place: _reason(case_rows) for place, case_rows in cases.items()}
+        counts = Counter(reason for reason in reasons.values() if reason is not None)
+        shared = [reason for reason, count in counts.items() if count > 1]
+        # Of several reasons none could have the name of the others.
+        common = shared[0] if len(shared) == 1 else None
+        own = {
+            place: of for place, of in cases.items() if common is None or reasons[place] != common
+        }
+        for place, case_rows in own.items():
             yield *place, *_cells(case_rows, columns, usual_n)
+        if common is not None:
+            axes = len(next(iter(cases))) - 1
+            rest = [NOTHING] * (len(columns) - 1)
+            which = OTHERS if own else EVERY
+            yield engine, which, *[NOTHING] * (axes - 1), short(common), *rest
+
+
+def _reason(rows: Sequence[Row]) -> str | None:
+    """Why no metric of a case has a value, if there is one reason for all; else ``None``."""
+    reasons = {row.verdict for row in rows if row.value is None}
+    return reasons.pop() if len(reasons) == 1 and all(row.value is None for row in rows) else None
 
 
 def _cells(rows: Sequence[Row], columns: Sequence[Column], usual_n: int) -> Iterator[str]:

@@ -5,7 +5,8 @@ module imports neither torch nor transformers; ``load`` does, once in each worke
 """
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from workload.images import decode
@@ -17,18 +18,20 @@ Settings: TypeAlias = tuple[str, str, int]
 """Folder of the model, one of ``DTYPES``, native threads for torch."""
 
 
-def load(folder: str, dtype: str, threads: int) -> Kernel:
-    """See ``_load``.  Nothing of what it creates is garbage, and looking for some takes a tenth."""
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Hardly anything that loading creates is garbage, and looking for it takes half a second."""
     collects = gc.isenabled()
     gc.disable()
     try:
-        return _load(folder, dtype, threads)
+        yield
     finally:
         if collects:
             gc.enable()
 
 
-def _load(folder: str, dtype: str, threads: int) -> Kernel:
+@_without_garbage_collection()
+def load(folder: str, dtype: str, threads: int) -> Kernel:
     """A kernel that takes a tuple of images and returns a tuple of their labels.
 
     Each image is a path or the bytes of a file.

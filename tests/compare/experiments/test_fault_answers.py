@@ -61,6 +61,19 @@ def test_a_fault_that_cannot_be_made_where_the_workers_are_says_why(
     assert ("(--on compose)" in reason) == FAULTS[fault].container
 
 
+def test_faults_that_cannot_be_made_for_one_reason_share_a_line(run: Run, composed: Run) -> None:
+    of_containers = [name for name, fault in FAULTS.items() if fault.container]
+    here = [name for name in FAULTS if name not in of_containers]
+    assert faults_with_a_line(composed, "ray") == [*of_containers, "all others"]
+    assert faults_with_a_line(run, "ray") == [*here, "all others"]
+    assert faults_with_a_line(run, "serial") == ["all"]
+
+
+def faults_with_a_line(run: Run, engine: str) -> list[str]:
+    lines = summary(run).partition("| engine | fault |")[2].splitlines()
+    return [line.split(" | ")[1] for line in lines if line.startswith(f"| {engine} |")]
+
+
 def test_the_headline_tells_what_became_of_batches_whose_container_was_killed(
     composed: Run,
 ) -> None:

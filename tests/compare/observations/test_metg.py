@@ -222,6 +222,13 @@ def test_longer_tasks_are_never_less_efficient_in_the_fit(
     assert len(fit) == len(batches)
 
 
+def test_no_share_of_the_time_is_more_than_useful() -> None:
+    """Although the machine was faster in a batch than in the calibrations."""
+    points = swept((0.001, 0.01, 0.1), (0.5, 1.05, 1.1))
+    assert [efficiency_of_work(points, work_s) for work_s in (0.02, 1.0)] == [1, 1]
+    assert efficiency_of_work(points, 0.0005) == pytest.approx(0.5)
+
+
 def test_a_threshold_that_no_size_reaches_is_a_limit_not_a_gap() -> None:
     points = swept((1.0, 2.0, 4.0), (0.2, 0.3, 0.6))
     assert metg(points, 0.9) == Limit(value=points[-1].granularity_s, more=True)

@@ -1,5 +1,6 @@
 """A worker of every real engine is killed in a real session: what the engine makes of it."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,6 +92,7 @@ def test_the_next_driver_gets_every_result_although_the_one_before_was_killed(
     assert seen.rows["correct"].value == 1
     assert float(seen.rows["ran_twice"].value or 0) >= seen.run.tasks // 3
     assert float(seen.rows["time_lost"].value or 0) > seen.run.fault_s / 2
+    assert re.fullmatch(r"|\(all processes of the killed driver had ended .+\)", seen.run.words)
     assert seen.alive == []
 
 
