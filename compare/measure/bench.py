@@ -70,6 +70,8 @@ class Bench:
         ``None`` if the case needs no calibration."""
         self.busy_s: list[float] = []
         """The same while all cores are busy, as often as it was measured for the current case."""
+        self.workers_a_core = 1.0
+        """How much longer the latter is because there are more workers than cores."""
         self.workers = workers_of(session.engine, session.workers)
         """Number of one-core tasks that may run at once."""
         self.fastest_s = math.inf
@@ -107,6 +109,7 @@ class Bench:
         self.iteration_s = self.calibrate()
         self.busy_s = []
         with BusyCores(self.workers, self.iteration_s) as self._busy_cores:
+            self.workers_a_core = self._busy_cores.workers_a_core
             yield
 
     def calibrate_busy(self) -> float:

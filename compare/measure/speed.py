@@ -24,8 +24,8 @@ class BusyCores(AbstractContextManager["BusyCores"]):
 
     def __init__(self, workers: int, idle_iteration_s: float) -> None:
         """One process for each worker, but not more than there are cores."""
-        self._workers = workers
         self._processes = min(workers, len(os.sched_getaffinity(0)))
+        self.workers_a_core = workers / self._processes
         self._iterations = max(1, round(_TASK_S / idle_iteration_s))
         self._opened = ExitStack()
 
@@ -49,4 +49,4 @@ class BusyCores(AbstractContextManager["BusyCores"]):
         batch = clock.batch(lambda: self._ceiling.run(run_packed, packed))
         _, _, received_s = batch.arrivals[-1]
         of_each_s = (received_s - batch.submitted_s) * self._processes / (count * self._iterations)
-        return of_each_s * self._workers / self._processes
+        return of_each_s * self.workers_a_core

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import median
 
-from compare.observations.speed import change_of, usual_s
+from compare.observations.speed import change, usual_s
 from compare.records.measurements import (
     Calibration,
     ElasticityRun,
@@ -102,7 +102,7 @@ def _of_speed(calibration: Calibration | None, of_all_s: float) -> list[Disturba
     if slower > _SLOWER:
         reason = f"a core needed {slower:.0%} of its usual time for the same work"
         return [Disturbance(reason=reason, severity=slower)]
-    changed = change_of(calibration)
+    changed = change(calibration)
     return [] if changed is None else [Disturbance(reason=changed, severity=1.0)]
 
 

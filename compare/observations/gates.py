@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from compare.observations.metg import Point, fitted
 from compare.observations.spans import most_at_once
-from compare.observations.speed import change_of, most_efficiency
+from compare.observations.speed import change, most_efficiency
 from compare.records.measurements import Calibration, TaskRun
 from compare.records.plan import INPUTS, SERIAL, Plan
 from engines.interface import Config
@@ -42,7 +42,7 @@ def invalid_reasons(
 
 def disturbed(points: Sequence[Point], calibration: Calibration) -> str | None:
     """Why a sweep of task sizes is not usable; ``None`` if it is usable."""
-    changed = change_of(calibration)
+    changed = change(calibration)
     if changed is not None:
         return changed
     most = max((point.efficiency for point in fitted(points)), default=0.0)

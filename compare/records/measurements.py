@@ -226,6 +226,8 @@ class Calibration(_Record):
     busy_s: tuple[float, ...] = ()
     """While the cores of all workers are busy, each time that it was measured between the batches
     of the sweep; empty in runs of earlier versions, and if the case needs only an idle core."""
+    workers_a_core: float = 1.0
+    """Above 1 where there are more workers than cores: ``busy_s`` is longer by this factor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -275,15 +275,16 @@ def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterat
                 if attempt and changed_idle(bench.fastest_s, before_s):
                     return  # the machine has not recovered its speed: the sweep stays disturbed
                 yield from experiment.measure(bench, case)
-            after_s = bench.calibrate()
-            yield Calibration(
+            calibration = Calibration(
                 **bench.head(),
                 case=case,
                 before_s=before_s,
-                after_s=after_s,
+                after_s=bench.calibrate(),
                 busy_s=tuple(bench.busy_s),
+                workers_a_core=bench.workers_a_core,
             )
-            if change(before_s, after_s, bench.busy_s) is None:
+            yield calibration
+            if change(calibration) is None:
                 return
     except EngineError as error:
         yield Failure(**bench.head(), case=case, reason=str(error))

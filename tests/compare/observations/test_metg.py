@@ -112,6 +112,21 @@ def test_a_core_that_goes_back_and_forth_between_two_speeds_has_a_metg() -> None
     assert verdict is None
 
 
+@pytest.mark.parametrize(("workers_a_core", "given"), [(1.0, False), (2.0, True)])
+def test_an_engine_that_does_not_rest_does_not_make_its_own_100_percent_smaller(
+    workers_a_core: float,
+    given: bool,  # noqa: FBT001
+) -> None:
+    """Cores that are four times slower than an idle one all the time; twice with two workers."""
+    run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
+    idle_s = fakes.ITERATION_S / 4
+    changes = {"before_s": idle_s, "after_s": idle_s, "workers_a_core": workers_a_core}
+    _, verdict = of(with_calibration(run, **changes), "metg50")
+    assert (verdict is None) == given
+    if verdict is not None:
+        assert "on busy cores the kernel mostly took 400% of its time on an idle core" in verdict
+
+
 @pytest.mark.parametrize(("slower", "given"), [(1.3, True), (1.6, False)])
 def test_no_batch_is_faster_than_the_fastest_calibration(slower: float, given: bool) -> None:  # noqa: FBT001
     """Calibrations that something else slowed down make every batch look efficient."""
