@@ -96,17 +96,20 @@ class Bench:
         # The daemons of a cluster are no descendants of this process.
         wait_until_idle(host_busy_s if self.plan.clusters else tree_cpu_s)
 
-    def calibrate(self) -> float:
-        """Measure the seconds per iteration of the fixed-work kernel, while the engine is idle."""
+    def calibrate(self, *, patient: bool) -> float:
+        """Measure the seconds per iteration of the fixed-work kernel, while the engine is idle.
+
+        ``patient`` waits some seconds for a core that is slower than it was, as often happens.
+        """
         self.settle()
-        iteration_s = spin.iteration_s(self.fastest_s)
+        iteration_s = spin.iteration_s(self.fastest_s if patient else math.inf)
         self.fastest_s = min(iteration_s, self.fastest_s)
         return iteration_s
 
     @contextlib.contextmanager
-    def calibrated(self) -> Iterator[None]:
+    def calibrated(self, *, patient: bool) -> Iterator[None]:
         """Calibrate the kernel for one case, and keep the processes for ``calibrate_busy``."""
-        self.iteration_s = self.calibrate()
+        self.iteration_s = self.calibrate(patient=patient)
         self.busy_s = []
         with BusyCores(self.workers, self.iteration_s) as self._busy_cores:
             self.workers_a_core = self._busy_cores.workers_a_core

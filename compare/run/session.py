@@ -269,17 +269,19 @@ def measured(bench: Bench, claimed: frozenset[Capability], case: Case) -> Iterat
         if not experiment.calibrated(case):
             yield from experiment.measure(bench, case)
             return
+        # A sweep is compared with busy cores, whose speed is measured all the time.
+        by_idle = not experiment.sweeps(case)
         for attempt in range(_ATTEMPTS):
-            with bench.calibrated():
+            with bench.calibrated(patient=by_idle):
                 before_s = bench.calibrated_s()
-                if attempt and changed_idle(bench.fastest_s, before_s):
-                    return  # the machine has not recovered its speed: the sweep stays disturbed
+                if by_idle and attempt and changed_idle(bench.fastest_s, before_s):
+                    return  # the machine has not recovered its speed: the case stays disturbed
                 yield from experiment.measure(bench, case)
             calibration = Calibration(
                 **bench.head(),
                 case=case,
                 before_s=before_s,
-                after_s=bench.calibrate(),
+                after_s=bench.calibrate(patient=by_idle),
                 busy_s=tuple(bench.busy_s),
                 workers_a_core=bench.workers_a_core,
             )

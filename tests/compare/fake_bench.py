@@ -152,14 +152,15 @@ class FakeBench(Bench):
         """Nothing runs between two batches."""
 
     @override
-    def calibrate(self) -> float:
+    def calibrate(self, *, patient: bool) -> float:
+        del patient
         self.fastest_s = ITERATION_S
         return ITERATION_S
 
     @override
     @contextmanager
-    def calibrated(self) -> Iterator[None]:
-        self.iteration_s = self.calibrate()
+    def calibrated(self, *, patient: bool) -> Iterator[None]:
+        self.iteration_s = self.calibrate(patient=patient)
         self.busy_s = []
         yield
 

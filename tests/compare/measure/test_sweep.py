@@ -26,7 +26,7 @@ def sizes_of_a_sweep() -> list[float]:
         case = Case(experiment="overhead", parameters={"iterations": iterations})
         return replace(fakes.task_run(), case=case, tasks=count, makespan_s=makespan_s)
 
-    with bench.calibrated():
+    with bench.calibrated(patient=False):
         runs = list(
             Sweep(bench, Case(experiment="overhead", parameters={"point_s": 0.1}), batch).run()
         )

@@ -79,7 +79,7 @@ def estimate(
             _TASK_RUN, case=case, tasks=count, makespan_s=seconds * rng.lognormvariate(0, NOISE)
         )
 
-    with bench.calibrated():
+    with bench.calibrated(patient=False):
         planned = Case(experiment="overhead", parameters={"point_s": 0.2})
         runs = list(Sweep(bench, planned, batch).run())
     iteration_s = sum(bench.busy_s) / len(bench.busy_s) if busy else fakes.ITERATION_S

@@ -28,11 +28,11 @@ QUIET_BATCHES = 4
         ((SLOW, SLOW), [(SLOW, SLOW)]),
         ((SLOW, FAST, FAST, FAST), [(SLOW, FAST), (FAST, FAST)]),
         ((FAST, SLOW, FAST, SLOW), [(FAST, SLOW), (FAST, SLOW)]),
-        ((FAST, SLOW, SLOW), [(FAST, SLOW)]),
+        ((FAST, SLOW, SLOW, SLOW), [(FAST, SLOW), (SLOW, SLOW)]),
     ],
     ids=["steady", "steadily slow", "faster", "slower each time", "slow for good"],
 )
-def test_a_sweep_is_measured_again_when_the_speed_changed_and_is_back(
+def test_a_sweep_in_which_the_speed_changed_is_measured_once_again(
     monkeypatch: pytest.MonkeyPatch,
     speeds: Sequence[float],
     kept: Sequence[tuple[float, float]],
@@ -40,8 +40,9 @@ def test_a_sweep_is_measured_again_when_the_speed_changed_and_is_back(
     unit_s = spin.iteration_s()
     told = 0
 
-    def calibrated(bench: Bench) -> float:
+    def calibrated(bench: Bench, *, patient: bool) -> float:
         nonlocal told
+        assert not patient  # busy cores decide
         found_s = unit_s * speeds[told]
         told += 1
         bench.fastest_s = min(found_s, bench.fastest_s)
