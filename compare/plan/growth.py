@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from compare.experiments.registry import load_experiment
 from compare.observations.disturbance import repetition
 from compare.observations.metric import FEWEST_BLOCKS
-from compare.plan.schedule import make_block, request_of
+from compare.plan.schedule import REFERENCES, make_block, request_of
 from compare.records.plan import Plan, Session
 
 OVERTIME = 0.09
@@ -31,9 +31,11 @@ def next_sessions(
 ) -> tuple[Session, ...]:
     """The sessions to run next; none if there is nothing that is worth it and fits in the time.
 
-    First the disturbed sessions, the worst first and each once; then blocks of the experiments that
-    want more of them; then disturbed sessions without any experiment that has an interval; then one
-    block of the experiment whose intervals are widest, unless they are as narrow as wanted.
+    First the disturbed sessions, each once, those of engines before those of references, and the
+    worst first: a disturbed session widens the intervals of all comparisons of its engine.  Then
+    blocks of the experiments that want more of them; then disturbed sessions without any experiment
+    that has an interval; then one block of the experiment whose intervals are widest, unless they
+    are as narrow as wanted.
     """
     again = [session for session in _disturbed(plan, known) if fits([session])]
     with_interval = [session for session in again if _has_interval(plan, session)]
@@ -61,17 +63,18 @@ def next_sessions(
 
 
 def _disturbed(plan: Plan, known: Knowledge) -> list[Session]:
-    """The disturbed sessions that were not yet measured again, the worst first."""
+    """The disturbed sessions that were not yet measured again, in the order of their urgency."""
     repeated = {session.repeats for session in plan.sessions}
     by_id = {session.id: session for session in plan.sessions}
-    return [
+    left = [
         by_id[name]
-        for name in sorted(known.disturbed, key=lambda name: -known.disturbed[name])
+        for name in known.disturbed
         if name in by_id
         and name not in repeated
         and by_id[name].repeats is None
         and not by_id[name].traced
     ]
+    return sorted(left, key=lambda one: (one.engine in REFERENCES, -known.disturbed[one.id]))
 
 
 def _has_interval(plan: Plan, session: Session) -> bool:

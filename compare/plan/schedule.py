@@ -29,7 +29,7 @@ _JITTER = 0.3
 """In relative positions: without it every second block would be the reverse of the one before."""
 BASELINES = (SERIAL, "multiprocessing")
 """Always measured, with the ceiling, so that every engine can be compared with something."""
-_REFERENCES = (SERIAL, CEILING)
+REFERENCES = (SERIAL, CEILING)
 """What a bare call costs is not compared with any engine: three sweeps of each tell it, and later
 blocks have time for one more block of the engines."""
 
@@ -179,7 +179,7 @@ def _sessions(
     cases: dict[Opening, list[Case]] = {main: []}
     for experiment in _experiments_of(engine, experiments, request):
         for case in experiment.cases(request.scope):
-            if block > FEWEST_BLOCKS and engine in _REFERENCES and experiment.sweeps(case):
+            if block > FEWEST_BLOCKS and engine in REFERENCES and experiment.sweeps(case):
                 continue
             # A case that the engine cannot run here needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)

@@ -1,11 +1,13 @@
 """METG of engines of known cost on a noisy machine: bias, and coverage of the interval."""
 
+import functools
 import math
 import random
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pytest
 
@@ -53,15 +55,34 @@ ENGINES = {
 }
 
 
-def estimate(
-    model: Model,
-    threshold: float,
-    rng: random.Random,
-    *,
-    minus_fixed: bool = True,
-    busy: bool = True,
-) -> float:
-    """METG of one block."""
+class Simulated(NamedTuple):
+    """A sweep of a noisy engine."""
+
+    batches: Sequence[tuple[int, float, int]]
+    """Tasks, seconds and iterations of each task; the pilots have none."""
+    busy_s: float
+
+    def metg_s(self, threshold: float, *, minus_fixed: bool = True, busy: bool = True) -> float:
+        pilots = [(tasks, took_s) for tasks, took_s, work in self.batches if not work]
+        fixed_s, _ = fixed_cost_s(pilots)
+        iteration_s = self.busy_s if busy else fakes.ITERATION_S
+        points = [
+            point(
+                makespan_s=took_s,
+                workers=WORKERS,
+                tasks=tasks,
+                work_s=work * iteration_s,
+                fixed_s=fixed_s if minus_fixed else 0.0,
+            )
+            for tasks, took_s, work in self.batches
+            if work
+        ]
+        found = metg(points, threshold)
+        assert found is not None
+        return found.value if isinstance(found, Limit) else found
+
+
+def simulated(model: Model, rng: random.Random) -> Simulated:
     plan = fakes.plan(seed=rng.randrange(2**32))
     session = next(one for one in plan.sessions if one.engine == "ray")
 
@@ -82,36 +103,26 @@ def estimate(
     with bench.calibrated(patient=False):
         planned = Case(experiment="overhead", parameters={"point_s": 0.2})
         runs = list(Sweep(bench, planned, batch).run())
-    iteration_s = sum(bench.busy_s) / len(bench.busy_s) if busy else fakes.ITERATION_S
-    fixed_s, _ = fixed_cost_s((r.tasks, r.makespan_s) for r in runs if not _iterations(r))
-    points = [
-        point(
-            makespan_s=run.makespan_s,
-            workers=WORKERS,
-            tasks=run.tasks,
-            work_s=_iterations(run) * iteration_s,
-            fixed_s=fixed_s if minus_fixed else 0.0,
-        )
-        for run in runs
-        if _iterations(run)
-    ]
-    found = metg(points, threshold)
-    assert found is not None
-    return found.value if isinstance(found, Limit) else found
+    return Simulated(
+        [(run.tasks, run.makespan_s, int(run.case.parameters["iterations"])) for run in runs],
+        statistics.fmean(bench.busy_s),
+    )
 
 
-def _iterations(run: TaskRun) -> int:
-    return int(run.case.parameters["iterations"])
+@functools.cache
+def blocks(model: Model) -> Sequence[Sequence[Simulated]]:
+    """The blocks of each run of this engine; several tests read the same ones."""
+    rng = random.Random(str(model))  # noqa: S311
+    return [[simulated(model, rng) for _ in range(BLOCKS)] for _ in range(RUNS)]
 
 
 def bias_and_coverage(
-    model: Model, threshold: float, one_block: Callable[[random.Random], float]
+    model: Model, threshold: float, of_block: Callable[[Simulated], float]
 ) -> tuple[float, float]:
-    rng = random.Random(f"{model}/{threshold}")  # noqa: S311
     true_s = model.metg_s(threshold)
     logs, held = [], 0
-    for _ in range(RUNS):
-        found = geometric_mean([one_block(rng) for _ in range(BLOCKS)])
+    for run in blocks(model):
+        found = geometric_mean([of_block(block) for block in run])
         assert found.low is not None
         assert found.high is not None
         logs.append(math.log(found.value / true_s))
@@ -125,7 +136,7 @@ def test_metg_is_right_within_8_percent_and_its_interval_holds_it(
     name: str, threshold: float
 ) -> None:
     model = ENGINES[name]
-    bias, held = bias_and_coverage(model, threshold, lambda rng: estimate(model, threshold, rng))
+    bias, held = bias_and_coverage(model, threshold, lambda block: block.metg_s(threshold))
     assert abs(bias) <= MOST_BIAS
     # Less two standard errors of the simulation.
     assert held >= FEWEST_HELD - 2 * math.sqrt(0.95 * 0.05 / RUNS)
@@ -133,16 +144,14 @@ def test_metg_is_right_within_8_percent_and_its_interval_holds_it(
 
 def test_with_the_fixed_cost_left_in_the_same_check_fails() -> None:
     model = Model(inside_s=0.0005, fixed_s=0.04)
-    right, _ = bias_and_coverage(model, 0.9, lambda rng: estimate(model, 0.9, rng))
-    wrong, _ = bias_and_coverage(
-        model, 0.9, lambda rng: estimate(model, 0.9, rng, minus_fixed=False)
-    )
+    right, _ = bias_and_coverage(model, 0.9, lambda block: block.metg_s(0.9))
+    wrong, _ = bias_and_coverage(model, 0.9, lambda block: block.metg_s(0.9, minus_fixed=False))
     assert abs(right) <= MOST_BIAS < abs(wrong)
 
 
 def test_with_an_idle_core_as_the_measure_the_same_check_fails() -> None:
     model = ENGINES["slow neighbours"]
-    wrong, _ = bias_and_coverage(model, 0.9, lambda rng: estimate(model, 0.9, rng, busy=False))
+    wrong, _ = bias_and_coverage(model, 0.9, lambda block: block.metg_s(0.9, busy=False))
     assert wrong > MOST_BIAS
 
 
@@ -160,4 +169,4 @@ def test_a_smooth_curve_halves_the_variance_of_metg50(
 
 def variance(model: Model, *, seed: int) -> float:
     rng = random.Random(seed)  # noqa: S311
-    return statistics.variance(math.log(estimate(model, 0.5, rng)) for _ in range(RUNS))
+    return statistics.variance(math.log(simulated(model, rng).metg_s(0.5)) for _ in range(RUNS))

@@ -41,6 +41,15 @@ def test_the_worst_disturbed_session_comes_first_and_each_only_once() -> None:
     assert not any(session.repeats for session in third)
 
 
+def test_disturbed_references_wait_for_the_engines() -> None:
+    plan, knowledge = standard(), known({"1-serial": 5.0, "2-ceiling": 4.0, "1-ray": 2.0})
+    repeated = []
+    for _ in range(3):
+        plan, more = grown(plan, knowledge)
+        repeated.append(more[0].repeats)
+    assert repeated == ["1-ray", "1-serial", "2-ceiling"]
+
+
 def test_a_disturbed_session_of_one_block_waits_until_the_wanted_blocks_are_there() -> None:
     plan = fakes.plan(experiments=("throughput", "fractional"), blocks=3)
     plan = replace(plan, options=replace(plan.options, preset=PresetName.STANDARD, minutes=10))
