@@ -26,6 +26,7 @@ from compare.experiments.share_rows import CPUS, smallest_warm
 from compare.experiments.shared_metrics import THROUGHPUT
 from compare.formatting import duration, plural, seconds, short
 from compare.observations.absence import Why
+from compare.observations.metric import FEWEST_BLOCKS
 from compare.observations.series import Row
 from compare.records.measurements import Record
 from compare.records.plan import Plan, Session
@@ -216,7 +217,8 @@ def _first_table(rows: Sequence[Row]) -> RichTable | None:
         return None
     head = shown[0][1].metric
     usual_n = max((row.n for (_, _, metric), row in cells.items() if metric == head), default=0)
-    caption = f"95% intervals over {plural(usual_n, 'block')}; details are in the report"
+    given = "95% intervals over" if usual_n >= FEWEST_BLOCKS else "no intervals with"
+    caption = f"{given} {plural(usual_n, 'block')}; details are in the report"
     table = RichTable(box=SIMPLE, caption=caption)
     table.add_column("engine", no_wrap=True)
     for _, column in shown:

@@ -12,6 +12,7 @@ from compare.analysis.session_rows import SECTION as STARTUP_SECTION
 from compare.experiments.registry import question_of
 from compare.experiments.section import Picture
 from compare.experiments.shared_metrics import HOSTS
+from compare.observations.metric import FEWEST_BLOCKS
 from compare.report.cluster import SECTION as HOSTS_SECTION
 from compare.report.cluster import cluster_sentences
 from compare.report.drawable import drawable
@@ -85,6 +86,7 @@ def _common(analysis: Analysis, *, details: bool) -> dict[str, Any]:
         "done": analysis.sessions_done,
         "planned": len(plan.sessions),
         "blocks": {name: plan.blocks_of(name) for name in plan.experiments},
+        "fewest_blocks": FEWEST_BLOCKS,
         "headline": headline(analysis),
         "sections": [
             _Part(

@@ -150,7 +150,11 @@ def test_a_run_that_measured_nothing_has_a_report() -> None:
 
 
 def test_one_block_prints_no_interval() -> None:
-    text = markdown(fakes.run(fakes.plan(blocks=1)))
+    run = fakes.run(fakes.plan(blocks=1))
+    short = summary(run)
+    assert "There are no intervals: they need 3 blocks" in short
+    assert "95% intervals" not in short.split("## ")[0]
+    text = markdown(run)
     assert "n=" not in "".join(map("".join, tables(text)))
     assert not re.search(r"[0-9]–[0-9]|[0-9] to -?[0-9]", text)
 
@@ -187,8 +191,14 @@ def test_a_plan_without_images_has_a_report() -> None:
     assert "## Shares of a core" not in text
 
 
-@pytest.mark.parametrize("run", [fake_run(), fakes.run(fakes.plan(blocks=1))])
-def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("run", "caption"),
+    [
+        (fake_run(), "95% intervals over 3 blocks"),
+        (fakes.run(fakes.plan(blocks=1)), "no intervals with 1 block"),
+    ],
+)
+def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run, caption: str) -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     (table,) = console_tables(run)
     console.print(table)
@@ -196,6 +206,7 @@ def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run) -> N
     for engine in ("ceiling", *run.plan.engines):
         assert sum(line.strip().startswith(engine) for line in lines) == 1
     assert "…" not in "".join(lines)
+    assert caption in " ".join(lines)
 
 
 def test_where_other_questions_were_asked_the_report_and_the_console_answer_those() -> None:
