@@ -17,8 +17,8 @@ LACKING = {
     Capability.SPANS_HOSTS: "runs on one host only",
     Capability.SCALES: "has the same workers from its start to its end",
     Capability.SHIPS: "ships nothing to its workers: install what they import before the start",
-    Capability.INSTALLS: "has no installer for workers that run: ship the wheel itself, or start "
-    "them in a packed environment",
+    Capability.INSTALLS: "has no installer for its workers: ship wheels, or start them in a "
+    "packed environment",
 }
 """The report's text about an engine that does not claim the capability."""
 
