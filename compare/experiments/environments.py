@@ -60,20 +60,21 @@ a folder of wheels, without a network.  *First task* is the time from the reques
 of a task that needs the package; *second task* is the time of the next one.  *Requested again* is
 the first task of another request for an equal parcel.  Lower is better.
 
-Each engine uses its own means:
+Each engine uses its own means.  *Ray* takes an environment with a task (`runtime_env`), and starts
+worker processes for it.  Code is a zip archive at a `file://` address, because Ray takes local
+folders for a whole program only.  A wheel is one of the `py_modules`, which Ray unpacks with `pip
+install --target`.  A package is installed by `pip` into a virtual environment.  If Ray itself runs
+in one, the new one is a copy of all of it: here with torch and the frameworks, so it takes long.
+Another request gets other processes, as another program would; Ray keeps what it unpacked or
+installed.
 
-- *Ray* takes an environment with a task (`runtime_env`), and starts worker processes for it.  Code
-  is a zip archive at a `file://` address, because Ray takes local folders for a whole program only.
-  A wheel is one of the `py_modules`, which Ray unpacks with `pip install --target`.  A package is
-  installed by `pip` into a virtual environment.  If Ray itself runs in a virtual environment, that
-  one is a copy of all of it: here with torch and the frameworks, so it takes long.  Another
-  request gets other processes, as another program would.  Ray keeps what it unpacked or installed.
-- *Dask* sends code and wheels to all workers as zip archives (`upload_file`), and they import them
-  at once.  For a package, `PipInstall` runs `pip` for the scheduler and then for one worker after
-  the other; no worker starts anew.  It installs into a folder of its own here, because all these
-  processes share the environment of this program.  Dask does all of it for every request.
-- *Spark* sends code and wheels as zip archives with the next tasks (`addPyFile`), and sends no file
-  twice.  It has no installer; its users start it with a packed environment (`spark.archives`).""",
+*Dask* sends code and wheels to all workers as zip archives (`upload_file`), and they import them at
+once.  For a package, `PipInstall` runs `pip` for the scheduler and then for one worker after the
+other; no worker starts anew.  It installs into a folder of its own here, because all these
+processes share the environment of this program.  Dask does all of it for every request.
+
+*Spark* sends code and wheels as zip archives with the next tasks (`addPyFile`), and sends no file
+twice.  It has no installer; its users start it with a packed environment (`spark.archives`).""",
     table=Columns(
         axes=(("what", "what the task imports"),),
         columns=(

@@ -42,7 +42,7 @@ def private() -> tuple[Setting, ...]:
         Setting(
             name="PIP_DISABLE_PIP_VERSION_CHECK",
             value="1",
-            reason="pip, which Ray runs for some environments of tasks, asks no server for another",
+            reason="pip, which Ray runs for environments of tasks, asks no server for a newer one",
         ),
     )
 
