@@ -5,7 +5,8 @@ EngineError
 ├── EngineMissingError      its package, or something else it needs, is missing here
 ├── EngineStartError        it did not start
 ├── CpusRejectedError       it rejects a task that requests this share of a core
-└── WorkerLostError         a worker died and the engine cannot finish the run
+├── WorkerLostError         a worker died and the engine cannot finish the run
+└── ShippingError           code or a package did not reach the workers
 """
 
 
@@ -31,3 +32,7 @@ class CpusRejectedError(EngineError):
 
 class WorkerLostError(EngineError):
     """A worker died during a run and the engine cannot finish the run."""
+
+
+class ShippingError(EngineError):
+    """Code or a package did not reach the workers; has the engine's message."""

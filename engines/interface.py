@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeAlias, TypeVar
 
+from engines.parcel import Parcel, Run
+
 if TYPE_CHECKING:
     from engines.cluster import Cluster
 
@@ -36,6 +38,8 @@ class Capability(enum.Enum):
     TRACES = "keeps a record of its own of who ran what when"
     SPANS_HOSTS = "runs on the cores of several hosts"
     SCALES = "starts and ends workers with the demand"
+    SHIPS = "ships code and packages to workers that run"
+    INSTALLS = "lets its workers install a package by name"
 
 
 class Config(enum.StrEnum):
@@ -241,6 +245,22 @@ class Engine(ABC):
         """The spans that the engine itself has recorded so far.
 
         Only for engines with ``Capability.TRACES`` that were opened with ``Resources.traced``.
+        """
+        raise NotImplementedError
+
+    def ship(self, parcel: Parcel) -> Run:
+        """Ship a parcel with the framework's own means; the result runs tasks that can import it.
+
+        The workers run already.  They receive the parcel in this call, or with the first tasks.
+        Each call is a new request, as of another program: what the framework keeps of an equal
+        parcel is its own matter.
+
+        Only for engines with ``Capability.SHIPS``; a ``Package`` also needs
+        ``Capability.INSTALLS``.
+
+        Raises:
+            ShippingError: the parcel did not reach the workers.  Running the tasks may raise it,
+                too.
         """
         raise NotImplementedError
 

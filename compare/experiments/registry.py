@@ -81,6 +81,10 @@ _BUILT_IN: dict[str, _Entry] = {
         "how workers follow the demand: from none to four, to one, to four, to none",
         f"{_HERE}.elasticity:Elasticity",
     ),
+    "environments": _Entry(
+        "how long code, a wheel and a package by name take to reach workers that run",
+        f"{_HERE}.environments:Environments",
+    ),
 }
 
 

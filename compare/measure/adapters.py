@@ -16,6 +16,9 @@ LACKING = {
     Capability.TRACES: "keeps no record of its own",
     Capability.SPANS_HOSTS: "runs on one host only",
     Capability.SCALES: "has the same workers from its start to its end",
+    Capability.SHIPS: "ships nothing to its workers: install what they import before the start",
+    Capability.INSTALLS: "has no installer for its workers: ship wheels, or start them in a "
+    "packed environment",
 }
 """The report's text about an engine that does not claim the capability."""
 

@@ -16,7 +16,14 @@ from compare.measure.background import in_background
 from compare.measure.cgroup import oom_kills
 from compare.measure.hosts import ALONE, DRIVER, hosts_of, sum_or_none
 from compare.measure.process_tree import TreeSampler, host_busy_s, tree_cpu_s, wait_until_idle
-from compare.measure.reports import largest, outputs_of, spans_of, too_few_bytes, worker_of
+from compare.measure.reports import (
+    largest,
+    other_answers,
+    outputs_of,
+    spans_of,
+    too_few_bytes,
+    worker_of,
+)
 from compare.measure.speed import BusyCores
 from compare.records.measurements import (
     ElasticityRun,
@@ -31,6 +38,7 @@ from compare.records.measurements import (
 from compare.records.plan import Case, Plan, Session, workers_of
 from engines.errors import EngineError
 from engines.interface import Engine, Node
+from engines.parcel import Run
 from workload import calls
 from workload.errors import last_words
 from workload.interface import PackedReport, PackedTask, Task, TaskReport
@@ -144,6 +152,8 @@ class Bench:
         way: Way = Way.BULK,
         needs: Needs | None = None,
         returned: int | None = None,
+        through: Run | None = None,
+        answer: str | None = None,
         memory: bool = False,
         spans: bool = True,
         as_text: Callable[[int, bytes], str] | None = None,
@@ -152,15 +162,19 @@ class Bench:
 
         ``items`` is the number of images in the tasks, if they have images.  With ``needs`` the
         tasks form a graph, in the order of its layers.  If ``returned`` is given, each task must
-        return that many bytes.  ``memory`` samples memory, processes and threads meanwhile, and
-        ``spans`` keeps one entry per task.  With thousands of tiny tasks both are switched off:
-        sampling would disturb the tasks, and the entries would be too many.  ``as_text`` makes a
-        text of the index and the output of each task, whose output is then bytes.
+        return that many bytes, and with ``answer`` that text.  ``through`` runs the tasks in the
+        place of the engine's own ``run``.  ``memory`` samples memory, processes and threads
+        meanwhile, and ``spans`` keeps one entry per task.  With thousands of tiny tasks both are
+        switched off: sampling would disturb the tasks, and the entries would be too many.
+        ``as_text`` makes a text of the index and the output of each task, whose output is then
+        bytes.
         """
         packed: list[PackedTask] = [tuple(task) for task in tasks]
         graph = None if needs is None else _graph(packed, needs)
 
         def submit() -> Iterator[tuple[int, PackedReport]]:
+            if through is not None:
+                return through(run_packed, packed)
             if graph is not None:
                 return self.engine.run_graph(run_packed_after, graph)
             if way is Way.ONE_BY_ONE:
@@ -215,6 +229,7 @@ class Bench:
             errors=(
                 *(report.error for report in reports if report.error is not None),
                 *([] if returned is None else too_few_bytes(reports, returned)),
+                *([] if answer is None else other_answers(reports, answer)),
             ),
             outputs=None if items is None else outputs_of(arrivals, as_text),
             output_bytes=None if as_text is None else largest(reports),

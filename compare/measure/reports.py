@@ -16,6 +16,15 @@ def too_few_bytes(reports: Sequence[TaskReport], wanted: int) -> list[str]:
     return [f"a task returned {size} bytes instead of {wanted}" for size in sizes if size != wanted]
 
 
+def other_answers(reports: Sequence[TaskReport], wanted: str) -> list[str]:
+    """A sentence for each task that returned something else; a task that raised has its own."""
+    return [
+        f"a task returned {report.output!r} instead of {wanted!r}"
+        for report in reports
+        if report.error is None and report.output != wanted
+    ]
+
+
 def worker_of(report: TaskReport) -> tuple[str, int]:
     """A worker is a process in some engines and a thread in others; a thread identifies both."""
     return report.worker, report.thread

@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, cycle, islice
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from engines._dask.cluster import CLUSTER
 from engines._dask.configuration import malformed_files
+from engines._dask.environment import ship
 from engines._dask.opening import opened
 from engines._dask.settings import RECORD, RETRIES, counted, held
 from engines.awaiter import Awaiter
 from engines.cluster import Cluster, wait_for_workers
-from engines.environment import Framework, folder_obstacle
+from engines.environment import Framework, folder_obstacle, private_folder
 from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import (
     Capability,
@@ -28,6 +30,7 @@ from engines.interface import (
     Resources,
     Setting,
 )
+from engines.parcel import Parcel, Run
 
 _LARGE_BYTES = 1_000_000
 """Inputs and outputs of this size or more do not pass through the scheduler.  See
@@ -51,6 +54,8 @@ class DaskEngine(Engine):
             Capability.TRACES,
             Capability.SPANS_HOSTS,
             Capability.SCALES,
+            Capability.SHIPS,
+            Capability.INSTALLS,
         }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
@@ -60,9 +65,14 @@ class DaskEngine(Engine):
     cluster: ClassVar[Cluster | None] = CLUSTER
 
     def __init__(
-        self, client: Framework, resources: Resources, settings: tuple[Setting, ...]
+        self,
+        client: Framework,
+        folder: Path,
+        resources: Resources,
+        settings: tuple[Setting, ...],
     ) -> None:
         self._client = client
+        self._folder = folder
         self._resources = resources
         self._settings = settings
         self._retries = int(RETRIES.value) if RETRIES in settings else None
@@ -80,10 +90,10 @@ class DaskEngine(Engine):
     def open(cls, resources: Resources) -> Iterator[Self]:
         retries = resources.faults and resources.config is Config.TUNED
         added = (*([RECORD] if resources.traced else []), *([RETRIES] if retries else []))
-        with opened(resources) as (client, settings):
+        with private_folder() as folder, opened(resources) as (client, settings):
             if resources.traced:
                 client.get_task_stream()
-            engine = cls(client, resources, settings + added)
+            engine = cls(client, folder, resources, settings + added)
             if resources.cluster is not None:
                 wait_for_workers(engine, resources)
             yield engine
@@ -105,6 +115,11 @@ class DaskEngine(Engine):
             ),
             inputs,
         )
+
+    @override
+    def ship(self, parcel: Parcel) -> Run:
+        ship(self._client, parcel, self._folder)
+        return self.run
 
     @override
     def run_one_by_one(

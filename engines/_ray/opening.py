@@ -1,13 +1,17 @@
 """Starts Ray, or joins a running cluster: what all adapters of Ray have in common."""
 
+import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from engines._ray.cluster import driver_node
 from engines._ray.elastic import elastic_cluster
 from engines._ray.settings import (
+    PATH,
     autoscaler,
     init_arguments,
     join_arguments,
@@ -44,10 +48,12 @@ def opened(resources: Resources) -> Iterator[tuple[Framework, tuple[Setting, ...
             init = init_arguments(resources)
             forget("RAY_")
             (folder / "token").write_text(secrets.token_hex(32))
+            _find_own_programs_first()
+            told = (PATH,)
             node: AbstractContextManager[str] = nullcontext("local")
             if resources.idle_s is not None:
                 node = elastic_cluster(resources, resources.idle_s, folder)
-                told = autoscaler(resources, resources.idle_s)
+                told += autoscaler(resources, resources.idle_s)
         else:
             # The driver starts a node on this host, and that node decides where tasks run.
             variables = budget(resources) + tuned_view(resources)
@@ -68,6 +74,12 @@ def opened(resources: Resources) -> Iterator[tuple[Framework, tuple[Setting, ...
                 yield ray, variables + init + told
             finally:
                 ray.shutdown()
+
+
+def _find_own_programs_first() -> None:
+    """Change ``PATH`` as the activation of this program's environment would; see ``PATH``."""
+    others = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{others}"
 
 
 def living_nodes(ray: Framework) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import math
 
-from engines.environment import FOLDER
+from engines.environment import FOLDER, PYTHON
 from engines.interface import Config, Resources, Setting
 
 STORE_BYTES = 512 * 2**20
@@ -39,7 +39,19 @@ def private() -> tuple[Setting, ...]:
             reason="the default is a file in the home folder, shared by all clusters",
         ),
         USAGE,
+        Setting(
+            name="PIP_DISABLE_PIP_VERSION_CHECK",
+            value="1",
+            reason="pip, which Ray runs for environments of tasks, asks no server for a newer one",
+        ),
     )
+
+
+PATH = Setting(
+    name="PATH",
+    value=f"begins with the folder of {PYTHON}",
+    reason="as in an activated environment: to unpack a wheel, Ray runs the pip that it finds",
+)
 
 
 def tuned_node(resources: Resources) -> tuple[Setting, ...]:

@@ -1,23 +1,26 @@
 """The Ray engine: tasks on a private one-node cluster or on a running cluster."""
 
 import functools
+import itertools
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from engines._ray.cluster import CLUSTER
+from engines._ray.environment import runtime_env
 from engines._ray.host import hindrances
 from engines._ray.opening import cores, living_nodes, opened
 from engines._ray.settings import task_options
 from engines.awaiter import Awaiter
 from engines.cluster import Cluster, wait_for_workers
-from engines.environment import Framework, folder_obstacle, literals
-from engines.errors import CpusRejectedError, WorkerLostError
+from engines.environment import Framework, folder_obstacle, literals, private_folder
+from engines.errors import CpusRejectedError, ShippingError, WorkerLostError
 from engines.interface import (
     Capability,
     Engine,
@@ -29,6 +32,7 @@ from engines.interface import (
     Resources,
     Setting,
 )
+from engines.parcel import Parcel, Run
 
 
 class RayEngine(Engine):
@@ -47,6 +51,8 @@ class RayEngine(Engine):
             Capability.TRACES,
             Capability.SPANS_HOSTS,
             Capability.SCALES,
+            Capability.SHIPS,
+            Capability.INSTALLS,
         }
     )
     requirements: ClassVar[tuple[Requirement, ...]] = (
@@ -55,12 +61,20 @@ class RayEngine(Engine):
     extra: ClassVar[str | None] = "ray"
     cluster: ClassVar[Cluster | None] = CLUSTER
 
-    def __init__(self, ray: Framework, resources: Resources, settings: tuple[Setting, ...]) -> None:
+    def __init__(
+        self,
+        ray: Framework,
+        folder: Path,
+        resources: Resources,
+        settings: tuple[Setting, ...],
+    ) -> None:
         self._ray = ray
+        self._folder = folder
         self._resources = resources
         self._settings = settings
         self._options = literals(task_options(resources))
         self._awaiters: list[Framework] = []
+        self._requests = itertools.count(1)
         # Create a remote function once, as a module with a decorated function does: Ray pickles
         # every new one, stores it in the cluster, and every worker fetches it from there.
         self._remote = functools.cache(self._new_remote)
@@ -83,9 +97,9 @@ class RayEngine(Engine):
     @classmethod
     @contextmanager
     def open(cls, resources: Resources) -> Iterator[Self]:
-        with opened(resources) as (ray, settings):
+        with private_folder() as folder, opened(resources) as (ray, settings):
             told = task_options(resources) if resources.idle_s is None else ()
-            engine = cls(ray, resources, settings + told)
+            engine = cls(ray, folder, resources, settings + told)
             if resources.cluster is not None:
                 wait_for_workers(engine, resources)
             yield engine
@@ -105,9 +119,13 @@ class RayEngine(Engine):
         return self._results((remote.remote(value) for value in inputs), window)
 
     def _new_remote(
-        self, function: Callable[[Input], Output], cpus: float, slots: float | None
+        self,
+        function: Callable[[Input], Output],
+        cpus: float,
+        slots: float | None,
+        **more: object,
     ) -> Framework:
-        """A remote function with these requirements.
+        """A remote function with these requirements, and perhaps more options.
 
         Raises:
             CpusRejectedError: Ray rejects them, or no node has that much.
@@ -124,9 +142,24 @@ class RayEngine(Engine):
                 "forever"
             )
         try:
-            return self._ray.remote(**_demand(cpus, slots), **self._options)(call)
+            return self._ray.remote(**_demand(cpus, slots), **self._options, **more)(call)
         except ValueError as error:
             raise CpusRejectedError(f"ray: {error}") from error
+
+    @override
+    def ship(self, parcel: Parcel) -> Run:
+        environment = runtime_env(parcel, self._folder, next(self._requests))
+        new_remote = functools.partial(self._new_remote, cpus=1.0, slots=None)
+        remotes = functools.cache(functools.partial(new_remote, runtime_env=environment))
+
+        def run(
+            function: Callable[[Input], Output], inputs: Sequence[Input]
+        ) -> Iterator[tuple[int, Output]]:
+            self._end_awaiters()
+            remote = remotes(function)
+            return self._results((remote.remote(value) for value in inputs), self._window(1.0))
+
+        return run
 
     @override
     def run_async(
@@ -213,6 +246,8 @@ class RayEngine(Engine):
                 yield indices.pop(done), ray.get(done)
         except ValueError as error:
             raise CpusRejectedError(f"ray: {error}") from error
+        except ray.exceptions.RuntimeEnvSetupError as error:
+            raise ShippingError(f"ray: {error}") from error
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.RayActorError) as error:
             raise WorkerLostError(f"ray: {error}") from error
         finally:

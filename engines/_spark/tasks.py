@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from engines._spark.cluster import CLUSTER
 from engines._spark.context import version
+from engines._spark.environment import ship
 from engines._spark.graph import readers
 from engines._spark.host import obstacles
 from engines._spark.opening import opened, reason
@@ -36,6 +37,7 @@ from engines.interface import (
     Resources,
     Setting,
 )
+from engines.parcel import Parcel, Run
 
 _START_TIMEOUT_S = 60
 
@@ -59,6 +61,7 @@ class SparkEngine(Engine):
             Capability.TRACES,
             Capability.SPANS_HOSTS,
             Capability.SCALES,
+            Capability.SHIPS,
         }
     )
     fixed_s: ClassVar[float] = 0.06
@@ -142,6 +145,11 @@ class SparkEngine(Engine):
                     "would wait forever"
                 )
         return _results(tasks.map(self._call(function)).collect)
+
+    @override
+    def ship(self, parcel: Parcel) -> Run:
+        ship(self._context, parcel, self._folder)
+        return self.run
 
     @override
     def run_one_by_one(

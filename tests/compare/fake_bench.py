@@ -31,6 +31,7 @@ from compare.run.session import measured
 from engines._stdlib.loop import SerialEngine
 from engines.errors import CpusRejectedError, UnknownEngineError
 from engines.interface import Capability, Setting
+from engines.parcel import Run
 from tests.compare.fake_times import fake_watch, scheduled
 from workload.interface import Task
 from workload.kernels import payload, vit_reloading
@@ -39,9 +40,9 @@ ITERATION_S = 1e-7
 LOAD_S = 1.0
 """Seconds to load the model."""
 BYTES_PER_S = 200e6
-JOB_TASK_S = 0.3
-"""One task of the user's own job."""
-_EQUAL_S = {"noop": 0.0, "job": JOB_TASK_S}
+JOB_TASK_S, PARCEL_S = 0.3, 0.5
+"""One task of the user's own job, and one that imports a package."""
+_EQUAL_S = {"noop": 0.0, "job": JOB_TASK_S, "parcel": PARCEL_S}
 """Kernels whose tasks all take the same time."""
 APART_S = 0.1
 """Between the submissions of two batches that run together."""
@@ -209,6 +210,8 @@ class FakeBench(Bench):
         way: Way = Way.BULK,
         needs: Needs | None = None,
         returned: int | None = None,
+        through: Run | None = None,
+        answer: str | None = None,
         memory: bool = False,
         spans: bool = True,
         as_text: Callable[[int, bytes], str] | None = None,
@@ -230,7 +233,6 @@ class FakeBench(Bench):
             lanes = tuple(span._replace(worker=span.worker % self.workers) for span in lanes)
         self._demand = (kernel, share)
         began_s, self._now_s = self._now_s, self._now_s + makespan_s + 0.1
-        threads = self.plan.options.threads_per_worker
         return TaskRun(
             **self.head(),
             case=case,
@@ -252,7 +254,7 @@ class FakeBench(Bench):
             hosts=("host",),
             nodes=(),
             workers_seen=min(self.workers if whole else at_once, len(tasks)),
-            threads=() if items is None else (threads,),
+            threads=() if items is None else (self.plan.options.threads_per_worker,),
             niceness=(0,),
             errors=(),
             outputs=None if items is None else self._outputs(items, own_job=as_text is not None),

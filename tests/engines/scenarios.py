@@ -20,6 +20,7 @@ from engines.errors import CpusRejectedError, WorkerLostError
 from engines.interface import Capability, Config, Engine, Node, Resources
 from engines.registry import load_engine
 from tests.engines import tasks
+from tests.engines.shipping import installs, ships
 from workload.interface import Task
 from workload.task import run_task
 
@@ -311,6 +312,8 @@ SCENARIOS: dict[str, Callable[[Engine], dict[str, object]]] = {
         waits_one_by_one,
         loses,
         loses_with_large_input,
+        ships,
+        installs,
     )
 }
 

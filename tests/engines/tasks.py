@@ -9,6 +9,9 @@ import time
 from typing import NamedTuple
 
 from workload.calls import worker
+from workload.kernels import parcel
+
+MISSING = "missing"
 
 
 class Nap(NamedTuple):
@@ -100,3 +103,12 @@ def who(_: object) -> tuple[str, int, int]:
 
 def kill_worker(_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def answer_of(package: str) -> str:
+    """The answer of a package like ``workload.parcel``, if this worker can import it."""
+    try:
+        answer: str = parcel.load()(package)
+    except ImportError:
+        return MISSING
+    return answer

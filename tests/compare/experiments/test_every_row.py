@@ -1,6 +1,6 @@
 """Every planned row is published: for each engine, experiment, case and metric there is one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import pytest
 
@@ -52,6 +52,7 @@ METRICS = {
     "elasticity": {
         *("verdict", "makespan", "worker_time", "ran_twice"),
     },
+    "environments": {"first_task", "second_task"},
 }
 """By the experiment that they belong to."""
 ON_DEMAND = {
@@ -59,11 +60,19 @@ ON_DEMAND = {
     *("accuracy_under", "accuracy_over", "timeshare_under", "timeshare_over", "reaction"),
 }
 SHORT_ON_DEMAND = {"most_workers", "reaction"}
+SOME_CASES: Mapping[str, Callable[[Mapping[str, Scalar]], Collection[str]]] = {
+    "elasticity": lambda case: (
+        () if case["idle_s"] == "never" else ON_DEMAND if "long_s" in case else SHORT_ON_DEMAND
+    ),
+    "environments": lambda case: () if case["what"] == "installed" else ("first_task_again",),
+}
+"""Metrics of some cases of an experiment alone."""
 STARTUP = {"open", "first_result", "warm_up", "close"}
 WITHOUT_CEILING = {"submission", "fractional", "matrix", "lying", "hybrid", "payload"} | {
     "dependencies",
     "faults",
     "elasticity",
+    "environments",
 }
 
 Place = tuple[str, str, str, frozenset[tuple[str, Scalar]]]
@@ -129,11 +138,9 @@ def more_rows(plan: Plan, name: str) -> Iterator[tuple[str, Mapping[str, Scalar]
     if METRICS[name] is SHARES:
         for case in cases(plan, name, phases=("after",)):
             yield "capacity_after", case
-    if name == "elasticity":
-        for case in cases(plan, name):
-            if case["idle_s"] != "never":
-                for metric in ON_DEMAND if "long_s" in case else SHORT_ON_DEMAND:
-                    yield metric, case
+    for case in cases(plan, name) if name in SOME_CASES else ():
+        for metric in SOME_CASES[name](case):
+            yield metric, case
 
 
 def cases(

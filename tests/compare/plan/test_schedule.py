@@ -237,6 +237,20 @@ def test_faults_of_containers_have_sessions_on_clusters_of_containers_alone() ->
     assert not {session.label for session in elsewhere} & of_containers
 
 
+def test_what_is_shipped_stays_in_a_session_of_its_own_on_engines_of_this_host() -> None:
+    plan = planned(experiments=("environments",), clusters={"spark": "spark://head:7077"})
+    shipped = {
+        session.engine: [case.parameters["what"] for case in session.cases]
+        for session in plan.sessions
+        if session.label
+    }
+    everything = ["installed", "code", "wheel", "package"]
+    assert {shipped[engine] == everything for engine in ("ray", "dask")} == {True}
+    assert shipped["multiprocessing"] == ["installed"]
+    assert "spark" not in shipped
+    assert all(session.is_usual for session in plan.sessions)
+
+
 def test_workers_that_come_and_go_have_a_session_of_their_own_on_engines_of_this_host() -> None:
     plan = planned(experiments=("elasticity",), clusters={"spark": "spark://head:7077"})
     own = [session for session in plan.sessions if session.label]

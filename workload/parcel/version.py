@@ -1,0 +1,3 @@
+"""The one module in which two versions differ."""
+
+MARK = "installed"
