@@ -28,6 +28,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -47,7 +48,7 @@ from tools.beat_records import Beats, Line, beat_table, write
 
 SIZES = (10, 100, 300, 1000)
 _UPDATES = 3
-"""That are waited for while as many tasks wait as there are nodes."""
+"""That are waited for while as many tasks wait as there are nodes, with the one that asked."""
 _FACTS = ("cpu_model", "cores", "python", "commit", "started_at", "load_average")
 _DAEMONS = ("autoscaler/v2/monitor.py", "gcs_server")
 """Whose CPU time is given: texts of their command lines."""
@@ -84,36 +85,47 @@ def measure(nodes: int, asked: Asked, folder: Path) -> Iterator[Line]:
             yield _line(cluster, wanted, repeats, asked.pause_s, processes)
 
 
+class _Decision(NamedTuple):
+    submitted_s: float
+    asked_s: float
+
+
 def _line(
     cluster: Cluster, wanted: int, repeats: int, pause_s: int, processes: list[psutil.Process]
 ) -> Line:
-    decisions: list[float] = []
+    decisions: list[_Decision] = []
     refusal = None
     began_s, used_s = clock.now(), list(map(_cpu_s, processes))
     try:
         for number in range(repeats):
             # Spread over the beat: a task that comes just before an update waits for no pause.
             phase = (number + 0.5) / repeats
-            decisions.append(_decision_s(cluster, wanted, phase * pause_s, pause_s))
+            decisions.append(_decision(cluster, wanted, phase * pause_s, pause_s))
+        cluster.wait_for_update()  # so that the update of the last decision has ended
     except TooLateError as error:
         refusal = str(error)
     lasted_s = clock.now() - began_s
     cores = [(_cpu_s(p) - before) / lasted_s for p, before in zip(processes, used_s, strict=True)]
     if lost := cluster.lost():
         refusal = f"Ray took {lost:,} of the nodes for dead"
+    found, count = cluster.notes(), 1 if wanted == 1 else _UPDATES
     return Line(
         nodes=cluster.nodes,
         wanted=wanted,
-        decisions_s=tuple(decisions),
-        updates_s=tuple(beat_notes.updates_s(cluster.notes(), began_s, clock.now(), pause_s)),
+        decisions_s=tuple(one.asked_s - one.submitted_s for one in decisions),
+        updates_s=tuple(
+            update_s
+            for one in decisions
+            for update_s in beat_notes.updates_s(found, one.asked_s, pause_s)[:count]
+        ),
         autoscaler_cores=cores[0],
         gcs_cores=cores[1],
         refusal=refusal,
     )
 
 
-def _decision_s(cluster: Cluster, wanted: int, after_s: float, pause_s: int) -> float:
-    """Seconds until a node was asked for, with tasks submitted so long after an update began."""
+def _decision(cluster: Cluster, wanted: int, after_s: float, pause_s: int) -> _Decision:
+    """When a node was asked for, with tasks submitted so long after an update began."""
     import ray
 
     @ray.remote(num_cpus=1, max_retries=0)  # type: ignore[untyped-decorator]
@@ -126,7 +138,7 @@ def _decision_s(cluster: Cluster, wanted: int, after_s: float, pause_s: int) -> 
     submitted_s = clock.now()
     waiting = [never.remote() for _ in range(wanted)]
 
-    def decided() -> list[float]:
+    def asked() -> list[float]:
         return [
             one.at_s
             for one in cluster.notes()
@@ -134,13 +146,13 @@ def _decision_s(cluster: Cluster, wanted: int, after_s: float, pause_s: int) -> 
         ]
 
     def updated() -> bool:
-        done = beat_notes.updates_s(cluster.notes(), submitted_s, clock.now(), pause_s)
+        done = beat_notes.updates_s(cluster.notes(), min(asked()), pause_s)
         return len(done) >= _UPDATES
 
     try:
         tasks = "the task" if wanted == 1 else f"the {wanted:,} tasks"
         what = f"the autoscaler did not ask for a node for {tasks}"
-        cluster.wait(lambda: bool(decided()), what, LOOK_EVERY_S)
+        cluster.wait(lambda: bool(asked()), what, LOOK_EVERY_S)
         if wanted > 1:
             # The decision stands; the updates after it show what so many tasks cost.
             with contextlib.suppress(TooLateError):
@@ -148,7 +160,7 @@ def _decision_s(cluster: Cluster, wanted: int, after_s: float, pause_s: int) -> 
     finally:
         for reference in waiting:
             ray.cancel(reference, force=True)
-    return min(decided()) - submitted_s
+    return _Decision(submitted_s, min(asked()))
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -36,14 +36,16 @@ def notes(file: Path) -> list[Note]:
     return [Note(float(at_s), what, int(count)) for at_s, what, count in fields]
 
 
-def updates_s(found: list[Note], since_s: float, until_s: float, pause_s: float) -> list[float]:
-    """Seconds of each update that began in this time, without the pause after it.
+def updates_s(found: list[Note], asked_s: float, pause_s: float) -> list[float]:
+    """Seconds of the update in which nodes were asked for, and of those after it.
 
-    An update lasts from one look at the nodes to the next, less the pause, which is a sleep.  The
-    last one counts only if the next one has begun in time, too.
+    An update lasts from one look at the nodes to the next, less the pause, which is a sleep.  One
+    after which there is no look yet does not count.
     """
-    looks = [one.at_s for one in found if one.what == LOOKED and since_s <= one.at_s <= until_s]
-    return [after - before - pause_s for before, after in pairwise(looks)]
+    looks = [one.at_s for one in found if one.what == LOOKED]
+    since = [at_s for at_s in looks if at_s <= asked_s][-1:]
+    since += [at_s for at_s in looks if at_s > asked_s]
+    return [after - before - pause_s for before, after in pairwise(since)]
 
 
 def instance_name(number: int) -> str:

@@ -32,7 +32,7 @@ class Line:
     decisions_s: tuple[float, ...] = ()
     """Seconds from the submission of the tasks until the provider was asked for a node."""
     updates_s: tuple[float, ...] = ()
-    """Seconds of each update while tasks waited, without the pause between two updates."""
+    """Seconds of the updates that asked, without the pause after them; of many tasks, two more."""
     autoscaler_cores: float | None = None
     """CPU seconds of the autoscaler's process a second."""
     gcs_cores: float | None = None
