@@ -35,6 +35,7 @@ from compare.records.plan import CEILING, SERIAL, Scalar
 from compare.records.store import PACKED, RunFolder
 from compare.report.advice_text import advice_sentences, advice_table, job_sentence
 from engines.interface import Capability
+from tools.beat_records import PUBLISHED, beat_table, read
 from tools.page_tables import Asked, between, by_engine, cell, table
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +56,6 @@ _MIB = 2.0**-20
 _VERDICT = "verdict"
 _MOST_OF_MAIN = 3
 """Experiments of the default run."""
-
 
 _TENTH = {"cpus": 0.1}
 _LARGE = {"bytes": 64_000_000}
@@ -238,6 +238,7 @@ def scaling_up(text: str) -> str:
     ]
     head = ["engine", "workers", *(asked.title for asked in _ELASTIC)]
     text = between(text, "elasticity", table(head, lines))
+    text = between(text, "beat", beat_table(read(PUBLISHED)))
     return between(text, "short", by_engine(analysis.rows, scaling, _ELASTIC_SHORT))
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from engines.daemons import end_those_with, free_ports, last_words
 from engines.errors import EngineStartError
 from engines.interface import Resources
 
-_HEAD_ID = "f" * 51 + "00000"
+HEAD_ID = "f" * 51 + "00000"
 """The provider gives the nodes that it starts the numbers after this one."""
+HEAD_TYPE, WORKER_TYPE = "ray.head.default", "worker"
 _START_TIMEOUT_S = 60
 
 
@@ -26,9 +27,40 @@ def elastic_cluster(resources: Resources, idle_s: float, folder: Path) -> Iterat
     Raises:
         EngineStartError: the head did not start; the message has the end of its output.
     """
+    settings = {setting.name: setting.value for setting in autoscaler(resources, idle_s)}
+
+    def described(address: str) -> dict[str, object]:
+        provider = {
+            "module": settings["provider"],
+            "head_node_id": HEAD_ID,
+            "launch_multiple": True,
+            "gcs_address": address,
+        }
+        return configuration(
+            provider,
+            {"CPU": 1, "object_store_memory": NODE_STORE_BYTES},
+            resources.workers,
+            float(settings["idle_timeout_minutes"]),
+        )
+
+    with scaling_head(described, folder) as address:
+        yield address
+
+
+@contextmanager
+def scaling_head(described: Callable[[str], dict[str, object]], folder: Path) -> Iterator[str]:
+    """The address of a head without a core, with an autoscaler that has this configuration.
+
+    Args:
+        described: the autoscaler's configuration for the head's address.
+        folder: a private folder, for everything that Ray writes.
+
+    Raises:
+        EngineStartError: the head did not start; the message has the end of its output.
+    """
     port, client_port = free_ports(2)
     config, log = folder / "autoscaling.json", folder / "head.log"
-    config.write_text(json.dumps(_configuration(resources, idle_s, f"{LOOPBACK}:{port}")))
+    config.write_text(json.dumps(described(f"{LOOPBACK}:{port}")))
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--num-cpus=0"]
     command += [f"--node-ip-address={LOOPBACK}", f"--port={port}", f"--temp-dir={folder}"]
     # A server for remote drivers cannot be switched off; by default it takes port 10001.
@@ -37,9 +69,9 @@ def elastic_cluster(resources: Resources, idle_s: float, folder: Path) -> Iterat
     command += ["--disable-usage-stats", f"--autoscaling-config={config}"]
     environment = {
         **os.environ,
-        "RAY_FAKE_CLUSTER": "1",  # the provider refuses to work without it
-        "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
-        "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
+        "RAY_FAKE_CLUSTER": "1",  # Ray's own provider refuses to work without it
+        "RAY_CLOUD_INSTANCE_ID": HEAD_ID,
+        "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD_ID,
     }
     try:
         _start(command, environment, log)
@@ -65,33 +97,34 @@ def _start(command: list[str], environment: dict[str, str], log: Path) -> None:
             raise EngineStartError(f"ray: the head did not start: {last_words(log)}") from error
 
 
-def _configuration(resources: Resources, idle_s: float, address: str) -> dict[str, object]:
-    """The autoscaler's configuration.  It fills in no default, so it needs every key."""
-    settings = {setting.name: setting.value for setting in autoscaler(resources, idle_s)}
-    worker = {
-        "resources": {"CPU": 1, "object_store_memory": NODE_STORE_BYTES},
-        "node_config": {},
-        "min_workers": 0,
-        "max_workers": resources.workers,
-    }
+def configuration(
+    provider: Mapping[str, object], worker: Mapping[str, float], most: int, idle_minutes: float
+) -> dict[str, object]:
+    """The autoscaler's configuration.  It fills in no default, so it needs every key.
+
+    Args:
+        provider: the class that starts nodes, and what it is told.
+        worker: the resources of a node.
+        most: the number of nodes beside the head.
+        idle_minutes: minutes after which an idle node ends.
+    """
     commands = ("initialization", "setup", "head_setup", "worker_setup")
     return {
         "cluster_name": "engine-compare",
-        "max_workers": resources.workers,
+        "max_workers": most,
         "upscaling_speed": 1.0,
-        "idle_timeout_minutes": float(settings["idle_timeout_minutes"]),
-        "provider": {
-            "type": "external",
-            "module": settings["provider"],
-            "head_node_id": _HEAD_ID,
-            "launch_multiple": True,
-            "gcs_address": address,
-        },
+        "idle_timeout_minutes": idle_minutes,
+        "provider": {"type": "external", **provider},
         "available_node_types": {
-            "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
-            "worker": worker,
+            HEAD_TYPE: {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+            WORKER_TYPE: {
+                "resources": dict(worker),
+                "node_config": {},
+                "min_workers": 0,
+                "max_workers": most,
+            },
         },
-        "head_node_type": "ray.head.default",
+        "head_node_type": HEAD_TYPE,
         **{f"{name}_commands": [] for name in (*commands, "head_start_ray", "worker_start_ray")},
         **{name: {} for name in ("auth", "docker", "file_mounts")},
         **{name: [] for name in ("cluster_synced_files", "rsync_exclude", "rsync_filter")},
