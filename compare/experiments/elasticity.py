@@ -32,8 +32,7 @@ _MOST = 4
 TASK_S = 1.0
 _MANY, _LONG_S = 6 * _MOST, 12.0
 """So that four workers need six seconds, and three of them are idle for twice the idle time."""
-_FIXED = (_MOST, _MOST // 2)
-"""Not one worker, which would need a minute for the tasks on each engine."""
+_FIXED = (_MOST, _MOST // 2, 1)
 _SHORT, SHORT_S = 4000, 0.001
 """A second of work for four workers, and more tasks than any engine hands out in that time."""
 _WAKE_S = 0.1
@@ -62,8 +61,7 @@ is cheaper, and a shorter makespan is faster: neither alone is better.
 
 Lines whose idle workers *never* end show the same tasks on the same engine with a fixed number of
 workers, opened as for other experiments; every worker has run a task before.  Their worker time is
-the number of workers times the makespan, as if they were started and ended in no time.  One fixed
-worker would need {2 * _MANY * TASK_S + _LONG_S:g} s for the tasks and is not measured.
+the number of workers times the makespan, as if they were started and ended in no time.
 
 A worker is a Ray node of one core with its daemons (autoscaler v2, a process of this host), a Dask
 worker process (`adapt`), or a Spark executor of one core (dynamic allocation).  The policies

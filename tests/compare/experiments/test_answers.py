@@ -266,6 +266,7 @@ def test_fixed_workers_take_their_number_times_the_makespan_of_the_same_demand(r
     assert found["worker_time", 4] == 4 * 24
     assert found["makespan", 2] == 12 + 12 + 12
     assert found["worker_time", 2] == 2 * 36
+    assert found["makespan", 1] == found["worker_time", 1] == 24 + 12 + 24
 
 
 def test_many_short_tasks_have_a_table_of_their_own_with_the_most_workers(run: Run) -> None:
