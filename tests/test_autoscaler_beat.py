@@ -34,7 +34,7 @@ with private_folder() as folder:
             request_cluster_resources(cluster.address, [{{"resources": {{"CPU": 1}}}}] * count)
             for _ in range(3):
                 cluster.wait_for_update()
-            asked.append(sum(one.count for one in cluster.notes() if one.what == ASKED))
+            asked.append(sum(one.nodes for one in cluster.notes() if one.what == ASKED))
         print(json.dumps(asked))
 """
 

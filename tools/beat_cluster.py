@@ -40,7 +40,7 @@ class Cluster:
     """A head with its registered nodes, looked at from outside."""
 
     def __init__(self, address: str, nodes: int, notes: Path, until_s: float) -> None:
-        from ray._raylet import GcsClient
+        from ray._raylet import GcsClient  # type: ignore[attr-defined]
 
         self.address = address
         self.nodes = nodes

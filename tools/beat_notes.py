@@ -19,7 +19,7 @@ class Note(NamedTuple):
     at_s: float
     """On the clock that all processes of a host share."""
     what: str
-    count: int
+    nodes: int
     """Nodes that were asked for."""
 
 
@@ -33,7 +33,7 @@ def notes(file: Path) -> list[Note]:
     """All notes that are complete, in the order of their writing."""
     lines = file.read_text().rpartition("\n")[0].splitlines()
     fields = [line.split() for line in lines]
-    return [Note(float(at_s), what, int(count)) for at_s, what, count in fields]
+    return [Note(float(at_s), what, int(nodes)) for at_s, what, nodes in fields]
 
 
 def updates_s(found: list[Note], asked_s: float, pause_s: float) -> list[float]:

@@ -129,9 +129,7 @@ ADVISED = {
 _SPEED = (Asked("images/s in bfloat16", "throughput/throughput"),)
 _SUPPLIES: Mapping[str, Mapping[str, Scalar]] = {
     "0 to 4": {"idle_s": IDLE_S, "most": 4, "seconds": TASK_S},
-    "4, fixed": {"idle_s": NEVER, "most": 4},
-    "2, fixed": {"idle_s": NEVER, "most": 2},
-    "1, fixed": {"idle_s": NEVER, "most": 1},
+    **{f"{most}, fixed": {"idle_s": NEVER, "most": most} for most in (4, 2, 1)},
 }
 _ELASTIC = (
     Asked("first task after", "elasticity/reaction"),

@@ -211,10 +211,7 @@ class RoundTrips(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration(_Record):
-    """Seconds of one iteration of the fixed-work kernel, for a sweep over task sizes.
-
-    A sweep without this record is incomplete.
-    """
+    """Seconds of one iteration of the fixed-work kernel.  A sweep without it is incomplete."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
     kind: Literal["calibration"] = "calibration"
@@ -224,10 +221,10 @@ class Calibration(_Record):
     after_s: float
     """On one core while the others are idle, before the sweep and after it."""
     busy_s: tuple[float, ...] = ()
-    """While the cores of all workers are busy, each time that it was measured between the batches
-    of the sweep; empty in runs of earlier versions, and if the case needs only an idle core."""
+    """While all cores are busy, each time that it was measured between the batches of the sweep;
+    empty in runs of earlier versions, and if the case needs only an idle core."""
     workers_a_core: float = 1.0
-    """Above 1 where there are more workers than cores: ``busy_s`` is longer by this factor."""
+    """At least 1; by this factor ``busy_s`` is longer because there are fewer cores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,7 +154,6 @@ class FakeBench(Bench):
 
     @override
     def calibrate(self, *, patient: bool) -> float:
-        del patient
         self.fastest_s = ITERATION_S
         return ITERATION_S
 
