@@ -120,7 +120,7 @@ def test_a_size_without_a_decision_has_its_reason_in_the_table(tmp_path: Path) -
     write(beats, tmp_path / "beats.json")
     assert read(tmp_path / "beats.json") == beats
     assert beat_table(beats).splitlines()[2:] == [
-        "| 10 | 1 | 3.00 (1.0–5.0) | 0.250 | 0.12 | 0.50 |",
+        "| 10 | 1 | 3.00 s (1.0 s to 5.0 s) | 250 ms | 0.12 | 0.50 |",
         "| 1,000 | 1,000 | no number: no update began within 150 s | – | – | – |",
     ]
     assert beat_table(replace(beats, lines=())).count("\n") == 2

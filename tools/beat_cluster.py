@@ -60,9 +60,10 @@ class Cluster:
         """
         began_s = clock.now()
         while not happened():
-            waited_s = clock.now() - began_s
-            if waited_s > _PATIENCE_S or clock.now() > self._until_s:
-                raise TooLateError(f"{what} within {waited_s:.0f} s")
+            if clock.now() > self._until_s:
+                raise TooLateError(f"{what} before the time of this program was up")
+            if clock.now() - began_s > _PATIENCE_S:
+                raise TooLateError(f"{what} within {_PATIENCE_S:.0f} s")
             time.sleep(every_s)
 
     def wait_until_known(self) -> None:

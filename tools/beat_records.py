@@ -7,15 +7,15 @@ from statistics import median
 
 from pydantic import TypeAdapter
 
-from compare.formatting import interval, number
+from compare.formatting import seconds
 from tools.page_tables import table
 
 PUBLISHED = Path(__file__).parents[1] / "docs/example/autoscaler-beat.json"
 _HEAD = (
     "nodes",
     "nodes wanted",
-    "asked for after (s)",
-    "an update takes (s)",
+    "asked for after",
+    "an update takes",
     "autoscaler (cores)",
     "GCS (cores)",
 )
@@ -85,5 +85,7 @@ def _cells(line: Line) -> list[str]:
 def _spread(values: Sequence[float]) -> str:
     if not values:
         return "–"
-    middle = number(median(values))
-    return middle if len(values) == 1 else f"{middle} ({interval(min(values), max(values))})"
+    middle = seconds(median(values))
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({' to '.join(seconds(end(values), digits=2) for end in (min, max))})"
