@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import statistics
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -245,9 +244,9 @@ def test_an_engine_records_a_trace_exactly_when_it_claims_to(engine_name: str) -
         late_s.append(abs(from_s - start_s))
         longer_s.append((until_s - from_s) - (end_s - start_s))
     assert min(longer_s) > -0.01
-    # The median, because a busy machine may preempt a task between the span and the call.
-    assert statistics.median(late_s) < RECORD_DIFFERS_S
-    assert statistics.median(longer_s) < RECORD_DIFFERS_S
+    # The least, because a busy machine may delay any task between the span and the call.
+    assert min(late_s) < RECORD_DIFFERS_S
+    assert min(longer_s) < RECORD_DIFFERS_S
 
 
 @pytest.mark.plain
