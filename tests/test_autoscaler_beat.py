@@ -11,7 +11,7 @@ import pytest
 
 from tools.beat_notes import ASKED, LOOKED, Note, note, notes, updates_s
 from tools.beat_records import Beats, Line, beat_table, read, write
-from tools.publish import ROOT
+from tools.pages import ROOT
 
 PAUSE_S, NODES = 1, 10
 OURS = ("gcs_server", "raylet", "tools.registered_nodes", "autoscaler/v2/monitor.py")

@@ -51,7 +51,7 @@ _BLOCKS = Sizes(quick=1, standard=1, full=3)
 """Fewer blocks than for other experiments, because an installer takes long."""
 
 _SECTION = Section(
-    title="What a task imports reaches its worker",
+    title="Shipping code and packages to workers",
     explanation="""One task imports a small package and returns a random mark that only this copy
 of the package has; with another mark the result is invalid.  All workers run, and have run a task
 before.  Either they can import the package already (*installed*), or it is given to the engine: as

@@ -142,7 +142,7 @@ def test_a_wrong_mark_makes_the_case_invalid_and_no_other() -> None:
 
 def test_pools_of_this_machine_import_what_is_installed_and_receive_nothing() -> None:
     text = summary(fakes.run(plan(blocks=1)))
-    section = text.split("## What a task imports reaches its worker")[1].split("\n## ")[0]
+    section = text.split("## Shipping code and packages to workers")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| multiprocessing |")]
     assert len(lines) == 2
     assert lines[0].startswith("| multiprocessing | installed |")
