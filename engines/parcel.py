@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
 
+_DIGITS = 16
+"""Of a digest, in the name of an archive."""
+
 _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")
 
@@ -58,7 +61,8 @@ def zipped(parcel: Code | Wheel, folder: Path, *, top: str = "") -> Path:
     ``top`` of the archive, if it has a name.
     """
     if isinstance(parcel, Wheel):  # it is a zip archive, too
-        archive = folder / f"{parcel.file.stem}.zip"
+        content = hashlib.sha256(parcel.file.read_bytes())
+        archive = folder / f"{parcel.file.stem}-{content.hexdigest()[:_DIGITS]}.zip"
         shutil.copyfile(parcel.file, archive)
         return archive
     package = parcel.folder
@@ -67,7 +71,7 @@ def zipped(parcel: Code | Wheel, folder: Path, *, top: str = "") -> Path:
     digest = hashlib.sha256()
     for path, name in zip(files, names, strict=True):
         digest.update(f"{name} {path.stat().st_size} ".encode() + path.read_bytes())
-    archive = folder / f"{package.name}-{digest.hexdigest()[:16]}.zip"
+    archive = folder / f"{package.name}-{digest.hexdigest()[:_DIGITS]}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
         for path, name in zip(files, names, strict=True):
             target.write(path, Path(top) / name)

@@ -190,26 +190,46 @@ def run(sizes: Sequence[int], asked: Asked) -> Beats:
     )
 
 
+def _count(text: str) -> int:
+    """A number on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or below 1.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Numbers of nodes on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: one is no number, or below 2.
+    """
+    sizes = tuple(map(_count, text.split(",")))
+    if min(sizes) == 1:
+        raise argparse.ArgumentTypeError("with 1 node, one task is as many as there are nodes")
+    return sizes
+
+
 def main() -> None:
     """Parse the arguments, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--nodes", default=",".join(map(str, SIZES)), help="numbers, with commas")
-    parser.add_argument("--repeats", type=int, default=5, help="decisions for one task")
-    parser.add_argument("--pause", type=int, default=5, help="seconds between two updates")
-    parser.add_argument("--minutes", type=float, default=12, help="for all sizes")
+    parser.add_argument("--nodes", type=_sizes, default=SIZES, help="numbers, with commas")
+    parser.add_argument("--repeats", type=_count, default=5, help="decisions for one task")
+    parser.add_argument("--pause", type=_count, default=5, help="seconds between two updates")
+    parser.add_argument("--minutes", type=_count, default=12, help="for all sizes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     parser.add_argument("--real", action="store_true", help="raylets, not only registered nodes")
     arguments = parser.parse_args()
-    sizes = [int(size) for size in arguments.nodes.split(",")]
-    if min(sizes) <= 1:
-        parser.error("--nodes: two at least, so that one task is not as many as there are nodes")
     asked = Asked(
         repeats=arguments.repeats,
         pause_s=arguments.pause,
         until_s=clock.now() + arguments.minutes * 60,
         real=arguments.real,
     )
-    beats = run(sizes, asked)
+    beats = run(arguments.nodes, asked)
     if arguments.json is not None:
         write(beats, arguments.json)
     print(beat_table(beats), end="")

@@ -23,10 +23,10 @@ class Note(NamedTuple):
     """Nodes that were asked for."""
 
 
-def note(file: Path, what: str, count: int, at_s: float) -> None:
+def note(file: Path, what: str, nodes: int, at_s: float) -> None:
     """Append a note.  Several threads may do so: a short write at the end of a file is one step."""
     with file.open("a") as notes:
-        notes.write(f"{at_s!r} {what} {count}\n")
+        notes.write(f"{at_s!r} {what} {nodes}\n")
 
 
 def notes(file: Path) -> list[Note]:

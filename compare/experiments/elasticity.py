@@ -24,7 +24,7 @@ from compare.observations.series import Answers, planned_case, series_of
 from compare.options import PresetName
 from compare.presets import BLOCKS, Sizes
 from compare.records.measurements import ElasticityRun, Record
-from compare.records.plan import Case, Plan, Site, is_contender
+from compare.records.plan import Case, Plan, Site
 from engines.interface import Capability
 
 IDLE_S = 6.0
@@ -208,18 +208,10 @@ class Elasticity(Experiment):
 
     @override
     def answer(self, facts: Facts) -> str | None:
-        reactions = {
-            row.engine: row.value
-            for row in facts.rows
-            if (row.experiment, row.metric) == (self.name, _REACTION)
-            and "long_s" in row.case
-            and isinstance(row.value, float)
-            and is_contender(row.engine)
-        }
+        reactions = facts.ordered(self.name, _REACTION, seconds=TASK_S)
         if not reactions:
             return None
-        ordered = sorted(reactions.items(), key=lambda item: item[1])
-        clauses = [f"`{engine}` after {seconds(value)}" for engine, value in ordered]
+        clauses = [f"`{engine}` after {seconds(reaction_s)}" for engine, reaction_s in reactions]
         return f"Without a worker at first, {enumeration(clauses)} ran its first task."
 
     @override

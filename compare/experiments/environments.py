@@ -23,7 +23,7 @@ from compare.observations.series import planned_case, series_of
 from compare.options import PresetName
 from compare.presets import BLOCKS, Sizes
 from compare.records.measurements import Record, TaskRun
-from compare.records.plan import Case, Plan, Site, is_contender, refine
+from compare.records.plan import Case, Plan, Site, refine
 from engines.interface import Capability, Engine
 from engines.parcel import Code, Package, Parcel, Run, Wheel
 from workload.kernels import parcel
@@ -155,18 +155,10 @@ class Environments(Experiment):
 
     @override
     def answer(self, facts: Facts) -> str | None:
-        waits = {
-            row.engine: row.value
-            for row in facts.rows
-            if (row.experiment, row.metric) == (self.name, _METRICS[FIRST])
-            and row.case["what"] == CODE
-            and isinstance(row.value, float)
-            and is_contender(row.engine)
-        }
+        waits = facts.ordered(self.name, _METRICS[FIRST], what=CODE)
         if not waits:
             return None
-        ordered = sorted(waits.items(), key=lambda item: item[1])
-        clauses = [f"{seconds(value)} on `{engine}`" for engine, value in ordered]
+        clauses = [f"{seconds(wait_s)} on `{engine}`" for engine, wait_s in waits]
         return f"The first task with code that no worker had took {enumeration(clauses)}."
 
     @override

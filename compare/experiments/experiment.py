@@ -10,6 +10,7 @@ from compare.observations.reader import Observations, Runs, cases_of
 from compare.observations.series import Answers, Row, Series, planned_case, series_of
 from compare.options import PresetName
 from compare.presets import BLOCKS
+from compare.records.plan import is_contender
 
 if TYPE_CHECKING:
     from compare.experiments.section import Section
@@ -96,6 +97,18 @@ class Facts:
     """By experiment and metric: with 95% confidence, no ratio of two engines exceeds this."""
     cores: int | None
     """Cores of the machine."""
+
+    def ordered(self, experiment: str, metric: str, **case: "Scalar") -> list[tuple[str, float]]:
+        """Engines with a number for this metric and these parameters, the lowest first."""
+        found = [
+            (row.engine, row.value)
+            for row in self.rows
+            if (row.experiment, row.metric) == (experiment, metric)
+            and case.items() <= row.case.items()
+            and isinstance(row.value, float)
+            and is_contender(row.engine)
+        ]
+        return sorted(found, key=lambda one: one[1])
 
 
 class Experiment(ABC):

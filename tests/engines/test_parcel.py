@@ -36,10 +36,14 @@ def test_python_imports_code_and_wheels_from_their_archives(tmp_path: Path) -> N
     assert answer(wheel) == SECOND.mark
 
 
-def test_archives_of_equal_code_have_one_name_and_of_other_code_another(tmp_path: Path) -> None:
+def test_an_archive_is_named_after_its_content(tmp_path: Path) -> None:
     parcels = [code(copy, tmp_path / str(n)) for n, copy in enumerate((FIRST, FIRST, SECOND))]
     names = [zipped(parcel, tmp_path).name for parcel in parcels]
     assert names[0] == names[1] != names[2]
+    wheels = [Wheel(file=write_wheel(copy, tmp_path)) for copy in (FIRST, FIRST)]
+    names = [zipped(wheel, tmp_path).name for wheel in wheels]
+    wheel = Wheel(file=write_wheel(SECOND, tmp_path))
+    assert names[0] == names[1] != zipped(wheel, tmp_path).name
 
 
 def test_what_python_compiled_is_no_part_of_the_code(tmp_path: Path) -> None:
