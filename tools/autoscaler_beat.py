@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=_sizes, default=SIZES, help="numbers, with commas")
     parser.add_argument("--repeats", type=_count, default=5, help="decisions for one task")
     parser.add_argument("--pause", type=_count, default=5, help="seconds between two updates")
-    parser.add_argument("--minutes", type=_count, default=12, help="for all sizes")
+    parser.add_argument("--minutes", type=float, default=12, help="for all sizes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     parser.add_argument("--real", action="store_true", help="raylets, not only registered nodes")
     arguments = parser.parse_args()
