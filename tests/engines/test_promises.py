@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -199,10 +199,13 @@ def test_an_engine_awaits_coroutines_exactly_when_it_claims_to(engine_name: str)
         assert awaited is None
         return
     assert sorted(index for index, _ in awaited) == list(range(20))
-    naps = [nap for _, nap in awaited]
-    assert peak(naps) == 20
-    threads = Counter(tuple(thread) for *_, thread in naps)
-    assert sorted(threads.values()) == [20 // workers(engine_name)] * workers(engine_name)
+    naps_of = defaultdict(list)
+    for _, nap in awaited:
+        naps_of[tuple(nap[2])].append(nap)
+    assert len(naps_of) == workers(engine_name)
+    for naps in naps_of.values():
+        # Within a worker: on a busy machine the workers themselves may begin at different times.
+        assert peak(naps) == len(naps) == 20 // workers(engine_name)
 
 
 @pytest.mark.plain
