@@ -1,5 +1,5 @@
 # Everything from a fresh checkout: `make compare` measures, `make test` tests.
-.PHONY: compare test clusters check install browser clean
+.PHONY: compare test clusters check install browser open clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 compare: install
 	$(BIN)/python -m compare $(ARGS)
 
-test: install browser
+test: install browser open
 	$(BIN)/python -m tests $(ARGS)
 
 # Builds the image and tests the clusters of containers; needs Docker with Compose.
@@ -31,6 +31,9 @@ $(VENV)/.complete: requirements.lock pyproject.toml install.sh
 
 browser:
 	@./install.sh --browser
+
+open: install
+	@./install.sh --open $(VENV)
 
 clean:
 	rm -rf $(VENV)

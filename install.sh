@@ -3,6 +3,8 @@
 #
 #   ./install.sh .venv        (`make compare` and `make test` call it)
 #   ./install.sh --browser    a Chromium for the tests of the pages (`make test` calls it)
+#   ./install.sh --open .venv pyarrow for the tests of ray-data and spark-udf, in a folder of its own
+#                             that the plain engines do not see (`make test` calls it)
 set -euo pipefail
 cd "$(dirname "$0")"
 venv=$1
@@ -28,6 +30,16 @@ apt_install() {
 if [ "$venv" = --browser ]; then
   command -v chromium >/dev/null || command -v google-chrome >/dev/null || apt_install chromium \
     || say 'the tests of the pages need a browser and skip themselves: install chromium'
+  exit 0
+fi
+
+if [ "$venv" = --open ]; then
+  venv=$2
+  [ "$venv/open/.complete" -nt requirements-open.lock ] && exit 0
+  rm -rf "$venv/open"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --target "$venv/open" -r requirements-open.lock
+  touch "$venv/open/.complete"
   exit 0
 fi
 

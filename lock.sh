@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Regenerates requirements.lock from pyproject.toml: run it to move to newer versions, then test.
+# Regenerates requirements.lock and requirements-open.lock from pyproject.toml: run it to move to newer versions, then test.
 set -euo pipefail
 cd "$(dirname "$0")"
 venv=$(mktemp -d)
@@ -13,3 +13,8 @@ python3 -m venv "$venv"
   echo '# Written by lock.sh from pyproject.toml; installed by install.sh.'
   "$venv/bin/pip" freeze --exclude engine-compare --exclude pip | sed 's/^\(torch==[^+]*\)+cpu$/\1/'
 } > requirements.lock
+"$venv/bin/pip" install --quiet '.[open]'
+{
+  echo '# Written by lock.sh: what the extra "open" adds, for the tests of ray-data and spark-udf.'
+  "$venv/bin/pip" freeze | grep '^pyarrow=='
+} > requirements-open.lock

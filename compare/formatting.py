@@ -68,7 +68,7 @@ def estimate(row: Estimated, scale: float = 1.0, *, usual_n: int | None = None) 
     bounds = []
     if row.low is None and len(row.values) == 2 and len(set(row.values)) == 2:  # noqa: PLR2004
         unit, factor = _unit_of(row, scale)
-        both = " and ".join(number(value * factor) for value in row.values)
+        both = " and ".join(_digits(row, value * factor) for value in row.values)
         return f"{both} {unit}".rstrip()
     if row.low is not None and row.high is not None:
         _, factor = _unit_of(row, scale)
@@ -80,10 +80,11 @@ def estimate(row: Estimated, scale: float = 1.0, *, usual_n: int | None = None) 
 def bare(row: Estimated, scale: float = 1.0) -> str:
     """The value without its interval; the row must have a number, and a count stays whole."""
     unit, factor = _unit_of(row, scale)
-    value = value_of(row) * factor
-    if row.unit in _COUNTED and value.is_integer():
-        return f"{value:.0f}"
-    return f"{number(value)} {unit}".rstrip()
+    return f"{_digits(row, value_of(row) * factor)} {unit}".rstrip()
+
+
+def _digits(row: Estimated, value: float) -> str:
+    return f"{value:.0f}" if row.unit in _COUNTED and value.is_integer() else number(value)
 
 
 def interval(low: float, high: float) -> str:

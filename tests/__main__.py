@@ -11,6 +11,7 @@ second comparison on a machine, so these tests run after each other, or side by 
 of them can be given a lock of its own.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,9 @@ _EVERYTHING = "tests/compare/test_run.py"
 _REST = "not alone and not compares"
 _NO_TESTS = 5
 """Exit code of pytest."""
+_OPEN = Path(sys.prefix) / "open"
+"""Where pyarrow is, which only some forms of engines need and the others load wherever it is."""
+_NEED_PYARROW = "ray-data,spark-udf"
 _AT_ONCE = 3
 """Parts that run side by side.  On two cores: much of the time, a part waits for processes."""
 _SLOWEST = ("--durations=20", "--durations-min=10")
@@ -40,6 +44,8 @@ class _Part(NamedTuple):
     arguments: tuple[str, ...]
     own_lock: bool = False
     """May run comparisons beside those of other parts."""
+    python_path: Path | None = None
+    """More packages."""
 
 
 _CONTAINERS = ("--on", "containers", "-p", "no:randomly")
@@ -98,6 +104,10 @@ def _parts(*paths: str) -> tuple[list[_Part], list[_Part], list[_Part]]:
         _Part("tests that measure nothing", (*where, *ignored, "-m", _REST)),
         _Part("engines", (*_ENGINES, "-m", _REST)),
     ]
+    if _OPEN.exists():
+        only = ("--engines", _NEED_PYARROW, "-k", _NEED_PYARROW.replace(",", " or "))
+        arguments = (_ENGINES[0], "-m", f"{_REST} and not plain", *only)
+        others.append(_Part("forms of engines that need pyarrow", arguments, python_path=_OPEN))
     return comparisons, others, alone
 
 
@@ -147,7 +157,10 @@ def _start(part: _Part, output: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [*_PYTEST, *part.arguments, *_SLOWEST]
     if part.own_lock:
         command = _with_own_lock(command)
-    return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    environment = dict(os.environ)
+    if part.python_path:
+        environment["PYTHONPATH"] = str(part.python_path)
+    return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
 
 
 def _say(sentence: str) -> None:

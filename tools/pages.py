@@ -13,6 +13,7 @@ from compare.analysis.makespans import Job
 from compare.experiments.elasticity import IDLE_S, SHORT_S, TASK_S, Elasticity
 from compare.experiments.environments import CODE, INSTALLED, PACKAGE, WHEEL, Environments
 from compare.experiments.faults import FAULTS, Faults
+from compare.experiments.throughput import AGAINST_PLAIN, FORMS
 from compare.formatting import enumeration, number, plural, seconds, value_of
 from compare.observations.elasticity import NEVER
 from compare.observations.series import Row
@@ -36,7 +37,8 @@ FAULTS_RUN = MAIN / Faults.name
 COMPOSED_FAULTS_RUN = MAIN / f"{Faults.name}-compose"
 ELASTIC_RUN = MAIN / Elasticity.name
 SHIPPING_RUN = MAIN / Environments.name
-RUNS = (MAIN, ALL, BFLOAT16, FAULTS_RUN, COMPOSED_FAULTS_RUN, ELASTIC_RUN, SHIPPING_RUN)
+OPEN = MAIN / "open"
+RUNS = (MAIN, ALL, BFLOAT16, OPEN, FAULTS_RUN, COMPOSED_FAULTS_RUN, ELASTIC_RUN, SHIPPING_RUN)
 RECORDS = ("plan.json", "environment.json", PACKED)
 _MIB = 2.0**-20
 _VERDICT = "verdict"
@@ -124,6 +126,11 @@ _ELASTIC = (
     Asked("workers short", "elasticity/accuracy_under"),
     Asked("workers spare", "elasticity/accuracy_over"),
 )
+_OPEN_TRACK = (
+    Asked("images/s", "throughput/throughput"),
+    Asked("over its plain form (×)", f"{FORMS}/{AGAINST_PLAIN.name}"),
+    Asked("starts in", "startup/open"),
+)
 _SHIPPING = (
     Asked("first task", "environments/first_task"),
     Asked("second task", "environments/second_task"),
@@ -158,8 +165,20 @@ def results(text: str) -> str:
     text = between(text, "machine", _machine(main))
     engines = [name for name in everything.engines if name not in {CEILING, SERIAL}]
     text = between(text, "questions", _by_question(everything.rows, engines))
+    text = between(text, "open", _open_table(published(OPEN)))
     text = between(text, "shipping", _shipping_table(published(SHIPPING_RUN).rows))
     return between(text, "bfloat16", by_engine(bfloat16.rows, bfloat16.engines, _SPEED))
+
+
+def _open_table(analysis: Analysis) -> str:
+    """Each engine that has other forms, with them below it."""
+    forms = analysis.plan.forms
+    engines = [
+        name
+        for plain in dict.fromkeys(forms.values())
+        for name in (plain, *(form for form, of in forms.items() if of == plain))
+    ]
+    return by_engine(analysis.rows, [CEILING, *engines], _OPEN_TRACK)
 
 
 def _shipping_table(rows: Sequence[Row]) -> str:

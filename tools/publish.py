@@ -3,10 +3,11 @@
     python -m tools.publish results/RUN
 
 A run of most experiments goes to docs/example/all, one of a bfloat16 model to
-docs/example/bfloat16, one of ``faults``, ``elasticity`` or ``environments`` alone to the folder of
-that name, with ``-compose`` if it ran on containers, any other to docs/example.  Each is published
-with its records, in which the host's name and the paths of the machine are replaced;
-``python -m tools.recompute`` computes its numbers from them.
+docs/example/bfloat16, one of the open track to docs/example/open, one of ``faults``,
+``elasticity`` or ``environments`` alone to the folder of that name, with ``-compose`` if it ran on
+containers, any other to docs/example.  Each is published with its records, in which the host's name
+and the paths of the machine are replaced; ``python -m tools.recompute`` computes its numbers from
+them.
 """
 
 import dataclasses
@@ -37,6 +38,8 @@ def _copy(run: Path) -> Path:
     if plan.experiments in _ALONE:
         where = "-compose" if plan.options.composed else ""
         folder = pages.MAIN / f"{plan.experiments[0]}{where}"
+    elif plan.forms:
+        folder = pages.OPEN
     elif len(plan.experiments) > _MOST_OF_MAIN:
         folder = pages.ALL
     elif plan.options.dtype is Dtype.BFLOAT16:

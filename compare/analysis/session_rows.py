@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from compare.experiments.registry import load_experiment
-from compare.experiments.section import Column, Columns, Section
+from compare.experiments.section import Column, Columns, Section, Stacked
 from compare.observations.metric import Better, Mean, Metric, metric
 from compare.observations.reader import Observations, planned_cases
 from compare.observations.series import Series, budget_case, series_of
@@ -12,21 +12,29 @@ from compare.records.measurements import Lifecycle
 NAME = "startup"
 OPEN, FIRST_RESULT = "open", "first_result"
 
+_PARTS = (
+    Column(metric=OPEN, heading="open"),
+    Column(metric=FIRST_RESULT, heading="first result"),
+    Column(metric="warm_up", heading="warm-up"),
+    Column(metric="close", heading="close"),
+)
+
 SECTION = Section(
     title="Start and stop",
     explanation="""*Open* lasts until the engine accepts tasks, and includes the framework's import.
 *First result* is the time of one no-op on the new engine.  *Warm-up* lasts until every worker has
 loaded the model.  *Close* lasts until the engine reports that it has stopped.  None of these times
 is part of the throughput.  Lower is better.""",
-    table=Columns(
-        columns=(
-            Column(metric=OPEN, heading="open"),
-            Column(metric=FIRST_RESULT, heading="first result"),
-            Column(metric="warm_up", heading="warm-up"),
-            Column(metric="close", heading="close"),
-        )
-    ),
+    table=Columns(columns=_PARTS),
     rows_of=NAME,
+    pictures=(
+        Stacked(
+            name="startup",
+            description="What an engine takes once, beside its batches: to start, and to stop",
+            parts=_PARTS,
+            x_label="seconds, lower is better; the mean of each part over the blocks",
+        ),
+    ),
 )
 
 _WARM_UP: Metric[Lifecycle] = metric("warm_up", "s", Better.LOWER, lambda life: life.warm_up_s)

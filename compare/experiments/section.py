@@ -95,6 +95,17 @@ class Intervals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stacked:
+    """Times that follow each other, as one bar for each engine."""
+
+    name: str
+    description: str
+    parts: tuple[Column, ...]
+    """In the order of time; at most four."""
+    x_label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoOps:
     """Makespan against the number of no-ops, with the fitted lines."""
 
@@ -146,7 +157,16 @@ class Progress:
 
 
 Picture: TypeAlias = (
-    Curve | Lanes | Intervals | NoOps | Efficiency | FirstDone | Shares | Supply | Progress
+    Curve
+    | Lanes
+    | Intervals
+    | Stacked
+    | NoOps
+    | Efficiency
+    | FirstDone
+    | Shares
+    | Supply
+    | Progress
 )
 
 

@@ -15,6 +15,7 @@ from compare.experiments.section import (
     Progress,
     Section,
     Shares,
+    Stacked,
     Supply,
 )
 from compare.observations.absence import Absence
@@ -70,6 +71,7 @@ _HAS_DATA: dict[type[Picture], Callable[..., bool]] = {
     Curve: lambda picture, name, analysis: bool(curve_points(picture, name, analysis)),
     Lanes: _has_lanes,
     Intervals: lambda picture, name, analysis: _has_engines(name, picture.metric, analysis),
+    Stacked: lambda picture, name, analysis: _has_engines(name, picture.parts[0].metric, analysis),
     NoOps: lambda _, name, analysis: _has_engines(name, "per_task_cost", analysis),
     Efficiency: lambda _, name, analysis: _has_engines(name, "metg50", analysis),
     FirstDone: lambda picture, _, analysis: bool(numbers(analysis, picture.rows_of, FROM.name)),

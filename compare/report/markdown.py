@@ -57,6 +57,7 @@ def details_markdown(analysis: Analysis) -> str:
             hosts=table_of(analysis, HOSTS_SECTION, HOSTS, details=True),
             startup_section=STARTUP_SECTION,
             startup=table_of(analysis, STARTUP_SECTION, STARTUP, details=True),
+            startup_pictures=drawable(STARTUP_SECTION, STARTUP, analysis),
             machine=flat(analysis.environment),
             settings=analysis.settings,
             watched=analysis.watched,

@@ -112,7 +112,7 @@ def _chapters(analysis: Analysis) -> Iterator[_Chapter]:
                 name=name,
                 title=section.title,
                 question="",
-                parts=(_plain(section, table),),
+                parts=(_plain(section, table, drawable(section, name, analysis)),),
             )
 
 
@@ -130,13 +130,13 @@ def _part(analysis: Analysis, filled: FilledSection) -> _Part:
     )
 
 
-def _plain(section: Section, table: Table) -> _Part:
+def _plain(section: Section, table: Table, pictures: tuple[Picture, ...]) -> _Part:
     return _Part(
         title=section.title,
         explanation=section.explanation,
         table=table,
         all_columns=None,
-        pictures=(),
+        pictures=pictures,
         charts={},
     )
 

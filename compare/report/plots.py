@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullLocator
 
 from compare.analysis.analysis import Analysis
+from compare.analysis.session_rows import NAME as STARTUP
+from compare.analysis.session_rows import SECTION as STARTUP_SECTION
 from compare.experiments.registry import load_experiment
 from compare.experiments.section import (
     Curve,
@@ -21,6 +23,7 @@ from compare.experiments.section import (
     Picture,
     Progress,
     Shares,
+    Stacked,
     Supply,
 )
 from compare.formatting import number, value_of
@@ -31,6 +34,7 @@ from compare.report.plot_lanes import draw_lanes
 from compare.report.plot_overhead import draw_efficiency, draw_no_ops
 from compare.report.plot_progress import draw_progress
 from compare.report.plot_shares import draw_shares
+from compare.report.plot_stacked import draw_stacked
 from compare.report.plot_style import GREY, GRID, STYLE, WIDTH, bars_label, look
 from compare.report.plot_supply import draw_supply
 
@@ -39,16 +43,20 @@ def write_plots(analysis: Analysis, folder: Path) -> tuple[Path, ...]:
     """Write every picture that has data; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in analysis.plan.experiments:
-        for section in load_experiment(name).sections:
-            for picture in drawable(section, name, analysis):
-                path = folder / f"{picture.name}.svg"
-                with mpl.rc_context():
-                    mpl.rcdefaults()  # whatever the user's own style is
-                    mpl.rcParams.update(STYLE)
-                    figure = _DRAW[type(picture)](picture, name, analysis)
-                    FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
-                written.append(path)
+    sections = [
+        (name, section)
+        for name in analysis.plan.experiments
+        for section in load_experiment(name).sections
+    ]
+    for name, section in (*sections, (STARTUP, STARTUP_SECTION)):
+        for picture in drawable(section, name, analysis):
+            path = folder / f"{picture.name}.svg"
+            with mpl.rc_context():
+                mpl.rcdefaults()  # whatever the user's own style is
+                mpl.rcParams.update(STYLE)
+                figure = _DRAW[type(picture)](picture, name, analysis)
+                FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
+            written.append(path)
     return tuple(written)
 
 
@@ -131,5 +139,6 @@ _DRAW: dict[type[Picture], Callable[[Any, str, Analysis], Figure]] = {
     FirstDone: draw_first,
     Shares: draw_shares,
     Progress: draw_progress,
+    Stacked: draw_stacked,
     Supply: draw_supply,
 }

@@ -6,16 +6,18 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from compare.formatting import seconds, value_of
 from compare.records.measurements import Run
 from compare.records.store import RunFolder
 from compare.report import plots
 from tests.compare import fakes
-from tests.compare.analysed import markdown, write_plots
+from tests.compare.analysed import markdown, rows, write_plots
 
 FIRST = ["first.svg", "first_on_hosts.svg"]
 OVERHEAD = ["overhead.svg", "efficiency.svg", *FIRST]
-ALL = ["throughput.svg", "lanes.svg", *OVERHEAD, "fractional.svg"]
-PICTURES = [*ALL, "timeline.svg"]
+STARTUP = "startup.svg"
+ALL = ["throughput.svg", "lanes.svg", *OVERHEAD, "fractional.svg", STARTUP]
+PICTURES = [*ALL[:-1], "timeline.svg", STARTUP]
 
 
 def written(run: Run, folder: Path) -> list[Path]:
@@ -43,7 +45,7 @@ def test_no_label_of_a_published_picture_is_longer_than_the_picture(
 
     monkeypatch.setattr(plots, "FigureCanvasSVG", Drawn)
     write_plots(RunFolder(Path("docs/example/all")).read(), tmp_path)
-    assert len(figures) == 10
+    assert len(figures) == 11
     for figure in figures:
         for axes in figure.axes:
             for label in (axes.xaxis.label, axes.yaxis.label):
@@ -66,9 +68,9 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     ("run", "names"),
     [
         (fakes.interrupted(fakes.run(), 0), []),
-        (fakes.run(fakes.plan(experiments=("overhead",))), OVERHEAD),
+        (fakes.run(fakes.plan(experiments=("overhead",))), [*OVERHEAD, STARTUP]),
         (fakes.run(fakes.plan(blocks=1)), ALL),
-        (fakes.run(fakes.plan(experiments=("timeline",))), ["timeline.svg"]),
+        (fakes.run(fakes.plan(experiments=("timeline",))), ["timeline.svg", STARTUP]),
         (fakes.interrupted(fakes.run(fakes.plan(experiments=("timeline",))), 0), []),
         (fakes.failed(fakes.run(fakes.plan(blocks=1)), "1-ceiling", "killed"), ALL),
     ],
@@ -89,7 +91,7 @@ def test_an_engine_nobody_has_heard_of_is_drawn(tmp_path: Path) -> None:
 def test_an_engine_that_cannot_wait_without_blocking_says_so_in_the_picture(tmp_path: Path) -> None:
     plan = fakes.plan(experiments=("timeline",), blocks=1, missing={"dask": "not installed"})
     run = fakes.failed(fakes.run(plan), "1-ray", "it broke")
-    (path,) = written(run, tmp_path)
+    path, _ = written(run, tmp_path)
     labels = re.findall("<!-- (.*: .*|.*, .*) -->", path.read_text())
     assert [label for label in labels if "spark" in label] == [
         *("spark, blocking", "spark: cannot await")
@@ -109,3 +111,12 @@ def test_the_lanes_of_each_engine_are_drawn_once_although_the_ceiling_runs_twice
     engines = [label for label in labels if label in {"ceiling", *fakes.ENGINES}]
     assert sorted(engines) == sorted({"ceiling", *fakes.ENGINES} & set(engines))
     assert "ceiling" in engines
+
+
+def test_a_bar_of_the_start_is_as_long_as_its_parts_together(tmp_path: Path) -> None:
+    run = fakes.run()
+    write_plots(run, tmp_path)
+    labels = re.findall("<!-- (.*) -->", (tmp_path / STARTUP).read_text())
+    parts = [row for row in rows(run) if (row.experiment, row.engine) == ("startup", "spark")]
+    assert len(parts) == 4
+    assert seconds(sum(map(value_of, parts))) in labels

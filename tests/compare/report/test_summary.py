@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from compare.experiments.throughput import FORMS
-from compare.formatting import apart, interval
+from compare.formatting import apart, estimate, interval
 from compare.records.measurements import Run
 from engines.interface import Setting
 from tests.compare import fakes
@@ -105,6 +105,11 @@ def test_two_blocks_give_two_values_and_no_interval() -> None:
     run = fakes.failed(fakes.run(), "2-spark", "killed")
     lines = {line.split(" | ")[0].strip("| "): line for line in tables(summary(run))[0]}
     assert re.match(r"\| spark \| \d\.\d\d and \d\.\d\d; failed in 1 of 3 blocks", lines["spark"])
+
+
+def test_two_counts_are_whole_numbers() -> None:
+    found = replace(rows(fakes.run())[0], unit="tasks", n=2, values=(9.0, 248.0), low=None)
+    assert estimate(found) == "9 and 248"
 
 
 def test_the_same_records_give_the_same_bytes() -> None:
