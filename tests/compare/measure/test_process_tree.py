@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from compare.measure.process_tree import tree_cpu_s
+from compare.measure.process_tree import TreeSampler, tree_cpu_s
 
 pytestmark = pytest.mark.alone
 
@@ -88,3 +88,16 @@ def test_the_time_of_a_process_that_was_never_seen_is_that_of_its_parent() -> No
     burn = f"import time\nwhile time.process_time() < {BURNT_S}: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
     assert _SEEN_S <= tree_cpu_s() - before_s < 2 * BURNT_S
+
+
+@pytest.mark.timeout(60)
+def test_the_time_of_a_process_that_ends_within_a_batch_is_counted_though_nobody_waits() -> None:
+    before_s = tree_cpu_s()
+    with TreeSampler(interval_s=0.2), parent("ignores") as process:
+        assert told(process) == "burnt"
+        time.sleep(1)  # until the thread of the sampler has seen it; nothing else looks
+        go_on(process)
+        assert told(process) == "ended"
+        go_on(process)
+        process.wait()
+    assert tree_cpu_s() - before_s >= _SEEN_S
