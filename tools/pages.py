@@ -129,7 +129,9 @@ _ELASTIC = (
 _OPEN_TRACK = (
     Asked("images/s", "throughput/throughput"),
     Asked("over its plain form (×)", f"{FORMS}/{AGAINST_PLAIN.name}"),
-    Asked("starts in", "startup/open"),
+    Asked("before the first task", "throughput/submit"),
+    Asked("in tasks", "throughput/run"),
+    Asked("between tasks", "throughput/between"),
 )
 _SHIPPING = (
     Asked("first task", "environments/first_task"),
