@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
@@ -32,7 +32,7 @@ from engines._stdlib.loop import SerialEngine
 from engines.errors import CpusRejectedError, UnknownEngineError
 from engines.interface import Capability, Setting
 from engines.parcel import Run
-from tests.compare.fake_times import fake_watch, scheduled
+from tests.compare.fake_times import fake_watch, scheduled, slowed
 from workload.interface import Task
 from workload.kernels import payload, vit_reloading
 
@@ -193,7 +193,7 @@ class FakeBench(Bench):
         other = second()
         self._held_cores = 0.0
         if self._demand[0] == "spin" and self._demand[1] < share and kernel == "spin":
-            one = _slowed(one, self._costs.slowdown)
+            one = slowed(one, self._costs.slowdown)
         self._now_s = max(run.submitted_s + run.makespan_s for run in (one, other))
         return one, other
 
@@ -221,7 +221,7 @@ class FakeBench(Bench):
         at_once = self._at_once(share, tasks, way)
         # A sleep may be too long, never too short.
         factor = max(self._noisy(1.0), 1.0 if kernel in ("sleep", "fragile") else 0.0)
-        seconds = [factor * self._kernel_s(task) for task in tasks]
+        seconds = [factor * task_s for task_s in self._kernels_s(tasks)]
         lanes = scheduled(seconds, at_once, self._costs.per_task_s) if spans else None
         if lanes is None:
             waits = 1 if needs is None else max(len(needed) for layer in needs for needed in layer)
@@ -311,6 +311,11 @@ class FakeBench(Bench):
             return costs.fixed_s + max(tasks * per_task_s, tasks / workers * work_s)
         return costs.fixed_s + tasks / workers * (per_task_s * workers + work_s)
 
+    def _kernels_s(self, tasks: Sequence[Task]) -> Sequence[float]:
+        if tasks.count(tasks[0]) == len(tasks):  # as often as not, and they may be thousands
+            return [self._kernel_s(tasks[0])] * len(tasks)
+        return [self._kernel_s(task) for task in tasks]
+
     def _kernel_s(self, task: Task) -> float:
         if task.workload in _EQUAL_S:
             return _EQUAL_S[task.workload]
@@ -337,14 +342,3 @@ class FakeBench(Bench):
         assert self.plan.workload is not None
         labels = self.plan.workload.labels or [f"label {n % 7}" for n in range(items)]
         return tuple(labels[n % len(labels)] for n in range(items))
-
-
-def _slowed(run: TaskRun, factor: float) -> TaskRun:
-    spans = tuple(
-        span._replace(
-            end_s=span.start_s + factor * (span.end_s - span.start_s),
-            received_s=span.received_s + (factor - 1) * (span.end_s - span.start_s),
-        )
-        for span in run.spans or ()
-    )
-    return replace(run, spans=spans, makespan_s=max(span.received_s for span in spans))

@@ -1,10 +1,11 @@
 """When tasks run, and when workers come and go, if everything always takes the same time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from compare.measure import elasticity
 from compare.observations.elasticity import NEVER
-from compare.records.measurements import Span, Submission, WorkerLife
+from compare.records.measurements import Span, Submission, TaskRun, WorkerLife
 from compare.records.plan import Case
 
 
@@ -90,3 +91,15 @@ def _finished(  # noqa: PLR0913 - the fields of a record
         starts=(1,) * demand.tasks,
         workers=tuple(lives),
     )
+
+
+def slowed(run: TaskRun, factor: float) -> TaskRun:
+    """The run with tasks that take so many times as long, and start when they did."""
+    spans = tuple(
+        span._replace(
+            end_s=span.start_s + factor * (span.end_s - span.start_s),
+            received_s=span.received_s + (factor - 1) * (span.end_s - span.start_s),
+        )
+        for span in run.spans or ()
+    )
+    return replace(run, spans=spans, makespan_s=max(span.received_s for span in spans))
