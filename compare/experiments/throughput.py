@@ -107,6 +107,7 @@ _FORMS = Section(
 documentation recommends for batches: the open track.  The ratio compares a form with the plain task
 API of its engine, the closed track, in the same blocks; above 1 the form is faster.  Like every
 number here, both stand only if all labels equal those of the serial engine.""",
+    lead="Images/s in the form that each engine's documentation recommends for batches.",
     table=Columns(
         axes=((PLAIN, "form of"),),
         columns=(
