@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Regenerates requirements.lock and requirements-open.lock from pyproject.toml: run it to move to newer versions, then test.
+# Regenerates requirements.lock and requirements-open.lock from pyproject.toml: run it to move to
+# newer versions, then test.
 set -euo pipefail
 cd "$(dirname "$0")"
 venv=$(mktemp -d)

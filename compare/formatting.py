@@ -10,7 +10,7 @@ _WIDE = 2.0
 """High over low of an interval whose bounds need not be equally fine."""
 _COUNTED = ("tasks", "processes", "threads", "workers", "1 or 0")
 """Units whose values are whole numbers."""
-_RATE, _MANY = "tasks/s", 10_000
+_RATE, _MANY, _TINY = "tasks/s", 10_000, 0.01
 _LONGEST = 110
 """Longest reason in a table, in characters; the cautions print reasons in full."""
 
@@ -72,7 +72,9 @@ def estimate(row: Estimated, scale: float = 1.0, *, usual_n: int | None = None) 
         return f"{both} {unit}".rstrip()
     if row.low is not None and row.high is not None:
         _, factor = _unit_of(row, scale)
-        bounds = [interval(row.low * factor, row.high * factor)]
+        low, high = row.low * factor, row.high * factor
+        far = row.unit == "s" and low >= 0 and (0 < low < _TINY or high >= _MANY)
+        bounds = [_far_apart(row.low * scale, row.high * scale) if far else interval(low, high)]
     inside = ", ".join([*bounds, *of_n])
     return f"{bare(row, scale)} ({inside})" if inside else bare(row, scale)
 
@@ -100,6 +102,16 @@ def interval(low: float, high: float) -> str:
     return dash.join(
         (_rounded(low, _last_decimal(low), math.floor), _rounded(high, last, math.ceil))
     )
+
+
+def _far_apart(low_s: float, high_s: float) -> str:
+    """Bounds of a duration that would need too many zeros in one unit: ``0.024 µs to 160 ms``."""
+    texts = []
+    for bound_s, to_whole in ((low_s, math.floor), (high_s, math.ceil)):
+        unit, factor = _unit(bound_s)
+        bound = bound_s * factor
+        texts.append(f"{_rounded(bound, _last_decimal(bound), to_whole)} {unit}")
+    return " to ".join(texts)
 
 
 def _last_decimal(value: float) -> int:

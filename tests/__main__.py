@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from compare.run.runner import lock_path
+from engines.registry import engine_names, load_engine
 
 _PYTEST = (sys.executable, "-m", "pytest")
 _ENGINES = ("tests/engines", "tests/cluster")
@@ -31,7 +32,6 @@ _NO_TESTS = 5
 """Exit code of pytest."""
 _OPEN = Path(sys.prefix) / "open"
 """Where pyarrow is, which only some forms of engines need and the others load wherever it is."""
-_NEED_PYARROW = "ray-data,spark-udf"
 _AT_ONCE = 3
 """Parts that run side by side.  On two cores: much of the time, a part waits for processes."""
 _SLOWEST = ("--durations=20", "--durations-min=10")
@@ -105,10 +105,19 @@ def _parts(*paths: str) -> tuple[list[_Part], list[_Part], list[_Part]]:
         _Part("engines", (*_ENGINES, "-m", _REST)),
     ]
     if _OPEN.exists():
-        only = ("--engines", _NEED_PYARROW, "-k", _NEED_PYARROW.replace(",", " or "))
+        forms = _engines_that_need("pyarrow")
+        only = ("--engines", ",".join(forms), "-k", " or ".join(forms))
         arguments = (_ENGINES[0], "-m", f"{_REST} and not plain", *only)
         others.append(_Part("forms of engines that need pyarrow", arguments, python_path=_OPEN))
     return comparisons, others, alone
+
+
+def _engines_that_need(module: str) -> list[str]:
+    return [
+        name
+        for name in engine_names()
+        if any(requirement.module == module for requirement in load_engine(name).requirements)
+    ]
 
 
 def _locks_can_be_own() -> bool:

@@ -34,21 +34,36 @@ class Batch(NamedTuple):
     """Durations of our own work on a result, sampled."""
 
 
+class _Timed:
+    """What is timed now; of several at once, the one that began last."""
+
+    since_s: float | None = None
+
+
+def timed_for_s() -> float:
+    """How long it has taken so far, whatever is timed now; 0 if nothing is."""
+    since_s = _Timed.since_s
+    return 0.0 if since_s is None else now() - since_s
+
+
 def batch(submit: Callable[[], Iterator[tuple[int, PackedReport]]]) -> Batch:
     """Submit the tasks of a batch and take every result.  The only timed loop."""
     arrivals: list[Arrival] = []
     harness_s: list[float] = []
-    submitted_s = now()
+    submitted_s = _Timed.since_s = now()
     for index, report in submit():
         received_s = now()
         arrivals.append((index, report, received_s))
         if not index % _SAMPLED:
             harness_s.append(now() - received_s)
+    _Timed.since_s = None
     return Batch(submitted_s, arrivals, harness_s)
 
 
 def timed(action: Callable[[], _T]) -> tuple[_T, float]:
     """The result of the call, and the seconds it took."""
-    started_s = now()
+    started_s = _Timed.since_s = now()
     result = action()
-    return result, now() - started_s
+    took_s = now() - started_s
+    _Timed.since_s = None
+    return result, took_s

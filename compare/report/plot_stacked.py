@@ -20,7 +20,7 @@ def draw_stacked(picture: Stacked, experiment: str, analysis: Analysis) -> Figur
     figure = Figure(figsize=(WIDTH, 1.4 + 0.4 * len(engines)), layout="constrained")
     axes = figure.subplots()
     ends_s = [0.0] * len(engines)
-    for part, shade in zip(picture.parts, _SHADES, strict=False):
+    for part, shade in zip(picture.parts, _SHADES[: len(picture.parts)], strict=True):
         lengths_s = [found.get((engine, part.metric), 0.0) for engine in engines]
         if any(lengths_s):
             axes.barh(

@@ -32,7 +32,7 @@ from compare.measure.driver import own_driver
 from compare.measure.faults import Reach
 from compare.measure.hosts import DRIVER, refuse_other_versions
 from compare.measure.local_nodes import local_nodes
-from compare.measure.process_tree import TreeSampler, host_cpu_s, tree_cpu_s, tree_sizes
+from compare.measure.process_tree import CpuWatch, host_cpu_s, tree_cpu_s, tree_sizes
 from compare.observations.speed import change, changed_idle
 from compare.records.deeds import Answer, Deed
 from compare.records.measurements import (
@@ -84,7 +84,7 @@ def measure(
     own_before_s = tree_cpu_s()
     wall_from_s = clock.now()
     busy_before_s, steal_before_s = host_cpu_s()
-    with calls.kept(), ExitStack() as opened:
+    with calls.kept(), CpuWatch(), ExitStack() as opened:
         with _start_limit(session, emit):
             joined, nodes = _on_nodes(opened, session, resources)
             opening = (
@@ -94,19 +94,18 @@ def measure(
         bench = Bench(engine, plan, session, memory_room_bytes=room_bytes)
         bench.reach = Reach(nodes, ask)
         first_result_s: float | None = None
-        with TreeSampler():  # of processes that end meanwhile, nothing else would see the CPU time
-            if session.idle_s is None:  # else there is no worker, and this would start one
-                first_result_s = bench.round_trip_s(noop.task(bench.label()))
-            if resources.cluster is not None:
-                bench.find_hosts(resources.cluster, _files(plan))
-                # CPU time that the nodes used before they were known is no outside load.
-                busy_before_s, steal_before_s = host_cpu_s()
-                own_before_s = tree_cpu_s()
-            usage_before = bench.hosts.usage()
-            warm_up_s: float | None = None
-            for task in _warm_up_tasks(bench, adapter):
-                _, took_s = clock.timed(functools.partial(bench.warm_up, task))
-                warm_up_s = took_s + (warm_up_s or 0.0)
+        if session.idle_s is None:  # else there is no worker, and this would start one
+            first_result_s = bench.round_trip_s(noop.task(bench.label()))
+        if resources.cluster is not None:
+            bench.find_hosts(resources.cluster, _files(plan))
+            # CPU time that the nodes used before they were known must not count as outside load.
+            busy_before_s, steal_before_s = host_cpu_s()
+            own_before_s = tree_cpu_s()
+        usage_before = bench.hosts.usage()
+        warm_up_s: float | None = None
+        for task in _warm_up_tasks(bench, adapter):
+            _, took_s = clock.timed(functools.partial(bench.warm_up, task))
+            warm_up_s = took_s + (warm_up_s or 0.0)
         for case in session.cases:
             for record in measured(bench, adapter.capabilities, case):
                 emit(record)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from compare.measure.process_tree import TreeSampler, tree_cpu_s
+from compare.measure import clock, process_tree
+from compare.measure.process_tree import CpuWatch, tree_cpu_s
 
 pytestmark = pytest.mark.alone
 
@@ -90,14 +91,33 @@ def test_the_time_of_a_process_that_was_never_seen_is_that_of_its_parent() -> No
     assert _SEEN_S <= tree_cpu_s() - before_s < 2 * BURNT_S
 
 
-@pytest.mark.timeout(60)
-def test_the_time_of_a_process_that_ends_within_a_batch_is_counted_though_nobody_waits() -> None:
-    before_s = tree_cpu_s()
-    with TreeSampler(interval_s=0.2), parent("ignores") as process:
+def ends_unseen() -> None:
+    """Let a process use CPU time and end, without any reading here."""
+    with parent("ignores") as process:
         assert told(process) == "burnt"
-        time.sleep(1)  # until the thread of the sampler has seen it; nothing else looks
+        time.sleep(1.5)
         go_on(process)
         assert told(process) == "ended"
         go_on(process)
         process.wait()
+
+
+@pytest.mark.timeout(60)
+def test_the_time_of_a_process_that_ends_within_a_batch_is_counted_though_nobody_waits() -> None:
+    before_s = tree_cpu_s()
+    with CpuWatch():
+        clock.timed(ends_unseen)
     assert tree_cpu_s() - before_s >= _SEEN_S
+
+
+@pytest.mark.timeout(60)
+def test_nothing_is_read_while_nothing_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[None] = []
+    monkeypatch.setattr(process_tree, "tree_cpu_s", lambda: read.append(None))
+    with CpuWatch():
+        for _ in range(10):
+            clock.timed(lambda: time.sleep(0.1))
+        time.sleep(0.6)
+        assert read == []
+        clock.timed(lambda: time.sleep(1.5))
+        assert read != []

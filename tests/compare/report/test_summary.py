@@ -107,6 +107,23 @@ def test_two_blocks_give_two_values_and_no_interval() -> None:
     assert re.match(r"\| spark \| \d\.\d\d and \d\.\d\d; failed in 1 of 3 blocks", lines["spark"])
 
 
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "text"),
+    [
+        (12e-6, 160e-6, "62.5 µs (12–160)"),
+        (0.024e-6, 9e-3, "62.5 µs (0.024–9,000)"),
+        (0.024e-6, 0.153, "62.5 µs (0.024 µs to 160 ms)"),
+        (0.0052e-6, 2.41, "62.5 µs (0.0052 µs to 2.5 s)"),
+        (0.0, 0.153, "62.5 µs (0.0 µs to 160 ms)"),
+    ],
+)
+def test_bounds_of_a_duration_that_lie_far_apart_have_a_unit_each(
+    low_s: float, high_s: float, text: str
+) -> None:
+    row = replace(rows(fakes.run())[0], unit="s", value=62.5e-6, low=low_s, high=high_s, n=3)
+    assert estimate(row, usual_n=3) == text
+
+
 def test_two_counts_are_whole_numbers() -> None:
     found = replace(rows(fakes.run())[0], unit="tasks", n=2, values=(9.0, 248.0), low=None)
     assert estimate(found) == "9 and 248"
