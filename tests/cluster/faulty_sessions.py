@@ -27,7 +27,7 @@ def main() -> None:
     sessions = [
         session_of(
             engine,
-            Case(experiment="faults", parameters={"fault": fault, "tasks": 60, "seconds": 0.15}),
+            Case(experiment="faults", parameters={"fault": fault, "tasks": 120, "seconds": 0.15}),
             fault,
             faults=True,
         )
