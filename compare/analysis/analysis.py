@@ -28,7 +28,7 @@ from compare.analysis.forms import form_rows
 from compare.analysis.intervals import Estimate
 from compare.analysis.job_costs import JobCosts, job_costs
 from compare.analysis.relative import calibrated
-from compare.analysis.rows import estimable, row_of
+from compare.analysis.rows import estimable, rows_of
 from compare.analysis.settings import SettingLine, settings_of
 from compare.experiments import throughput
 from compare.experiments.experiment import Facts
@@ -100,7 +100,7 @@ def analyse(run: Run) -> Analysis:
     observations = Observations(run)
     plan = run.plan
     items = estimable(observations)
-    rows = tuple(map(row_of, items))
+    rows = rows_of(items, plan.forms)
     series = tuple(item for item in items if isinstance(item, Series))
     sections = [
         (name, section) for name in plan.experiments for section in load_experiment(name).sections

@@ -8,13 +8,13 @@ https://doi.org/10.2202/1544-6115.1027).  All values are logarithms.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
 
-from compare.analysis.intervals import CONFIDENCE, Estimate, holm, quantile
+from compare.analysis.intervals import CONFIDENCE, Estimate, geometric_mean, holm, quantile
 from compare.observations.metric import FEWEST_BLOCKS
 
 Values = Mapping[str, Mapping[int, float]]
@@ -23,13 +23,15 @@ Values = Mapping[str, Mapping[int, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residual:
-    """What is left of the logarithms without the effects of engines and blocks."""
+    """What is left of the logarithms without the effects of engines, and of blocks if they are
+    compared within them.
+    """
 
     variance: float
     """Of one value."""
     prior_degrees: float
-    """Degrees of freedom that the residual adds to those of a pair.  Half of its own, since engines
-    are not equally noisy: (k - 1)(n - 1) / 2 for k engines in n complete blocks."""
+    """Degrees of freedom that the residual adds to those of a pair, or of an engine.  A part of its
+    own, since engines are not equally noisy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ class Difference:
 def residual(values: Values) -> Residual | None:
     """The residual of a run; ``None`` where two blocks or two engines are not there.
 
-    Least squares of engine and block effects, so that blocks may lack an engine.
+    Least squares of engine and block effects, so that blocks may lack an engine.  It counts with
+    half of its degrees of freedom: (k - 1)(n - 1) / 2 for k engines in n complete blocks.
     """
     engines = list(values)
     blocks = sorted({block for of_engine in values.values() for block in of_engine})
@@ -109,6 +112,36 @@ def difference(
         most=math.exp(abs(center) + together),
         half_width=math.exp(half) - 1,
     )
+
+
+def spread(samples: Iterable[Sequence[float]]) -> Residual | None:
+    """How much the blocks of an engine differ; each sample has the positive values of one engine.
+
+    It counts with half of its degrees of freedom, like the residual.  ``None`` without two blocks.
+    """
+    logs = [np.log(sample) for sample in samples]
+    degrees = sum(len(one) - 1 for one in logs)
+    if not degrees:
+        return None
+    squares = sum(float(np.sum((one - one.mean()) ** 2)) for one in logs)
+    return Residual(variance=squares / degrees, prior_degrees=degrees / 2)
+
+
+def alike(values: Sequence[float], others: Residual | None) -> Estimate:
+    """Geometric mean of the blocks of one engine; its noise is known from the others, too.
+
+    ``others`` is the ``spread`` of the other engines.  Without it, and below three blocks, as
+    ``geometric_mean``.
+    """
+    own = geometric_mean(values)
+    if others is None or own.low is None:
+        return own
+    logs = np.log(values)
+    squares = float(np.sum((logs - logs.mean()) ** 2))
+    degrees = len(values) - 1 + others.prior_degrees
+    variance = (squares + others.variance * others.prior_degrees) / degrees
+    factor = math.exp(math.sqrt(variance / len(values)) * quantile(degrees))
+    return replace(own, low=own.value / factor, high=own.value * factor)
 
 
 def adjusted(differences: Sequence[Difference]) -> tuple[float, ...]:

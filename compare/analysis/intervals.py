@@ -96,6 +96,7 @@ def median(values: Sequence[float]) -> Estimate:
 
 _ESTIMATORS: dict[Mean, Callable[[Sequence[float]], Estimate]] = {
     Mean.GEOMETRIC: geometric_mean,
+    Mean.GEOMETRIC_ALIKE: geometric_mean,
     Mean.ARITHMETIC: mean,
     Mean.SHARE: share,
     Mean.RANGE: mean_and_range,

@@ -17,7 +17,7 @@ from compare.observations.metg import (
     point,
 )
 from compare.records.measurements import TaskRun
-from compare.records.plan import Case, refine
+from compare.records.plan import CEILING, SERIAL, Case, refine
 from workload.kernels import spin
 
 _LADDER = (1 / 2, 1, 2, 4, 8)
@@ -25,15 +25,17 @@ _LADDER = (1 / 2, 1, 2, 4, 8)
 _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 6
 _AROUND = (4 / 5, 5 / 4)
 """Sizes relative to that of a crossing, one after the other: METG depends on these."""
-_ROUNDS = {0.5: 14, 0.9: 3}
+_ROUNDS = {0.5: 12, 0.9: 3}
 """Sizes measured around the crossing of each threshold.  Where half of the time is useful, the
 efficiency depends on every disturbance of a batch, and the tasks are short enough to repeat."""
+_ROUNDS_OF_REFERENCES = {0.5: 4, 0.9: 3}
+"""The same for engines that no reader compares by their METG."""
 _PILOTS, _PILOT_TASKS = 3, 50
 _WARM_UP_S = 2.0
 _FEWEST_WAVES, _MOST_TASKS = 6, 20_000
 _CALIBRATED_EVERY = 2
 """Points between two calibrations."""
-_POINTS = 28
+_POINTS = 26
 """Approximate number of points, if all lasted equally long: the largest tasks last longer."""
 _PILOTS_S, _CALIBRATION_S = 1.5, 0.1
 _FIXED_SHARE = 0.15
@@ -58,6 +60,8 @@ class Sweep:
         self._batch = batch
         self._warm = warm
         self._workers = bench.workers
+        reference = bench.session.engine in (SERIAL, CEILING)
+        self._rounds = _ROUNDS_OF_REFERENCES if reference else _ROUNDS
         self._runs: list[TaskRun] = []
         self._fixed_s = self._added_s = self._point_s = 0.0
 
@@ -71,9 +75,9 @@ class Sweep:
         for work_s in rungs:
             yield self._measured(work_s)
         yield from self._widened()
-        for number in range(max(_ROUNDS.values())):
+        for number in range(max(self._rounds.values())):
             for threshold in THRESHOLDS:
-                if number < _ROUNDS[threshold]:
+                if number < self._rounds[threshold]:
                     around = _AROUND[number % len(_AROUND)]
                     yield self._measured(self._crossing_s(threshold) * around)
         # Noise may have taken a crossing away that was there before these sizes.

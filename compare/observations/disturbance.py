@@ -4,7 +4,7 @@ Only the machine decides, never what an engine did: its CPU time that is not our
 hypervisor took, and the calibrated speed of a core.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -51,10 +51,7 @@ def disturbances(records: Iterable[Record], cores: int) -> dict[str, Disturbance
     other programs.
     """
     records = tuple(records)
-    special = {r.session for r in records if isinstance(r, FaultRun | ElasticityRun)}
-    lifecycles = {
-        r.session: r for r in records if isinstance(r, Lifecycle) and r.session not in special
-    }
+    lifecycles = _usual_lifecycles(records)
     calibrations = {r.session: r for r in records if isinstance(r, Calibration)}
     of_all_s = median([usual_s(one) for one in calibrations.values()] or [0.0])
     found = {}
@@ -63,6 +60,18 @@ def disturbances(records: Iterable[Record], cores: int) -> dict[str, Disturbance
         if candidates:
             found[session] = max(candidates, key=lambda one: one.severity)
     return found
+
+
+def taken(records: Iterable[Record], cores: int) -> frozenset[str]:
+    """The sessions during which other programs, or the hypervisor, took the cores."""
+    lifecycles = _usual_lifecycles(tuple(records))
+    return frozenset(session for session, life in lifecycles.items() if _of_machine(life, cores))
+
+
+def _usual_lifecycles(records: Sequence[Record]) -> dict[str, Lifecycle]:
+    """By session, without those in which processes end on purpose."""
+    special = {r.session for r in records if isinstance(r, FaultRun | ElasticityRun)}
+    return {r.session: r for r in records if isinstance(r, Lifecycle) and r.session not in special}
 
 
 def outside_share(life: Lifecycle, cores: int) -> float:

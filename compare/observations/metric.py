@@ -38,6 +38,9 @@ class Mean(enum.Enum):
     """With the smallest and the largest block instead of an interval; for durations that may be
     zero, and for values that differ between blocks because the work does.  An interval would reach
     values that are impossible."""
+    GEOMETRIC_ALIKE = "geometric, with the noise of all engines"
+    """Like ``GEOMETRIC``, but the variance is shrunk towards that of the other engines: for what is
+    measured in the same way on each, so that they are about equally noisy."""
     GEOMETRIC_IF_POSITIVE = "geometric if all values are positive, else arithmetic, with the range"
     MEDIAN = "median"
     """Without an interval; for counts, and for values that are equal in every block."""

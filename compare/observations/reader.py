@@ -5,13 +5,16 @@ Sorts records; computes no estimate and knows no experiment.
 
 import functools
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, TypeVar
 
 from compare.observations.absence import Absence, Why
 from compare.observations.compound import Costs, Trial
+from compare.observations.disturbance import taken
 from compare.observations.gates import disturbed, invalid_reasons
-from compare.observations.metg import Point, Swept, fixed_cost_s, point
+from compare.observations.metg import Swept
+from compare.observations.speed import usual_s
+from compare.observations.sweeps import swept_of
 from compare.records.measurements import (
     Calibration,
     Failure,
@@ -91,6 +94,9 @@ class Observations:
         self._by_session: dict[str, list[Record]] = {s.id: [] for s in run.plan.sessions}
         for record in run.records:
             self._by_session.setdefault(record.session, []).append(record)
+        cores = run.environment.get("cores")
+        self._taken = taken(run.records, cores) if isinstance(cores, int) else frozenset()
+        """Sessions during which other programs used the machine."""
 
     def batch(self, engine: str, planned: Case, **refined: Scalar) -> Observed[TaskRun]:
         """The last batch of a case, refined to these parameters, in each block."""
@@ -210,34 +216,13 @@ class Observations:
         for run in runs:
             if (broken := self._invalid(run)) is not None:
                 return broken
-        idle_s = (calibration.before_s + calibration.after_s) / 2
-        # Runs of earlier versions calibrated on an idle core only.
-        busy_s = statistics.fmean(calibration.busy_s) if calibration.busy_s else idle_s
-        swept = Swept(
-            busy=self._points(runs, busy_s),
-            idle=self._points(runs, idle_s),
-            busy_s=busy_s,
-            idle_s=idle_s,
-            fixed_s=_fixed_s(runs),
+        workers = self._workers(runs[0])
+        taken = calibration.session in self._taken
+        swept = swept_of(
+            runs, calibration, workers, self._usual_busy_s.get(workers) if taken else None
         )
         reason = disturbed(swept.busy, calibration)
         return swept if reason is None else Absence(why=Why.DISTURBED, reason=reason)
-
-    def _points(self, runs: Sequence[TaskRun], iteration_s: float) -> tuple[Point, ...]:
-        """The batches of a sweep; those without work are its pilots."""
-        iterations = [int(run.case.parameters["iterations"]) for run in runs]
-        fixed_s = _fixed_s(runs)
-        return tuple(
-            point(
-                makespan_s=run.makespan_s,
-                workers=self._workers(run),
-                tasks=run.tasks,
-                work_s=of_task * iteration_s,
-                fixed_s=fixed_s,
-            )
-            for run, of_task in zip(runs, iterations, strict=True)
-            if of_task
-        )
 
     def _invalid(self, run: TaskRun) -> Absence | None:
         own_job = INPUTS in run.case.parameters
@@ -248,6 +233,19 @@ class Observations:
 
     def _workers(self, run: TaskRun) -> int:
         return workers_of(run.engine, self._sessions[run.session].workers)
+
+    @functools.cached_property
+    def _usual_busy_s(self) -> Mapping[int, float]:
+        """An iteration in sweeps that no other program disturbed, by the number of workers."""
+        by_workers: dict[int, list[float]] = {}
+        for session in timed(self.plan):
+            if session.id in self._taken:
+                continue
+            for record in self._by_session[session.id]:
+                if isinstance(record, Calibration) and record.busy_s:
+                    workers = workers_of(session.engine, session.workers)
+                    by_workers.setdefault(workers, []).append(usual_s(record))
+        return {workers: statistics.median(each) for workers, each in by_workers.items()}
 
     @functools.cached_property
     def _reference(self) -> TaskRun | None:
@@ -302,13 +300,6 @@ def _about(record: Record, is_case: Callable[[Case], bool] | None) -> bool:
 
 def _failed_whole(record: Record) -> bool:
     return isinstance(record, Failure) and record.case is None
-
-
-def _fixed_s(sweep: Sequence[TaskRun]) -> float:
-    """The fixed cost of a batch, from the pilots of a sweep, which have no work."""
-    pilots = [run for run in sweep if not int(run.case.parameters["iterations"])]
-    fixed_s, _ = fixed_cost_s((run.tasks, run.makespan_s) for run in pilots)
-    return fixed_s
 
 
 def _lifecycle(records: list[Record]) -> Lifecycle | None:

@@ -143,8 +143,8 @@ class SlopeAboveAverage(Caution):
 class FewSamples(Caution):
     """There are too few round trips to estimate a percentile."""
 
-    percentile: int
-    needed: int
+    needed: Mapping[int, int]
+    """Samples a block, by percentile: of the percentiles that some engine does not have."""
     samples: Mapping[str, int]
     """The smallest number in a block, for each engine that had too few."""
 
@@ -155,19 +155,21 @@ class FewSamples(Caution):
             engine: min(len(block.round_trips_s) for block in blocks)
             for engine, blocks in _blocks(evidence)
         }
-        for share in PERCENTILES:
-            needed = samples_needed(share)
-            few = {engine: count for engine, count in fewest.items() if count < needed}
-            if few:
-                yield cls(percentile=round(share * 100), needed=needed, samples=few)
+        every = {round(share * 100): samples_needed(share) for share in PERCENTILES}
+        few = {engine: count for engine, count in fewest.items() if count < max(every.values())}
+        if few:
+            least = min(few.values())
+            needed = {percent: count for percent, count in every.items() if least < count}
+            yield cls(needed=needed, samples=few)
 
     @override
     def __str__(self) -> str:
+        needs = [f"{count:,} for a {percent}th" for percent, count in self.needed.items()]
         counts = [f"{engine} {count}" for engine, count in self.samples.items()]
         return (
-            f"A {self.percentile}th percentile of the round trip needs {self.needed:,} samples per "
-            f"block, and there were fewer: {enumeration(counts)}. The report does not give it for "
-            "these engines; --preset full takes more samples."
+            f"A percentile of the round trip needs enough samples per block, {enumeration(needs)}, "
+            f"and there were fewer: {enumeration(counts)}. The report does not give it where "
+            "samples are lacking; --preset full takes more."
         )
 
 

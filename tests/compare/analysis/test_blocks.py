@@ -6,12 +6,22 @@ some difference is shown in at most 5 of 100 runs, and a difference of a quarter
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from compare.analysis.blocks import Difference, Residual, adjusted, difference, residual
+from compare.analysis.blocks import (
+    Difference,
+    Residual,
+    adjusted,
+    alike,
+    difference,
+    residual,
+    spread,
+)
+from compare.analysis.intervals import Estimate, geometric_mean
 
 RUNS = 1500
 ENGINES = ("multiprocessing", "ray", "dask", "spark")
@@ -182,3 +192,67 @@ def test_one_block_compares_nothing() -> None:
     values = {"ray": {1: 1.0}, "dask": {1: 2.0}}
     assert residual(values) is None
     assert difference(values["ray"], values["dask"], None) is None
+
+
+def absolutes(noise: Noise, blocks: int, factor: float = 1.0) -> tuple[list[Estimate], ...]:
+    """In each run: of each engine, whose true value is 1, its interval and that of it alone.
+
+    ``factor`` weighs the other engines.
+    """
+    rng = np.random.default_rng(blocks)
+    shared, alone = [], []
+    for _ in range(RUNS):
+        samples = np.exp(4 * NOISE * noise(rng, len(ENGINES), blocks)).tolist()
+        for place, sample in enumerate(samples):
+            others = spread(samples[:place] + samples[place + 1 :])
+            assert others is not None
+            shared.append(
+                alike(sample, replace(others, prior_degrees=factor * others.prior_degrees))
+            )
+            alone.append(geometric_mean(sample))
+    return shared, alone
+
+
+def share_that_holds(estimates: list[Estimate], engine: int) -> float:
+    of_engine = estimates[engine :: len(ENGINES)]
+    return sum(one.low <= 1 <= one.high for one in of_engine if one.low and one.high) / RUNS
+
+
+def share_beyond(estimates: list[Estimate], ratio: float) -> float:
+    """Intervals whose upper bound is more than so many times the lower one."""
+    return sum(one.high > ratio * one.low for one in estimates if one.low and one.high) / len(
+        estimates
+    )
+
+
+def as_measured(rng: np.random.Generator, engines: int, blocks: int) -> np.ndarray:
+    """The ratios of the noise of METG(50%) in seven runs on a noisy machine."""
+    scales = np.array([[1.2], [0.8], [1.3], [1.0]])[:engines]
+    scaled: np.ndarray = scales * normal(rng, engines, blocks)
+    return scaled
+
+
+@pytest.mark.parametrize("noise", [normal, student])
+@pytest.mark.parametrize("blocks", [3, 4, 5])
+def test_an_interval_that_uses_the_noise_of_others_holds_and_is_narrower(
+    noise: Noise, blocks: int
+) -> None:
+    shared, alone = absolutes(noise, blocks)
+    assert 0.95 <= share_that_holds(shared, 0) <= 0.99
+    assert share_beyond(shared, 3) <= share_beyond(alone, 3) / 2
+
+
+@pytest.mark.parametrize("blocks", [3, 4, 5])
+def test_it_holds_for_engines_as_unequally_noisy_as_real_ones(blocks: int) -> None:
+    shared, _ = absolutes(as_measured, blocks)
+    for engine in range(len(ENGINES)):
+        assert share_that_holds(shared, engine) >= 0.93 - 3 * math.sqrt(0.93 * 0.07 / RUNS)
+    # The broken version: as sure of the variance as if all engines were equally noisy.
+    pooled, _ = absolutes(as_measured, blocks, factor=1000)
+    assert min(share_that_holds(pooled, engine) for engine in range(len(ENGINES))) < 0.92
+
+
+def test_two_blocks_have_no_interval_whatever_others_did() -> None:
+    found = alike([1.0, 2.0], spread([[1.0, 1.1, 1.2]]))
+    assert (found.low, found.high, found.n) == (None, None, 2)
+    assert spread([[1.0], [2.0]]) is None
