@@ -127,6 +127,8 @@ class Experiment(ABC):
     """The engine-free ceiling also runs this experiment."""
     ceiling_twice: ClassVar[bool] = False
     """The ceiling runs it at the beginning of a block and at its end."""
+    ceiling_once: ClassVar[bool] = False
+    """The ceiling runs it in the first block only: nothing is compared with it there."""
     gives_reference: ClassVar[bool] = False
     """The serial engine always runs this experiment: its outputs are the reference."""
     parts: ClassVar[tuple[str, ...]] = ("",)

@@ -14,6 +14,7 @@ from compare.records.measurements import (
     ElasticityRun,
     FaultRun,
     Lifecycle,
+    OwnTrace,
     Record,
     Run,
 )
@@ -42,6 +43,8 @@ class Repeated:
     session: str
     by: str
     reason: str
+    only: tuple[str, ...]
+    """The experiments that were measured again; empty if all were."""
 
 
 def disturbances(records: Iterable[Record], cores: int) -> dict[str, Disturbance]:
@@ -118,7 +121,8 @@ def _of_speed(calibration: Calibration | None, of_all_s: float) -> list[Disturba
 def settled(run: Run) -> tuple[Run, tuple[Repeated, ...]]:
     """The run with each session that was measured again replaced by its second measurement.
 
-    Also returns which ones these are.  A second measurement that did not end is left out.
+    If that has some of the experiments only, the others stay as they were measured first.  Also
+    returns which ones these are.  A second measurement that did not end is left out.
     """
     finished = {record.session for record in run.records if isinstance(record, Lifecycle)}
     again = {
@@ -130,30 +134,60 @@ def settled(run: Run) -> tuple[Run, tuple[Repeated, ...]]:
         return run, ()
     cores = run.environment.get("cores")
     why = disturbances(run.records, cores if isinstance(cores, int) else 1)
+    measured_again = {first: _experiments(second) for first, second in again.items()}
     kept = tuple(
-        session
+        _without(session, measured_again.get(session.id, frozenset()))
         for session in run.plan.sessions
-        if session.id not in again and (session.repeats is None or session.id in finished)
+        if session.repeats is None or session.id in finished
     )
+    kept = tuple(session for session in kept if session.cases or session.id not in again)
     ids = {session.id for session in kept}
     repeated = tuple(
-        Repeated(session=first, by=second.id, reason=_reason(why, first))
+        Repeated(
+            session=first,
+            by=second.id,
+            reason=_reason(why, first),
+            only=tuple(sorted(measured_again[first])) if first in ids else (),
+        )
         for first, second in again.items()
     )
-    return (
-        replace(
-            run,
-            plan=replace(run.plan, sessions=kept),
-            records=tuple(record for record in run.records if record.session in ids),
-        ),
-        repeated,
+    records = tuple(
+        record
+        for record in run.records
+        if record.session in ids
+        and _experiment(record) not in measured_again.get(record.session, frozenset())
     )
+    return replace(run, plan=replace(run.plan, sessions=kept), records=records), repeated
+
+
+def _experiments(session: Session) -> frozenset[str]:
+    return frozenset(case.experiment for case in session.cases)
+
+
+def _without(session: Session, experiments: frozenset[str]) -> Session:
+    """The session without its cases of these experiments."""
+    left = tuple(case for case in session.cases if case.experiment not in experiments)
+    return session if len(left) == len(session.cases) else replace(session, cases=left)
+
+
+def _experiment(record: Record) -> str | None:
+    """That of the record's case; ``None`` if it belongs to the whole session."""
+    case = None if isinstance(record, Lifecycle | OwnTrace) else record.case
+    return None if case is None else case.experiment
 
 
 def _reason(why: Mapping[str, Disturbance], session: str) -> str:
     return why[session].reason if session in why else "the machine was disturbed"
 
 
-def repetition(session: Session) -> Session:
-    """The session, to be measured again."""
-    return replace(session, id=f"{session.id}-again", repeats=session.id)
+def repetition(session: Session, experiment: str | None = None) -> Session:
+    """The session, to be measured again; if given, only its cases of this experiment.
+
+    Start and stop are reported of the session with all cases, so the other one has a label.
+    """
+    again = replace(session, id=f"{session.id}-again", repeats=session.id)
+    cases = tuple(case for case in session.cases if case.experiment == experiment)
+    if experiment is None or cases == session.cases:
+        return again
+    label = "-".join(filter(None, (session.label, "again")))
+    return replace(again, label=label, cases=cases)

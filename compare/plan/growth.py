@@ -32,15 +32,15 @@ def next_sessions(
     """The sessions to run next; none if there is nothing that is worth it and fits in the time.
 
     First the disturbed sessions, each once, those of engines before those of references, and the
-    worst first: a disturbed session widens the intervals of all comparisons of its engine.  Then
-    blocks of the experiments that want more of them; then disturbed sessions without any experiment
-    that has an interval; then one block of the experiment whose intervals are widest, unless they
-    are as narrow as wanted.
+    worst first: a disturbed session widens the intervals of all comparisons of its engine.  If
+    there is no time for all of them, only their first experiment.  Then blocks of the experiments
+    that want more of them; then disturbed sessions without any experiment that has an interval;
+    then one block of the experiment whose intervals are widest, if they are wider than wanted.
     """
-    again = [session for session in _disturbed(plan, known) if fits([session])]
-    with_interval = [session for session in again if _has_interval(plan, session)]
-    if with_interval:
-        return (repetition(with_interval[0]),)
+    disturbed = _disturbed(plan, known)
+    again = _again(plan, [one for one in disturbed if _has_interval(plan, one)], fits)
+    if again is not None:
+        return (again,)
     short = [name for name in plan.experiments if plan.blocks_of(name) < _wanted(plan, name)]
     if short:
         # All of them in one block, unless that takes the time for later blocks of the first one,
@@ -53,8 +53,9 @@ def next_sessions(
     for name in sorted(short, key=lambda name: min(plan.blocks_of(name), FEWEST_BLOCKS)):
         if fits(block := _block(plan, [name])):
             return tuple(block)
-    if again:
-        return (repetition(again[0]),)
+    again = _again(plan, disturbed, fits)
+    if again is not None:
+        return (again,)
     wide = {name: width for name, width in known.widths.items() if width > known.precision}
     for name in sorted(wide, key=lambda name: -wide[name]):
         if fits(block := _block(plan, [name])):
@@ -75,6 +76,30 @@ def _disturbed(plan: Plan, known: Knowledge) -> list[Session]:
         and not by_id[name].traced
     ]
     return sorted(left, key=lambda one: (one.engine in REFERENCES, -known.disturbed[one.id]))
+
+
+def _again(
+    plan: Plan, disturbed: Sequence[Session], fits: Callable[[Sequence[Session]], bool]
+) -> Session | None:
+    """The next one of these sessions to measure again; ``None`` if there is no time.
+
+    If there is no time for all of the engines, or of the references, each is measured again in the
+    first experiment of the plan only: throughput shows what others took, and nothing corrects it.
+    """
+    if not disturbed:
+        return None
+    first = disturbed[0].engine in REFERENCES
+    alike = [one for one in disturbed if (one.engine in REFERENCES) == first]
+    if fits([repetition(one) for one in alike]):
+        return repetition(alike[0])
+    parts = (repetition(one, _main_experiment(plan, one)) for one in disturbed)
+    return next((part for part in parts if fits([part])), None)
+
+
+def _main_experiment(plan: Plan, session: Session) -> str | None:
+    """Of those of the session, the one that comes first in the plan."""
+    held = {case.experiment for case in session.cases}
+    return next((name for name in plan.experiments if name in held), None)
 
 
 def _has_interval(plan: Plan, session: Session) -> bool:

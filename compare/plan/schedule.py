@@ -181,6 +181,8 @@ def _sessions(
         for case in experiment.cases(request.scope):
             if block > FEWEST_BLOCKS and engine in REFERENCES and experiment.sweeps(case):
                 continue
+            if block > 1 and engine == CEILING and experiment.ceiling_once:
+                continue
             # A case that the engine cannot run here needs no separate session to report that.
             can = experiment.needs(case) <= capabilities(engine)
             can = can and experiment.inapplicable(case, site) is None

@@ -1,6 +1,6 @@
 """Cautions about the machine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -94,7 +94,12 @@ class MeasuredAgain(Caution):
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
         if evidence.repeated:
-            yield cls(reasons={one.session: one.reason for one in evidence.repeated})
+            yield cls(
+                reasons={
+                    one.session: "; ".join(filter(None, (one.reason, _only(one.only))))
+                    for one in evidence.repeated
+                }
+            )
 
     @override
     def __str__(self) -> str:
@@ -104,6 +109,10 @@ class MeasuredAgain(Caution):
             f"{'was' if len(listed) == 1 else 'were'} measured again: {enumeration(listed)}. The "
             "second measurements count, whatever they gave; the first ones stay in the records."
         )
+
+
+def _only(experiments: Sequence[str]) -> str:
+    return f"only {enumeration(list(experiments))}" if experiments else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from compare.observations.disturbance import disturbances, repetition, settled
-from compare.records.measurements import Calibration, Lifecycle, Run, TaskRun
+from compare.records.measurements import (
+    Calibration,
+    Lifecycle,
+    Record,
+    RoundTrips,
+    Run,
+    TaskRun,
+)
+from compare.records.plan import Case
 from tests.compare import fakes
 from tests.compare.analysed import cautions, rows
 
@@ -56,10 +64,12 @@ def test_a_session_whose_workers_are_killed_is_not_measured_again() -> None:
     assert disturbed(fakes.changed(run, "2-ray", host_cpu_s=24.0)) == {"2-ray"}
 
 
-def measured_again(run: Run, factor: float, *, end: bool = True) -> Run:
-    """The run with a second measurement of 2-ray, ``factor`` times as long."""
+def measured_again(run: Run, factor: float, *, end: bool = True, only: str | None = None) -> Run:
+    """The run with a second measurement of 2-ray, or of one experiment there, ``factor`` times as
+    long.
+    """
     first = next(session for session in run.plan.sessions if session.id == "2-ray")
-    second = repetition(first)
+    second = repetition(first, only)
     records = [
         replace(one, session=second.id, makespan_s=factor * one.makespan_s)
         if isinstance(one, TaskRun)
@@ -68,12 +78,19 @@ def measured_again(run: Run, factor: float, *, end: bool = True) -> Run:
         else replace(one, session=second.id)
         for one in run.records
         if one.session == "2-ray"
+        if only is None
+        or isinstance(one, Lifecycle)
+        or any(case.experiment == only for case in _cases(one))
     ]
     return replace(
         run,
         plan=run.plan.with_sessions((*run.plan.sessions, second)),
         records=(*run.records, *(records if end else records[:2])),
     )
+
+
+def _cases(record: Record) -> tuple[Case, ...]:
+    return (record.case,) if isinstance(record, TaskRun | RoundTrips | Calibration) else ()
 
 
 def test_the_second_measurement_counts_even_if_it_is_slower() -> None:
@@ -100,3 +117,16 @@ def test_a_second_measurement_that_did_not_end_does_not_count() -> None:
     kept, repeated = settled(measured_again(run, 1.5, end=False))
     assert repeated == ()
     assert kept.plan.sessions == run.plan.sessions
+
+
+def test_what_was_not_measured_again_stays_as_it_was_measured_first() -> None:
+    run = fakes.changed(fakes.run(), "2-ray", host_cpu_s=24.0)
+    before, after = (
+        {(row.experiment, row.engine, row.metric, *row.case.values()): row for row in rows(one)}
+        for one in (run, measured_again(run, 1.5, only="throughput"))
+    )
+    changed = {key[0] for key, row in after.items() if row != before[key]}
+    assert changed == {"throughput"}
+    assert before.keys() == after.keys()
+    said = [str(caution) for caution in cautions(measured_again(run, 1.5, only="throughput"))]
+    assert any("2-ray (other programs" in one and "only throughput)" in one for one in said)

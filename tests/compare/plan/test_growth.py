@@ -41,6 +41,20 @@ def test_the_worst_disturbed_session_comes_first_and_each_only_once() -> None:
     assert not any(session.repeats for session in third)
 
 
+def test_without_time_for_all_of_them_only_throughput_is_measured_again() -> None:
+    plan, knowledge = standard(), known({"1-ray": 2.0, "2-dask": 5.0})
+    limit_s = seconds(plan.sessions) + 2
+    added: list[Session] = []
+    while more := next_sessions(plan, knowledge, partial(_fit, limit_s - seconds(plan.sessions))):
+        plan = plan.with_sessions((*plan.sessions, *more))
+        added += more
+    again = [session for session in added if session.repeats]
+    assert [session.repeats for session in again] == ["2-dask", "1-ray"]
+    assert all([case.experiment for case in one.cases] == ["throughput"] for one in again)
+    # Start and stop are those of the first session.
+    assert all(session.label for session in again)
+
+
 def test_disturbed_references_wait_for_the_engines() -> None:
     plan, knowledge = standard(), known({"1-serial": 5.0, "2-ceiling": 4.0, "1-ray": 2.0})
     repeated = []
