@@ -49,7 +49,7 @@ SHARES = (1.0, 0.5, 0.25, 0.1)
 """Largest first: each share needs at least as many processes as the one before."""
 NAP_S = Sizes(quick=0.6, standard=1.5, full=2.0)
 """Seconds that a task sleeps at the smallest share; its many tasks need a while until all run."""
-_SHORT_NAP_S = Sizes(quick=0.3, standard=0.5, full=1.0)
+_SHORT_NAP_S = Sizes(quick=0.3, standard=0.4, full=1.0)
 """At the larger shares."""
 _BLOCKS = Sizes(quick=1, standard=1, full=5)
 """Fewer blocks than for other experiments, because every wave takes seconds of sleep."""

@@ -50,7 +50,7 @@ from compare.records.plan import (
 )
 
 NAME = "overhead"
-BUDGET_S = Sizes(quick=0.3, standard=0.4, full=4.0)
+BUDGET_S = Sizes(quick=0.3, standard=0.3, full=4.0)
 """Seconds for the largest batch of no-ops."""
 POINT_S = Sizes(quick=0.06, standard=0.15, full=2.0)
 """Seconds for each task size of a sweep; longer if an engine's fixed cost is high."""

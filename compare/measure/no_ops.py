@@ -13,7 +13,7 @@ from compare.records.measurements import Measurement, RoundTrips, TaskRun
 from compare.records.plan import Case, refine
 from workload.kernels import noop
 
-WARM_UP_S = Sizes(quick=2.0, standard=4.0, full=30.0)
+WARM_UP_S = Sizes(quick=2.0, standard=3.0, full=30.0)
 """Seconds that an engine may take to become as fast as it gets."""
 _FEWEST, _MOST = 300, 10_000
 """Limits of the largest batch of no-ops: three different sizes above 100, and not too long."""

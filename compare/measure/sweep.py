@@ -25,17 +25,17 @@ _LADDER = (1 / 2, 1, 2, 4, 8)
 _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 6
 _AROUND = (4 / 5, 5 / 4)
 """Sizes relative to that of a crossing, one after the other: METG depends on these."""
-_ROUNDS = {0.5: 12, 0.9: 3}
+_ROUNDS = {0.5: 12, 0.9: 2}
 """Sizes measured around the crossing of each threshold.  Where half of the time is useful, the
 efficiency depends on every disturbance of a batch, and the tasks are short enough to repeat."""
-_ROUNDS_OF_REFERENCES = {0.5: 4, 0.9: 3}
+_ROUNDS_OF_REFERENCES = {0.5: 4, 0.9: 2}
 """The same for engines that no reader compares by their METG."""
 _PILOTS, _PILOT_TASKS = 3, 50
 _WARM_UP_S = 2.0
 _FEWEST_WAVES, _MOST_TASKS = 6, 20_000
 _CALIBRATED_EVERY = 2
 """Points between two calibrations."""
-_POINTS = 26
+_POINTS = 25
 """Approximate number of points, if all lasted equally long: the largest tasks last longer."""
 _PILOTS_S, _CALIBRATION_S = 1.5, 0.1
 _FIXED_SHARE = 0.15
