@@ -14,7 +14,7 @@ from compare.observations.disturbance import taken
 from compare.observations.gates import disturbed, invalid_reasons
 from compare.observations.metg import Swept
 from compare.observations.speed import usual_s
-from compare.observations.sweeps import swept_of
+from compare.observations.sweeps import on_average, swept_of
 from compare.records.measurements import (
     Calibration,
     Failure,
@@ -221,7 +221,7 @@ class Observations:
         swept = swept_of(
             runs, calibration, workers, self._usual_busy_s.get(workers) if taken else None
         )
-        reason = disturbed(swept.busy, calibration)
+        reason = disturbed(on_average(runs, calibration, workers), calibration)
         return swept if reason is None else Absence(why=Why.DISTURBED, reason=reason)
 
     def _invalid(self, run: TaskRun) -> Absence | None:

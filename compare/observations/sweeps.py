@@ -12,36 +12,75 @@ def swept_of(
 ) -> Swept:
     """The points of the batches ``runs``; those without work are its pilots.
 
-    ``usual_s`` is given if other programs used the cores meanwhile: an iteration on busy cores
-    without them.  Such a sweep takes longer by the same factor in all of its parts, which says
-    nothing about the engine and is taken off.
+    Each batch is compared with the calibrations just before and after it: the speed of a core
+    changes within a sweep.  ``usual_s`` is given if other programs used the cores meanwhile: an
+    iteration on busy cores without them.  Batches beside them take longer by the same factor in all
+    of their parts, which says nothing about the engine and is taken off.
     """
-    idle_s = (calibration.before_s + calibration.after_s) / 2
-    # Runs of earlier versions calibrated on an idle core only.
-    busy_s = fmean(calibration.busy_s) if calibration.busy_s else idle_s
-    factor = 1.0 if usual_s is None else min(usual_s / busy_s, 1.0)
-    fixed_s = factor * _fixed_s(runs)
+    count = len(_sized(runs))
+    around_s = around(_calibrated_s(calibration), count)
+    mean_s, idle_s = fmean(_calibrated_s(calibration)), _idle_s(calibration)
 
-    def points(iteration_s: float) -> tuple[Point, ...]:
-        return tuple(
-            point(
-                makespan_s=factor * run.makespan_s,
-                workers=workers,
-                tasks=run.tasks,
-                work_s=factor * iterations * iteration_s,
-                fixed_s=fixed_s,
-            )
-            for run in runs
-            if (iterations := int(run.case.parameters["iterations"]))
-        )
+    def to_usual(iteration_s: float) -> float:
+        return 1.0 if usual_s is None else min(usual_s / iteration_s, 1.0)
 
+    factors = [to_usual(one) for one in around_s]
     return Swept(
-        busy=points(busy_s),
-        idle=points(idle_s),
-        busy_s=factor * busy_s,
+        busy=_points(runs, workers, around_s, factors),
+        idle=_points(runs, workers, [idle_s] * count, factors),
+        busy_s=to_usual(mean_s) * mean_s,
         idle_s=idle_s,
-        fixed_s=fixed_s,
+        fixed_s=to_usual(mean_s) * _fixed_s(runs),
     )
+
+
+def on_average(
+    runs: Sequence[TaskRun], calibration: Calibration, workers: int
+) -> tuple[Point, ...]:
+    """The points with the mean of all calibrations as the measure: what the gate looks at."""
+    count = len(_sized(runs))
+    mean_s = fmean(_calibrated_s(calibration))
+    return _points(runs, workers, [mean_s] * count, [1.0] * count)
+
+
+def _points(
+    runs: Sequence[TaskRun], workers: int, iterations_s: Sequence[float], factors: Sequence[float]
+) -> tuple[Point, ...]:
+    """Of each batch with work: its useful seconds an iteration, and a factor for all durations."""
+    fixed_s = _fixed_s(runs)
+    return tuple(
+        point(
+            makespan_s=factor * run.makespan_s,
+            workers=workers,
+            tasks=run.tasks,
+            work_s=factor * int(run.case.parameters["iterations"]) * iteration_s,
+            fixed_s=factor * fixed_s,
+        )
+        for run, iteration_s, factor in zip(_sized(runs), iterations_s, factors, strict=True)
+    )
+
+
+def _sized(runs: Sequence[TaskRun]) -> list[TaskRun]:
+    return [run for run in runs if int(run.case.parameters["iterations"])]
+
+
+def _idle_s(calibration: Calibration) -> float:
+    return (calibration.before_s + calibration.after_s) / 2
+
+
+def _calibrated_s(calibration: Calibration) -> Sequence[float]:
+    # Runs of earlier versions calibrated on an idle core only.
+    return calibration.busy_s or (_idle_s(calibration),)
+
+
+def around(busy_s: Sequence[float], batches: int) -> list[float]:
+    """An iteration on busy cores around each batch: the mean of the calibrations before and after.
+
+    One of ``busy_s`` was measured before the first batch, the others spread evenly over them.
+    """
+    every = max(1, round(batches / max(len(busy_s) - 1, 1)))
+    before = [min(batch // every, len(busy_s) - 1) for batch in range(batches)]
+    return [fmean(busy_s[place : place + 2]) for place in before]
 
 
 def _fixed_s(sweep: Sequence[TaskRun]) -> float:
