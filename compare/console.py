@@ -65,13 +65,14 @@ def print_plan(plan: Plan, how_long: str, findings: Iterable[object]) -> None:
         say(f"{engine} will not be measured: {reason}", style="yellow")
     if plan.clusters:
         where = "containers" if options.composed else ", ".join(plan.clusters.values())
-        say(f"Clusters with {plan.workers} workers each: {where}.")
+        say(f"Clusters with {plural(plan.workers, 'worker')} each: {where}.")
     for finding in findings:
         say(str(finding), style="yellow")
     say(
         f"Run {plan.run_id}: {', '.join(plan.experiments)} on {', '.join(plan.engines)}; "
-        f"{plan.workers} workers × {options.threads_per_worker} threads, {options.config.value}; "
-        f"{plural(plan.blocks, 'block')}, {len(plan.sessions)} sessions, {how_long}."
+        f"{plural(plan.workers, 'worker')} × {plural(options.threads_per_worker, 'thread')}, "
+        f"{options.config.value}; {plural(plan.blocks, 'block')}, {len(plan.sessions)} sessions, "
+        f"{how_long}."
     )
     if plan.job is not None:
         one = plan.job
