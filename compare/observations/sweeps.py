@@ -12,25 +12,23 @@ def swept_of(
 ) -> Swept:
     """The points of the batches ``runs``; those without work are its pilots.
 
-    Each batch is compared with the calibrations just before and after it: the speed of a core
-    changes within a sweep.  ``usual_s`` is given if other programs used the cores meanwhile: an
-    iteration on busy cores without them.  Batches beside them take longer by the same factor in all
-    of their parts, which says nothing about the engine and is taken off.
+    The speed of a core changes within a sweep, so each batch is compared with the calibrations just
+    before and after it, and its durations are taken to the mean speed of the sweep.  ``usual_s`` is
+    given if other programs used the cores meanwhile: an iteration on busy cores without them.  The
+    sweep took longer by the same factor in all of its parts, which says nothing about the engine
+    and is taken off.
     """
     count = len(_sized(runs))
     around_s = around(_calibrated_s(calibration), count)
     mean_s, idle_s = fmean(_calibrated_s(calibration)), _idle_s(calibration)
 
-    def to_usual(iteration_s: float) -> float:
-        return 1.0 if usual_s is None else min(usual_s / iteration_s, 1.0)
-
-    factors = [to_usual(one) for one in around_s]
+    to_usual = 1.0 if usual_s is None else min(usual_s / mean_s, 1.0)
     return Swept(
-        busy=_points(runs, workers, around_s, factors),
-        idle=_points(runs, workers, [idle_s] * count, factors),
-        busy_s=to_usual(mean_s) * mean_s,
+        busy=_points(runs, workers, around_s, [to_usual * mean_s / one for one in around_s]),
+        idle=_points(runs, workers, [idle_s] * count, [to_usual] * count),
+        busy_s=to_usual * mean_s,
         idle_s=idle_s,
-        fixed_s=to_usual(mean_s) * _fixed_s(runs),
+        fixed_s=to_usual * _fixed_s(runs),
     )
 
 
