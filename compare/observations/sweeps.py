@@ -1,10 +1,14 @@
 """The points of a sweep from its records, at the usual speed of the machine.  Pure functions."""
 
 from collections.abc import Sequence
-from statistics import fmean
+from itertools import pairwise
+from statistics import fmean, variance
 
 from compare.observations.metg import Point, Swept, fixed_cost_s, point
 from compare.records.measurements import Calibration, TaskRun
+
+_FEWEST_CALIBRATIONS = 4
+"""To tell a speed that lasts from noise."""
 
 
 def swept_of(
@@ -12,8 +16,8 @@ def swept_of(
 ) -> Swept:
     """The points of the batches ``runs``; those without work are its pilots.
 
-    The speed of a core changes within a sweep, so each batch is compared with the calibrations just
-    before and after it, and its durations are taken to the mean speed of the sweep.  ``usual_s`` is
+    The speed of a core changes within a sweep, so each batch is compared with the busy cores around
+    it, and its durations are taken to the mean speed of the sweep.  ``usual_s`` is
     given if other programs used the cores meanwhile: an iteration on busy cores without them.  The
     sweep took longer by the same factor in all of its parts, which says nothing about the engine
     and is taken off.
@@ -72,13 +76,28 @@ def _calibrated_s(calibration: Calibration) -> Sequence[float]:
 
 
 def around(busy_s: Sequence[float], batches: int) -> list[float]:
-    """An iteration on busy cores around each batch: the mean of the calibrations before and after.
+    """An iteration on busy cores around each batch: the mean of the calibrations before and after,
+    as far as speeds last, else the mean of all.
 
     One of ``busy_s`` was measured before the first batch, the others spread evenly over them.
     """
+    mean_s, lasting = fmean(busy_s), lasting_share(busy_s)
     every = max(1, round(batches / max(len(busy_s) - 1, 1)))
     before = [min(batch // every, len(busy_s) - 1) for batch in range(batches)]
-    return [fmean(busy_s[place : place + 2]) for place in before]
+    near_s = [fmean(busy_s[place : place + 2]) for place in before]
+    return [mean_s * (one / mean_s) ** lasting for one in near_s]
+
+
+def lasting_share(values: Sequence[float]) -> float:
+    """Share of the variance that lasts from one value to the next; the rest is noise.
+
+    One minus half of the mean squared difference of neighbours over the variance (von Neumann 1941,
+    Ann. Math. Statist. 12:367): 0 where the order of the values says nothing.
+    """
+    if len(values) < _FEWEST_CALIBRATIONS or not (whole := variance(values)):
+        return 0.0
+    of_neighbours = fmean((later - earlier) ** 2 for earlier, later in pairwise(values)) / 2
+    return min(max(1 - of_neighbours / whole, 0.0), 1.0)
 
 
 def _fixed_s(sweep: Sequence[TaskRun]) -> float:
