@@ -101,7 +101,7 @@ def outcome(  # noqa: PLR0913 - some test varies each of these parameters
     with _started(scenario, engine, resources, dict(environment), others) as (session, temporary):
         assert session.stdout is not None
         # The scenario prints one line, when it is running or done; then the process ends.
-        first = session.stdout.readline()
+        first = _line_of(session.stdout.fileno())
         end_requested_s = time.monotonic()
         if end_with is not None and first:
             time.sleep(1)  # until workers have started the long tasks
@@ -185,6 +185,14 @@ def _started(
                 for process in _descendants(others):
                     with suppress(psutil.NoSuchProcess):
                         process.kill()
+
+
+def _line_of(descriptor: int) -> str:
+    """The next line, and not a byte more: ``communicate`` does not see what a buffer holds."""
+    read = bytearray()
+    while not read.endswith(b"\n") and (byte := os.read(descriptor, 1)):
+        read += byte
+    return read.decode()
 
 
 def _adopt_orphans() -> None:
