@@ -3,6 +3,7 @@
 from itertools import chain
 
 import pytest
+from hypothesis import settings
 
 from engines.errors import EngineMissingError
 from engines.registry import clusters, engine_names, load_engine, require, without_forms
@@ -29,6 +30,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A core of a busy or virtual machine may stand still for longer than any deadline; a test that
+    # hangs has a timeout.
+    settings.register_profile("without deadline", deadline=None)
+    settings.load_profile("without deadline")
     config.addinivalue_line("markers", "alone: no other test may run at the same time")
     config.addinivalue_line(
         "markers",

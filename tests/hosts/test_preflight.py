@@ -107,7 +107,7 @@ def test_a_process_bound_to_one_core_plans_for_it_and_says_so(tmp_path: Path) ->
     )
     assert done.returncode == 0, done.stderr
     assert f"may use 1 of the {os.cpu_count()} cores (it is bound to them)" in done.stdout
-    assert "1 workers" in done.stdout
+    assert "1 worker ×" in done.stdout
 
 
 def test_few_open_files_are_told(tmp_path: Path) -> None:

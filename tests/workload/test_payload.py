@@ -1,7 +1,7 @@
 """Payload tasks detect damaged bytes and return the requested number of bytes."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workload.kernels import payload
@@ -25,7 +25,6 @@ def test_a_task_reports_truncated_or_changed_bytes() -> None:
         assert "arrived instead of" in report.error
 
 
-@settings(deadline=None)  # the first call imports the kernel
 @given(size=st.integers(1, 5000))
 def test_a_task_returns_the_requested_number_of_bytes(size: int) -> None:
     assert len(run_task(payload.task_out("out", size)).output) == size

@@ -61,7 +61,7 @@ def test_every_block_holds_every_engine_once_with_each_kind_of_session(
         assert shares == Counter(("ray", "dask", "spark"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     seed=st.integers(),
     blocks=st.none() | st.integers(1, 6),
