@@ -7,13 +7,13 @@ is tested with the variance that the engines share, and has half of the error to
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from compare.analysis.blocks import Residual
+from compare.analysis.blocks import Residual, spread
 from compare.analysis.intervals import CONFIDENCE, Estimate, Ratio, quantile, unpaired_ratio
 from compare.analysis.relative import Pair
 from compare.experiments.shared_metrics import THROUGHPUT
@@ -99,12 +99,9 @@ def _shared(pairs: Sequence[Pair]) -> Residual | None:
     It counts with a quarter of its degrees of freedom: engines are not equally noisy, and the noise
     of the serial engine is in all rows of a run.
     """
-    samples = [_logs(values) for pair in pairs for values in (pair.before, pair.after)]
-    degrees = sum(len(logs) - 1 for logs in samples)
-    if not degrees:
-        return None
-    squares = sum(float(np.sum((logs - logs.mean()) ** 2)) for logs in samples)
-    return Residual(variance=squares / degrees, prior_degrees=degrees / 4)
+    samples = [list(values.values()) for pair in pairs for values in (pair.before, pair.after)]
+    shared = spread(samples)
+    return None if shared is None else replace(shared, prior_degrees=shared.prior_degrees / 2)
 
 
 def _moderated(pair: Pair, shared: Residual) -> Ratio:

@@ -29,7 +29,7 @@ _ROUNDS = {0.5: 12, 0.9: 2}
 """Sizes measured around the crossing of each threshold.  Where half of the time is useful, the
 efficiency depends on every disturbance of a batch, and the tasks are short enough to repeat."""
 _ROUNDS_OF_REFERENCES = {0.5: 4, 0.9: 2}
-"""The same for engines that no reader compares by their METG."""
+"""The same for the references, which nobody chooses by their METG."""
 _PILOTS, _PILOT_TASKS = 3, 50
 _WARM_UP_S = 2.0
 _FEWEST_WAVES, _MOST_TASKS = 6, 20_000

@@ -48,14 +48,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """The points of a sweep at the usual speed of the run, with two definitions of useful time."""
+    """The points of a sweep at one speed of the cores, with two definitions of useful time."""
 
     busy: tuple[Point, ...]
     """100% is what the cores do when all of them are busy, as in Task Bench."""
     idle: tuple[Point, ...]
     """100% is one core while the others are idle, times the number of workers."""
     busy_s: float
-    """One iteration of the kernel while all workers are busy, at the speed of the points."""
+    """One iteration of the kernel while all workers are busy, at that speed."""
     idle_s: float
     """One iteration on one core while the others are idle."""
     fixed_s: float

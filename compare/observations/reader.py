@@ -217,10 +217,9 @@ class Observations:
             if (broken := self._invalid(run)) is not None:
                 return broken
         workers = self._workers(runs[0])
-        taken = calibration.session in self._taken
-        swept = swept_of(
-            runs, calibration, workers, self._usual_busy_s.get(workers) if taken else None
-        )
+        beside_others = calibration.session in self._taken
+        to_s = self._usual_busy_s.get(workers) if beside_others else None
+        swept = swept_of(runs, calibration, workers, to_s)
         reason = disturbed(on_average(runs, calibration, workers), calibration)
         return swept if reason is None else Absence(why=Why.DISTURBED, reason=reason)
 

@@ -1,4 +1,4 @@
-"""The points of a sweep from its records, at the usual speed of the machine.  Pure functions."""
+"""The points of a sweep from its records, at one speed of the cores.  Pure functions."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,10 +17,10 @@ def swept_of(
     """The points of the batches ``runs``; those without work are its pilots.
 
     The speed of a core changes within a sweep, so each batch is compared with the busy cores around
-    it, and its durations are taken to the mean speed of the sweep.  ``usual_s`` is
-    given if other programs used the cores meanwhile: an iteration on busy cores without them.  The
-    sweep took longer by the same factor in all of its parts, which says nothing about the engine
-    and is taken off.
+    it, and its durations are taken to the mean speed of the sweep.  ``usual_s`` is given if other
+    programs used the cores meanwhile: an iteration on busy cores without them.  The sweep took
+    longer by the same factor in all of its parts, which says nothing about the engine and is taken
+    off.
     """
     count = len(_sized(runs))
     around_s = around(_calibrated_s(calibration), count)
