@@ -86,7 +86,7 @@ def bare(row: Estimated, scale: float = 1.0) -> str:
 
 
 def _digits(row: Estimated, value: float) -> str:
-    return f"{value:.0f}" if row.unit in _COUNTED and value.is_integer() else number(value)
+    return f"{value:,.0f}" if row.unit in _COUNTED and value.is_integer() else number(value)
 
 
 def interval(low: float, high: float) -> str:

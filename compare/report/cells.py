@@ -2,6 +2,7 @@
 
 from compare.analysis.intervals import Estimate
 from compare.formatting import bare, estimate, interval, number, short, value_of
+from compare.observations.absence import Why
 from compare.observations.series import BY_DEFINITION, Row
 from compare.records.plan import Scalar
 
@@ -15,11 +16,16 @@ def cell(row: Row | None, scale: float = 1.0, *, usual_n: int | None = None) -> 
     if row is None:
         return NOTHING
     if row.value is None:
-        return short(row.verdict or "not measured")
+        return _caveat(row.verdict or "not measured")
     if row.verdict == BY_DEFINITION:
         return f"{value_of(row) * scale:.0f} ({BY_DEFINITION})"
     value = estimate(row, scale, usual_n=usual_n)
-    return value if row.verdict in (None, row.value) else f"{value}; {short(row.verdict)}"
+    return value if row.verdict in (None, row.value) else f"{value}; {_caveat(row.verdict)}"
+
+
+def _caveat(verdict: str) -> str:
+    """The verdict on one line; a caution has the reason of a disturbance."""
+    return verdict.partition(":")[0] if verdict.startswith(Why.DISTURBED) else short(verdict)
 
 
 def brief(row: Row | None, scale: float, *, usual_n: int | None = None) -> str:

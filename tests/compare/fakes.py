@@ -12,7 +12,15 @@ from compare.experiments.fractional import SHARES
 from compare.experiments.registry import load_experiment
 from compare.options import Dtype, Options
 from compare.plan.schedule import Request, make_plan
-from compare.records.measurements import Failure, Lifecycle, Record, Run, TaskRun, head
+from compare.records.measurements import (
+    Calibration,
+    Failure,
+    Lifecycle,
+    Record,
+    Run,
+    TaskRun,
+    head,
+)
 from compare.records.plan import CEILING, SERIAL, Job, Plan, Session, Workload, original_of
 from tests.compare.fake_bench import (
     ITERATION_S,
@@ -185,6 +193,25 @@ def changed(of: Run, session: str, **changes: Any) -> Run:
         return replace(record, **changes) if fits and has and record.session == session else record
 
     return replace(of, records=tuple(change(record) for record in of.records))
+
+
+def calibrated(of: Run, session: str, **changes: Any) -> Run:
+    """The run with other fields in the Calibration of a session's sweep."""
+    return replace(
+        of,
+        records=tuple(
+            replace(record, **changes)
+            if isinstance(record, Calibration) and record.session == session
+            else record
+            for record in of.records
+        ),
+    )
+
+
+def disturbed(of: Run, session: str) -> Run:
+    """The run where the cores were 1.5 times as slow in the second half of a session's sweep."""
+    busy_s = [ITERATION_S * (1.0 if n < 5 else 1.5) for n in range(10)]
+    return calibrated(of, session, busy_s=tuple(busy_s))
 
 
 def failed(of: Run, session: str, reason: str) -> Run:

@@ -9,11 +9,13 @@ from typing_extensions import override
 
 from compare.analysis.cautions.caution import Caution, Evidence
 from compare.experiments.overhead import PERCENTILES, costs, line
-from compare.formatting import enumeration
+from compare.experiments.registry import load_experiment
+from compare.formatting import enumeration, plural
 from compare.measure.warm_up import AGREE
+from compare.observations.absence import Why
 from compare.observations.compound import Costs
 from compare.observations.fits import samples_needed
-from compare.observations.reader import engines, valid
+from compare.observations.reader import absent, engines, planned_cases, valid
 from compare.records.measurements import TaskRun
 
 _BENT = 0.2
@@ -55,6 +57,38 @@ def _blocks(evidence: Evidence) -> Iterator[tuple[str, list[Costs]]]:
         blocks = list(valid(costs(evidence.observations, engine)).values())
         if blocks:
             yield engine, blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepDisturbed(Caution):
+    """The cores were disturbed during sweeps of task sizes, which do not count."""
+
+    reasons: Mapping[str, str]
+    """By engine, experiment and block."""
+
+    @classmethod
+    @override
+    def find(cls, evidence: Evidence) -> Iterator[Self]:
+        observations = evidence.observations
+        reasons = {
+            f"{engine} in block {block} of {case.experiment}": absence.reason
+            for engine in engines(observations.plan)
+            for case in planned_cases(observations.plan, engine)
+            if load_experiment(case.experiment).sweeps(case)
+            for block, absence in absent(observations.sweep(engine, case)).items()
+            if absence.why is Why.DISTURBED
+        }
+        if reasons:
+            yield cls(reasons=reasons)
+
+    @override
+    def __str__(self) -> str:
+        listed = [f"{where} ({reason})" for where, reason in self.reasons.items()]
+        return (
+            f"{plural(len(listed), 'sweep')} of task sizes {'does' if len(listed) == 1 else 'do'} "
+            f"not count, because the cores were disturbed meanwhile: {enumeration(listed)}. "
+            "The METG of these engines is from their other blocks."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

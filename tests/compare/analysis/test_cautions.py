@@ -35,6 +35,7 @@ from compare.analysis.cautions.overhead import (
     HarnessShare,
     SlopeAboveAverage,
     StillCold,
+    SweepDisturbed,
 )
 from compare.analysis.cautions.workload import FewTasks, ImagesSkipped, RandomWeights, ShortRun
 from compare.observations.makespan import parts
@@ -222,6 +223,11 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
             fakes.run(fakes.plan(experiments=("job",), job=fakes.job(import_s=3.0, load_s=0.5))),
             SlowToLoad,
             "The import of your job takes 3.00 s, and its load() 500 ms, in every worker process",
+        ),
+        (
+            fakes.disturbed(quiet_run(), "2-ray"),
+            SweepDisturbed,
+            "the cores were disturbed meanwhile: ray in block 2 of overhead (the kernel took ",
         ),
         (bent_ray(), BentLine, "off the line a + b·N, by up to"),
         (bent_in_every_block(), SlopeAboveAverage, "straight line cannot explain: ray "),

@@ -60,17 +60,6 @@ def test_a_block_that_does_not_reach_a_threshold_is_counted_as_such() -> None:
     assert re.fullmatch(r"more than [123]\.\d+ ms in 2 of 3 blocks", verdict)
 
 
-def with_calibration(run: Run, **fields: object) -> Run:
-    """The run with another calibration of one sweep."""
-    records = tuple(
-        replace(record, **fields)  # type: ignore[arg-type]
-        if isinstance(record, Calibration) and record.session == "2-ray"
-        else record
-        for record in run.records
-    )
-    return replace(run, records=records)
-
-
 @pytest.mark.parametrize(
     ("later", "reason"),
     [
@@ -81,7 +70,7 @@ def with_calibration(run: Run, **fields: object) -> Run:
 def test_a_block_in_which_the_speed_changed_for_good_has_no_metg(later: float, reason: str) -> None:
     run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
     busy_s = [fakes.ITERATION_S * (1.0 if n < 5 else later) for n in range(10)]
-    value, verdict = of(with_calibration(run, busy_s=tuple(busy_s)), "metg50")
+    value, verdict = of(fakes.calibrated(run, "2-ray", busy_s=tuple(busy_s)), "metg50")
     assert value == pytest.approx(0.004, rel=0.05)
     assert verdict is not None
     assert verdict.startswith("disturbed in 1 of 3 blocks")
@@ -97,7 +86,7 @@ def test_without_calibrations_on_busy_cores_those_on_an_idle_one_decide(
 ) -> None:
     run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
     idle = {"before_s": fakes.ITERATION_S, "after_s": after * fakes.ITERATION_S}
-    _, verdict = of(with_calibration(run, busy_s=(), **idle), "metg50")
+    _, verdict = of(fakes.calibrated(run, "2-ray", busy_s=(), **idle), "metg50")
     assert verdict is not None
     assert reason in verdict
 
@@ -107,7 +96,7 @@ def test_a_core_that_goes_back_and_forth_between_two_speeds_has_a_metg() -> None
     run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
     busy_s = [fakes.ITERATION_S * (0.8 if n % 2 else 1.2) for n in range(10)]
     idle = {"before_s": fakes.ITERATION_S, "after_s": 1.6 * fakes.ITERATION_S}
-    value, verdict = of(with_calibration(run, busy_s=tuple(busy_s), **idle), "metg50")
+    value, verdict = of(fakes.calibrated(run, "2-ray", busy_s=tuple(busy_s), **idle), "metg50")
     assert value == pytest.approx(0.004, rel=0.05)
     assert verdict is None
 
@@ -121,7 +110,7 @@ def test_an_engine_that_does_not_rest_does_not_make_its_own_100_percent_smaller(
     run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.001))
     idle_s = fakes.ITERATION_S / 4
     changes = {"before_s": idle_s, "after_s": idle_s, "workers_a_core": workers_a_core}
-    _, verdict = of(with_calibration(run, **changes), "metg50")
+    _, verdict = of(fakes.calibrated(run, "2-ray", **changes), "metg50")
     assert (verdict is None) == given
     if verdict is not None:
         assert "on busy cores the kernel mostly took 400% of its time on an idle core" in verdict
@@ -132,7 +121,7 @@ def test_no_batch_is_faster_than_the_fastest_calibration(slower: float, given: b
     """Calibrations that something else slowed down make every batch look efficient."""
     run = measured(fakes.FakeEngine(fixed_s=0.0, per_task_s=0.0001))
     busy_s = [fakes.ITERATION_S * (1.1 if n % 2 else slower) for n in range(10)]
-    _, verdict = of(with_calibration(run, busy_s=tuple(busy_s)), "metg50")
+    _, verdict = of(fakes.calibrated(run, "2-ray", busy_s=tuple(busy_s)), "metg50")
     assert (verdict is None) == given
 
 

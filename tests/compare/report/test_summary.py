@@ -125,8 +125,14 @@ def test_bounds_of_a_duration_that_lie_far_apart_have_a_unit_each(
 
 
 def test_two_counts_are_whole_numbers() -> None:
-    found = replace(rows(fakes.run())[0], unit="tasks", n=2, values=(9.0, 248.0), low=None)
-    assert estimate(found) == "9 and 248"
+    found = replace(rows(fakes.run())[0], unit="tasks", n=2, values=(9.0, 1248.0), low=None)
+    assert estimate(found) == "9 and 1,248"
+
+
+def test_a_cell_says_that_a_block_was_disturbed_and_a_caution_says_why() -> None:
+    page = summary(fakes.disturbed(fakes.run(), "2-ray"))
+    assert re.search(r"\| ray \|.*; disturbed in 1 of 3 blocks \|", page)
+    assert re.search(r"- 1 sweep .*: ray in block 2 of overhead \(the kernel took \d+% of", page)
 
 
 def test_the_same_records_give_the_same_bytes() -> None:
