@@ -33,7 +33,7 @@ from compare.records.plan import Plan, Session
 from compare.report.cells import EVERY, NOTHING, OTHERS, brief, briefest
 from compare.report.outcome import heading, outcome
 from compare.report.progress import Progress
-from compare.report.tables import FilledSection, filled_sections, rows_called
+from compare.report.tables import FilledSection, filled_sections, rows_called, usual_blocks
 
 # A log has no width limit, and the table is wider than the 80 columns that rich assumes there.
 _WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
@@ -217,7 +217,7 @@ def _first_table(rows: Sequence[Row]) -> RichTable | None:
     if not shown:
         return None
     head = shown[0][1].metric
-    usual_n = max((row.n for (_, _, metric), row in cells.items() if metric == head), default=0)
+    usual_n = usual_blocks(row for (_, _, metric), row in cells.items() if metric == head)
     given = "95% intervals over" if usual_n >= FEWEST_BLOCKS else "no intervals with"
     caption = f"{given} {plural(usual_n, 'block')}; details are in the report"
     table = RichTable(box=SIMPLE, caption=caption)

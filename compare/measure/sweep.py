@@ -33,8 +33,9 @@ _ROUNDS_OF_REFERENCES = {0.5: 4, 0.9: 2}
 _PILOTS, _PILOT_TASKS = 3, 50
 _WARM_UP_S = 2.0
 _FEWEST_WAVES, _MOST_TASKS = 6, 20_000
-_CALIBRATED_EVERY = 2
-"""Points between two calibrations."""
+_CALIBRATED_EVERY, _CALIBRATED_EVERY_OF_REFERENCES = 2, 1
+"""Points between two calibrations.  The references have fewer points, and each sweep needs enough
+calibrations on a machine whose cores have two speeds."""
 _POINTS = 25
 """Approximate number of points, if all lasted equally long: the largest tasks last longer."""
 _PILOTS_S, _CALIBRATION_S = 1.5, 0.1
@@ -62,6 +63,7 @@ class Sweep:
         self._workers = bench.workers
         reference = bench.session.engine in (SERIAL, CEILING)
         self._rounds = _ROUNDS_OF_REFERENCES if reference else _ROUNDS
+        self._every = _CALIBRATED_EVERY_OF_REFERENCES if reference else _CALIBRATED_EVERY
         self._runs: list[TaskRun] = []
         self._fixed_s = self._added_s = self._point_s = 0.0
 
@@ -103,7 +105,7 @@ class Sweep:
         waves = max(_FEWEST_WAVES, math.ceil(self._point_s / self._granularity_s(work_s)))
         run = self._batch(iterations, min(waves * self._workers, _MOST_TASKS))
         self._runs.append(run)
-        if len(self._runs) % _CALIBRATED_EVERY == 0:
+        if len(self._runs) % self._every == 0:
             self._iteration_s = self._bench.calibrate_busy()
         return run
 

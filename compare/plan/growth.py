@@ -41,26 +41,41 @@ def next_sessions(
     again = _again(plan, [one for one in disturbed if _has_interval(plan, one)], fits)
     if again is not None:
         return (again,)
-    short = [name for name in plan.experiments if plan.blocks_of(name) < _wanted(plan, name)]
-    if short:
-        # All of them in one block, unless that takes the time for later blocks of the first one,
-        # which is what most readers come for.
-        block = _block(plan, short)
-        later = _wanted(plan, short[0]) - plan.blocks_of(short[0]) - 1
-        if fits([*block, *_block(plan, short[:1]) * later]):
-            return tuple(block)
-    # Without three blocks there is no interval; after that, the order is that of the plan.
-    for name in sorted(short, key=lambda name: min(plan.blocks_of(name), FEWEST_BLOCKS)):
-        if fits(block := _block(plan, [name])):
-            return tuple(block)
+    block = _wanted_block(plan, fits)
+    if block:
+        return block
     again = _again(plan, disturbed, fits)
     if again is not None:
         return (again,)
     wide = {name: width for name, width in known.widths.items() if width > known.precision}
-    for name in sorted(wide, key=lambda name: -wide[name]):
-        if fits(block := _block(plan, [name])):
-            return tuple(block)
-    return ()
+    return _first_that_fits(plan, sorted(wide, key=lambda name: -wide[name]), fits)
+
+
+def _wanted_block(plan: Plan, fits: Callable[[Sequence[Session]], bool]) -> tuple[Session, ...]:
+    """The next block of experiments that want more of them, as many as fit in the time."""
+    short = [name for name in plan.experiments if plan.blocks_of(name) < _wanted(plan, name)]
+    if not short:
+        return ()
+    # All of them in one block, unless that takes the time for later blocks of the first one,
+    # which is what most readers come for.
+    block = _block(plan, short)
+    later = _wanted(plan, short[0]) - plan.blocks_of(short[0]) - 1
+    if fits([*block, *_block(plan, short[:1]) * later]):
+        return tuple(block)
+    # Without three blocks there is no interval.  Together they need each engine only once.
+    lacking: list[str] = []
+    for name in short:
+        if plan.blocks_of(name) < FEWEST_BLOCKS and fits(_block(plan, [*lacking, name])):
+            lacking.append(name)
+    return tuple(_block(plan, lacking)) if lacking else _first_that_fits(plan, short, fits)
+
+
+def _first_that_fits(
+    plan: Plan, names: Sequence[str], fits: Callable[[Sequence[Session]], bool]
+) -> tuple[Session, ...]:
+    """A block of the first of these experiments for which there is time."""
+    blocks = (_block(plan, [name]) for name in names)
+    return next((tuple(block) for block in blocks if fits(block)), ())
 
 
 def _disturbed(plan: Plan, known: Knowledge) -> list[Session]:
@@ -119,4 +134,6 @@ def _wanted(plan: Plan, experiment: str) -> int:
 
 def _block(plan: Plan, experiments: Sequence[str]) -> list[Session]:
     timed = [session for session in plan.sessions if not session.traced]
-    return make_block(request_of(plan), plan.blocks + 1, experiments, timed)
+    block = make_block(request_of(plan), plan.blocks + 1, experiments, timed)
+    # Without a case, a session tells start and stop, which have their interval by then.
+    return [session for session in block if session.cases or plan.blocks < FEWEST_BLOCKS]

@@ -98,11 +98,16 @@ def columns_table(
         place = (row.engine, *(parameter(row.case[axis]) for axis, _ in axes))
         lines.setdefault(place, []).append(row)
     headings = ("engine", *(heading for _, heading in axes), *(c.heading for c in shown))
-    counts = Counter(row.n for row in rows if row.n)
-    usual_n = max(counts, key=lambda n: counts[n], default=0)
+    usual_n = usual_blocks(rows)
     return Table(
         headings=headings, lines=tuple(_lines(lines, shown, usual_n)), usual_n=usual_n or None
     )
+
+
+def usual_blocks(rows: Iterable[Row]) -> int:
+    """The n of most of the rows that have a number; 0 if none has one."""
+    counts = Counter(row.n for row in rows if row.n)
+    return max(counts, key=lambda n: counts[n], default=0)
 
 
 def _lines(

@@ -95,13 +95,16 @@ def _fit(left_s: int, sessions: Sequence[Session]) -> bool:
     return seconds(sessions) <= left_s
 
 
+def _held(sessions: Sequence[Session]) -> set[str]:
+    return {case.experiment for session in sessions for case in session.cases}
+
+
 def test_throughput_and_overhead_get_five_blocks_where_there_is_time() -> None:
     plan = standard()
     for block in (4, 5):
         plan, more = grown(plan, known(widths={"matrix": 0.9}))
         assert {session.block for session in more} == {block}
-        held = {case.experiment for session in more for case in session.cases}
-        assert held == {"throughput", "overhead"}
+        assert _held(more) == {"throughput", "overhead"}
     assert plan.blocks_of("throughput") == plan.blocks_of("overhead") == 5
 
 
@@ -111,6 +114,23 @@ def test_overhead_never_takes_a_block_of_throughput_away() -> None:
     for room_s in range(200):
         plan = in_time(three, seconds(three.sessions) + room_s)
         assert plan.blocks_of("throughput") >= 3 + min(room_s // seconds(block), 2)
+
+
+def test_without_time_for_a_whole_block_all_that_fits_is_measured_in_one() -> None:
+    names = ("throughput", "overhead", "submission", "payload")
+    plan = fakes.plan(experiments=names, blocks=2)
+    plan = replace(plan, options=replace(plan.options, preset=PresetName.STANDARD, minutes=10))
+    more = next_sessions(plan, known(), lambda block: "overhead" not in _held(block))
+    assert _held(more) == {"throughput", "submission", "payload"}
+    assert {session.block for session in more} == {3}
+
+
+def test_a_block_for_one_experiment_opens_only_the_engines_that_it_needs() -> None:
+    plan = fakes.plan(experiments=("throughput", "lying"), blocks=5)
+    plan = replace(plan, options=replace(plan.options, preset=PresetName.STANDARD, minutes=10))
+    _, more = grown(plan, known(widths={"lying": 0.9}))
+    assert {session.block for session in more} == {6}
+    assert all(session.cases for session in more)
 
 
 def test_then_the_comparison_with_the_widest_interval_gets_a_block() -> None:
