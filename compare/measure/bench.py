@@ -123,13 +123,12 @@ class Bench:
             self.workers_a_core = self._busy_cores.workers_a_core
             yield
 
-    def calibrate_busy(self) -> float:
-        """Measure the kernel while all cores are busy; returns the mean for this case so far.
+    def calibrate_busy(self) -> None:
+        """Measure the kernel while all cores are busy, and add the result to ``busy_s``.
 
         The engine is open and has nothing to do meanwhile.
         """
         self.busy_s.append(self._busy_cores.iteration_s())
-        return statistics.fmean(self.busy_s)
 
     def calibrated_s(self) -> float:
         """Seconds of an iteration of the fixed-work kernel on an idle core, for this case.

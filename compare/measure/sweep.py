@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Iterator
+from statistics import fmean
 from typing import TypeAlias
 
 from compare.measure.bench import Bench, Way
@@ -16,6 +17,7 @@ from compare.observations.metg import (
     metg,
     point,
 )
+from compare.observations.sweeps import around
 from compare.records.measurements import TaskRun
 from compare.records.plan import CEILING, SERIAL, Case, refine
 from workload.kernels import spin
@@ -23,6 +25,9 @@ from workload.kernels import spin
 _LADDER = (1 / 2, 1, 2, 4, 8)
 """Work of a task, relative to the overhead that the pilots measured."""
 _MOST_STEPS_DOWN, _MOST_STEPS_UP = 3, 6
+_MARGIN = 1.5
+"""Largest size over that at the upper crossing: noise takes a crossing at the end of the sizes
+away."""
 _AROUND = (4 / 5, 5 / 4)
 """Sizes relative to that of a crossing, one after the other: METG depends on these."""
 _ROUNDS = {0.5: 12, 0.9: 2}
@@ -69,7 +74,7 @@ class Sweep:
 
     def run(self) -> Iterator[TaskRun]:
         """Measure and yield the pilots, which have no work, and each point."""
-        self._iteration_s = self._bench.calibrate_busy()
+        self._bench.calibrate_busy()
         yield from self._pilots()
         rungs = [self._added_s * factor for factor in _LADDER]
         # Seeded and shuffled: a drift must not look like a dependence on the size.
@@ -101,13 +106,17 @@ class Sweep:
         self._point_s = _point_s(float(self._case.parameters["point_s"]), self._fixed_s)
 
     def _measured(self, work_s: float) -> TaskRun:
-        iterations = max(1, round(work_s / self._iteration_s))
+        iterations = max(1, round(work_s / self._iteration_s()))
         waves = max(_FEWEST_WAVES, math.ceil(self._point_s / self._granularity_s(work_s)))
         run = self._batch(iterations, min(waves * self._workers, _MOST_TASKS))
         self._runs.append(run)
         if len(self._runs) % self._every == 0:
-            self._iteration_s = self._bench.calibrate_busy()
+            self._bench.calibrate_busy()
         return run
+
+    def _iteration_s(self) -> float:
+        """On busy cores, in the mean of this sweep."""
+        return fmean(self._bench.busy_s)
 
     def _granularity_s(self, work_s: float) -> float:
         """Of tasks with this work, as measured so far; else from the pilots' overhead."""
@@ -115,27 +124,30 @@ class Sweep:
         return work_s / efficiency if isinstance(efficiency, float) else work_s + self._added_s
 
     def _points(self) -> list[Point]:
+        # As the analysis sees them: a crossing that it does not find would be missed for good.
+        around_s = around(self._bench.busy_s, len(self._runs))
         return [
             point(
                 makespan_s=run.makespan_s,
                 workers=self._workers,
                 tasks=run.tasks,
-                work_s=int(run.case.parameters["iterations"]) * self._iteration_s,
+                work_s=int(run.case.parameters["iterations"]) * iteration_s,
                 fixed_s=self._fixed_s,
             )
-            for run in self._runs
+            for run, iteration_s in zip(self._runs, around_s, strict=True)
         ]
 
     def _widened(self) -> Iterator[TaskRun]:
         for _ in range(_MOST_STEPS_UP):
             largest_s = max(one.work_s for one in self._points())
             too_long = 2 * largest_s * _FEWEST_WAVES > max(_LONGEST_POINT_S, self._point_s)
-            if not self._is_beyond(max(THRESHOLDS), more=True) or too_long:
+            within = not self._is_beyond(max(THRESHOLDS), more=True)
+            if too_long or (within and largest_s >= _MARGIN * self._crossing_s(max(THRESHOLDS))):
                 break
             yield self._measured(2 * largest_s)
         for _ in range(_MOST_STEPS_DOWN):
             smallest_s = min(one.work_s for one in self._points())
-            can_be_smaller = smallest_s / 2 >= self._iteration_s
+            can_be_smaller = smallest_s / 2 >= self._iteration_s()
             if not self._is_beyond(min(THRESHOLDS), more=False) or not can_be_smaller:
                 break
             yield self._measured(smallest_s / 2)

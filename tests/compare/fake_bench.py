@@ -1,6 +1,5 @@
 """A bench with a simulated clock: the real ``measure()`` of every experiment, in milliseconds."""
 
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -165,10 +164,9 @@ class FakeBench(Bench):
         yield
 
     @override
-    def calibrate_busy(self) -> float:
+    def calibrate_busy(self) -> None:
         slowdown = self._costs.busy_slowdown if self.workers > 1 else 1.0
         self.busy_s.append(self._noisy(ITERATION_S * slowdown))
-        return statistics.fmean(self.busy_s)
 
     @override
     def round_trip_s(self, task: Task) -> float:

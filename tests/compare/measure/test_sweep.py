@@ -16,13 +16,15 @@ COST_S = 0.001
 """Paid in each worker."""
 
 
-def sizes_of_a_sweep() -> list[float]:
+def sizes_of_a_sweep(cost_s: float = COST_S) -> list[float]:
+    """``cost_s`` is that of tasks with work; the pilots have none."""
     plan = fakes.plan()
     session = next(one for one in plan.sessions if one.engine == "multiprocessing")
     bench = FakeBench(plan, session, fakes.FakeEngine())
 
     def batch(iterations: int, count: int) -> TaskRun:
-        makespan_s = count / bench.workers * (COST_S + iterations * fakes.ITERATION_S)
+        each_s = cost_s + iterations * fakes.ITERATION_S if iterations else COST_S
+        makespan_s = count / bench.workers * each_s
         case = Case(experiment="overhead", parameters={"iterations": iterations})
         return replace(fakes.task_run(), case=case, tasks=count, makespan_s=makespan_s)
 
@@ -41,6 +43,13 @@ def test_sizes_around_each_crossing_are_measured_several_times(threshold: float)
     near = [size for size in sizes_of_a_sweep() if 0.7 < size / crossing_s < 1.4]
     assert len(near) >= {0.5: 12, 0.9: 3}[threshold]
     assert min(near) < crossing_s < max(near)
+
+
+def test_the_upper_crossing_is_not_at_the_end_of_the_sizes() -> None:
+    # Just below twice the largest size of the ladder, as where tasks cost more than empty ones.
+    crossing_s = 15.3 * COST_S
+    sizes = sizes_of_a_sweep(cost_s=crossing_s / 9)
+    assert max(sizes) > 1.4 * crossing_s
 
 
 def test_the_pilots_are_part_of_the_records() -> None:
