@@ -148,8 +148,8 @@ class Options:
         Flag(
             group=Group.HOW_MUCH,
             minimum=1,
-            help="Exactly so many repetitions of every engine, each in a different order, whatever "
-            "time they take; an interval needs three.",
+            help="Exactly so many repetitions of every experiment, each with another order of the "
+            "engines, whatever time they take; an interval needs three.",
             default="as many as fit in the time",
             # Blocks are samples: runs with different numbers of them can be compared.
             compared=False,

@@ -15,9 +15,8 @@ from compare.observations.metg import (
     efficiency_of_work,
     fixed_cost_s,
     metg,
-    point,
 )
-from compare.observations.sweeps import around
+from compare.observations.sweeps import points_so_far
 from compare.records.measurements import TaskRun
 from compare.records.plan import CEILING, SERIAL, Case, refine
 from workload.kernels import spin
@@ -69,6 +68,7 @@ class Sweep:
         reference = bench.session.engine in (SERIAL, CEILING)
         self._rounds = _ROUNDS_OF_REFERENCES if reference else _ROUNDS
         self._every = _CALIBRATED_EVERY_OF_REFERENCES if reference else _CALIBRATED_EVERY
+        self._pilot_runs: list[TaskRun] = []
         self._runs: list[TaskRun] = []
         self._fixed_s = self._added_s = self._point_s = 0.0
 
@@ -95,13 +95,14 @@ class Sweep:
         if not self._warm:
             for _ in warm_up(lambda count: self._batch(0, count), _WARM_UP_S):
                 pass
-        pilots = [
+        self._pilot_runs = [
             self._batch(0, count)
             for _ in range(_PILOTS)
             for count in (self._workers, _PILOT_TASKS * self._workers)
         ]
-        yield from pilots
-        self._fixed_s, per_task_s = fixed_cost_s((run.tasks, run.makespan_s) for run in pilots)
+        yield from self._pilot_runs
+        costs = ((run.tasks, run.makespan_s) for run in self._pilot_runs)
+        self._fixed_s, per_task_s = fixed_cost_s(costs)
         self._added_s = per_task_s * self._workers
         self._point_s = _point_s(float(self._case.parameters["point_s"]), self._fixed_s)
 
@@ -123,38 +124,25 @@ class Sweep:
         efficiency = efficiency_of_work(self._points(), work_s)
         return work_s / efficiency if isinstance(efficiency, float) else work_s + self._added_s
 
-    def _points(self) -> list[Point]:
+    def _points(self) -> tuple[Point, ...]:
         # As the analysis sees them: a crossing that it does not find would be missed for good.
-        around_s = around(self._bench.busy_s, len(self._runs))
-        return [
-            point(
-                makespan_s=run.makespan_s,
-                workers=self._workers,
-                tasks=run.tasks,
-                work_s=int(run.case.parameters["iterations"]) * iteration_s,
-                fixed_s=self._fixed_s,
-            )
-            for run, iteration_s in zip(self._runs, around_s, strict=True)
-        ]
+        return points_so_far([*self._pilot_runs, *self._runs], self._bench.busy_s, self._workers)
 
     def _widened(self) -> Iterator[TaskRun]:
+        """Measure larger and smaller sizes until both crossings lie well inside them."""
+        upper, lower = max(THRESHOLDS), min(THRESHOLDS)
         for _ in range(_MOST_STEPS_UP):
             largest_s = max(one.work_s for one in self._points())
             too_long = 2 * largest_s * _FEWEST_WAVES > max(_LONGEST_POINT_S, self._point_s)
-            within = not self._is_beyond(max(THRESHOLDS), more=True)
-            if too_long or (within and largest_s >= _MARGIN * self._crossing_s(max(THRESHOLDS))):
+            if too_long or largest_s >= _MARGIN * self._crossing_s(upper):
                 break
             yield self._measured(2 * largest_s)
         for _ in range(_MOST_STEPS_DOWN):
             smallest_s = min(one.work_s for one in self._points())
-            can_be_smaller = smallest_s / 2 >= self._iteration_s()
-            if not self._is_beyond(min(THRESHOLDS), more=False) or not can_be_smaller:
+            too_short = smallest_s / 2 < self._iteration_s()
+            if too_short or smallest_s < self._crossing_s(lower):
                 break
             yield self._measured(smallest_s / 2)
-
-    def _is_beyond(self, threshold: float, *, more: bool) -> bool:
-        found = metg(self._points(), threshold)
-        return isinstance(found, Limit) and found.more == more
 
     def _crossing_s(self, threshold: float) -> float:
         """Work at which the efficiency reaches the threshold; if none does, the nearest size."""

@@ -36,6 +36,14 @@ def swept_of(
     )
 
 
+def points_so_far(
+    runs: Sequence[TaskRun], busy_s: Sequence[float], workers: int
+) -> tuple[Point, ...]:
+    """The points of a sweep that is not finished, with the efficiencies that the analysis sees."""
+    around_s = around(busy_s, len(_sized(runs)))
+    return _points(runs, workers, around_s, [1.0] * len(around_s))
+
+
 def on_average(
     runs: Sequence[TaskRun], calibration: Calibration, workers: int
 ) -> tuple[Point, ...]:

@@ -1,12 +1,14 @@
 """Defines a caution: a class with the evidence in its fields, the threshold and the advice."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from compare.experiments.registry import identity, load_experiment
+from compare.formatting import enumeration
 from compare.observations.disturbance import Repeated
-from compare.observations.reader import Observations, timed
+from compare.observations.reader import Observations, Observed, planned_cases, timed
 from compare.observations.series import Row
 from compare.records.measurements import Lifecycle, Run
 
@@ -52,3 +54,19 @@ class Caution(ABC):
     @abstractmethod
     def __str__(self) -> str:
         """The evidence and the advice, in one or two sentences."""
+
+
+def gated(observations: Observations, engine: str) -> Iterator[tuple[str, Observed[object]]]:
+    """What the validity gates decide on, in each case of an engine, with a name to print."""
+    for case in planned_cases(observations.plan, engine):
+        axes = identity(case.experiment, case.parameters)
+        name = " ".join([case.experiment, *(str(case.parameters[axis]) for axis in axes)])
+        if load_experiment(case.experiment).sweeps(case):
+            yield f"{name} (sweep)", observations.sweep(engine, case)
+        else:
+            yield name, observations.runs(engine, case, ())
+
+
+def with_reasons(reasons: Mapping[str, str]) -> str:
+    """``2-ray (a core was slow) and 3-dask (the hypervisor took 2%)``."""
+    return enumeration([f"{what} ({reason})" for what, reason in reasons.items()])

@@ -8,12 +8,11 @@ from typing import Self
 
 from typing_extensions import override
 
-from compare.analysis.cautions.caution import Caution, Evidence
-from compare.experiments.registry import identity, load_experiment
+from compare.analysis.cautions.caution import Caution, Evidence, gated
 from compare.formatting import enumeration, plural, seconds
 from compare.observations.absence import Why
 from compare.observations.metric import FEWEST_BLOCKS
-from compare.observations.reader import Observations, Observed, absent, engines, planned_cases
+from compare.observations.reader import absent, engines
 from compare.records.measurements import Failure, TaskRun
 
 
@@ -122,7 +121,7 @@ class GateBroken(Caution):
         observations = evidence.observations
         broken: dict[tuple[str, str, str], list[int]] = defaultdict(list)
         for engine in engines(observations.plan):
-            for experiment, observed in _gated(observations, engine):
+            for experiment, observed in gated(observations, engine):
                 for block, absence in absent(observed).items():
                     if absence.why is Why.INVALID:
                         broken[engine, experiment, absence.reason].append(block)
@@ -143,16 +142,6 @@ class GateBroken(Caution):
             f"{self.experiment} (block {blocks}): {self.reason}. {'Its' if one else 'Their'} "
             f"numbers are excluded, including those of {'its' if one else 'their'} other blocks."
         )
-
-
-def _gated(observations: Observations, engine: str) -> Iterator[tuple[str, Observed[object]]]:
-    for case in planned_cases(observations.plan, engine):
-        axes = identity(case.experiment, case.parameters)
-        name = " ".join([case.experiment, *(str(case.parameters[axis]) for axis in axes)])
-        if load_experiment(case.experiment).sweeps(case):
-            yield f"{name} (sweep)", observations.sweep(engine, case)
-        else:
-            yield name, observations.runs(engine, case, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Self
 
 from typing_extensions import override
 
-from compare.analysis.cautions.caution import Caution, Evidence
+from compare.analysis.cautions.caution import Caution, Evidence, with_reasons
 from compare.experiments.shared_metrics import images_per_s
 from compare.experiments.throughput import batches
 from compare.formatting import enumeration, plural
@@ -103,11 +103,11 @@ class MeasuredAgain(Caution):
 
     @override
     def __str__(self) -> str:
-        listed = [f"{session} ({reason})" for session, reason in self.reasons.items()]
         return (
             f"{plural(len(self.reasons), 'session')} ran on a disturbed machine and "
-            f"{'was' if len(listed) == 1 else 'were'} measured again: {enumeration(listed)}. The "
-            "second measurements count, whatever they gave; the first ones stay in the records."
+            f"{'was' if len(self.reasons) == 1 else 'were'} measured again: "
+            f"{with_reasons(self.reasons)}. The second measurements count, whatever they gave; the "
+            "first ones stay in the records."
         )
 
 

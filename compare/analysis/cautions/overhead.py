@@ -7,15 +7,14 @@ from typing import Self
 
 from typing_extensions import override
 
-from compare.analysis.cautions.caution import Caution, Evidence
+from compare.analysis.cautions.caution import Caution, Evidence, gated, with_reasons
 from compare.experiments.overhead import PERCENTILES, costs, line
-from compare.experiments.registry import load_experiment
 from compare.formatting import enumeration, plural
 from compare.measure.warm_up import AGREE
 from compare.observations.absence import Why
 from compare.observations.compound import Costs
 from compare.observations.fits import samples_needed
-from compare.observations.reader import absent, engines, planned_cases, valid
+from compare.observations.reader import absent, engines, valid
 from compare.records.measurements import TaskRun
 
 _BENT = 0.2
@@ -64,18 +63,16 @@ class SweepDisturbed(Caution):
     """The cores were disturbed during sweeps of task sizes, which do not count."""
 
     reasons: Mapping[str, str]
-    """By engine, experiment and block."""
+    """By sweep, engine and block."""
 
     @classmethod
     @override
     def find(cls, evidence: Evidence) -> Iterator[Self]:
-        observations = evidence.observations
         reasons = {
-            f"{engine} in block {block} of {case.experiment}": absence.reason
-            for engine in engines(observations.plan)
-            for case in planned_cases(observations.plan, engine)
-            if load_experiment(case.experiment).sweeps(case)
-            for block, absence in absent(observations.sweep(engine, case)).items()
+            f"{sweep} of {engine} in block {block}": absence.reason
+            for engine in engines(evidence.run.plan)
+            for sweep, observed in gated(evidence.observations, engine)
+            for block, absence in absent(observed).items()
             if absence.why is Why.DISTURBED
         }
         if reasons:
@@ -83,11 +80,11 @@ class SweepDisturbed(Caution):
 
     @override
     def __str__(self) -> str:
-        listed = [f"{where} ({reason})" for where, reason in self.reasons.items()]
+        count = len(self.reasons)
         return (
-            f"{plural(len(listed), 'sweep')} of task sizes {'does' if len(listed) == 1 else 'do'} "
-            f"not count, because the cores were disturbed meanwhile: {enumeration(listed)}. "
-            "The METG of these engines is from their other blocks."
+            f"{plural(count, 'measurement')} {'does' if count == 1 else 'do'} not count, because "
+            f"the cores were disturbed meanwhile: {with_reasons(self.reasons)}. The METG of these "
+            "engines comes from their other blocks, if there are any."
         )
 
 

@@ -227,7 +227,7 @@ def test_a_good_run_on_a_quiet_machine_has_no_caution() -> None:
         (
             fakes.disturbed(quiet_run(), "2-ray"),
             SweepDisturbed,
-            "the cores were disturbed meanwhile: ray in block 2 of overhead (the kernel took ",
+            "the cores were disturbed meanwhile: overhead (sweep) of ray in block 2 (the kernel ",
         ),
         (bent_ray(), BentLine, "off the line a + b·N, by up to"),
         (bent_in_every_block(), SlopeAboveAverage, "straight line cannot explain: ray "),
@@ -300,6 +300,14 @@ def test_a_session_that_failed_as_a_whole_is_not_unfinished() -> None:
 def test_what_the_kernel_does_not_tell_is_no_caution() -> None:
     untold = {"throttled_s": None, "throttled_periods": None, "swapped_bytes": None}
     assert found(fakes.changed(quiet_run(), "1-ray", **untold)) == {}
+
+
+def test_every_sweep_of_a_disturbed_session_is_named() -> None:
+    run = fakes.run(fakes.plan(experiments=("throughput", "dependencies")), noise=0.0)
+    caution = str(found(fakes.disturbed(run, "2-ray"))[SweepDisturbed])
+    assert "2 measurements do not count" in caution
+    for pattern in ("tree", "stencil"):
+        assert f"dependencies {pattern} (sweep) of ray in block 2" in caution
 
 
 def test_shared_memory_that_suffices_is_no_caution() -> None:

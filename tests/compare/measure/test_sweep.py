@@ -8,7 +8,7 @@ from compare.measure.sweep import Sweep
 from compare.measure.warm_up import settled, warm_up
 from compare.observations.metg import THRESHOLDS
 from compare.records.measurements import TaskRun
-from compare.records.plan import Case
+from compare.records.plan import SERIAL, Case
 from tests.compare import fakes
 from tests.compare.fake_bench import FakeBench
 
@@ -16,10 +16,10 @@ COST_S = 0.001
 """Paid in each worker."""
 
 
-def sizes_of_a_sweep(cost_s: float = COST_S) -> list[float]:
+def sizes_of_a_sweep(cost_s: float = COST_S, engine: str = "multiprocessing") -> list[float]:
     """``cost_s`` is that of tasks with work; the pilots have none."""
     plan = fakes.plan()
-    session = next(one for one in plan.sessions if one.engine == "multiprocessing")
+    session = next(one for one in plan.sessions if one.engine == engine)
     bench = FakeBench(plan, session, fakes.FakeEngine())
 
     def batch(iterations: int, count: int) -> TaskRun:
@@ -33,7 +33,7 @@ def sizes_of_a_sweep(cost_s: float = COST_S) -> list[float]:
             Sweep(bench, Case(experiment="overhead", parameters={"point_s": 0.1}), batch).run()
         )
         points = sum(run.case.parameters["iterations"] != 0 for run in runs)
-        assert len(bench.busy_s) == 1 + points // 2
+        assert len(bench.busy_s) == 1 + points // (1 if engine == SERIAL else 2)
     return [int(run.case.parameters["iterations"]) * fakes.ITERATION_S for run in runs]
 
 
@@ -50,6 +50,10 @@ def test_the_upper_crossing_is_not_at_the_end_of_the_sizes() -> None:
     crossing_s = 15.3 * COST_S
     sizes = sizes_of_a_sweep(cost_s=crossing_s / 9)
     assert max(sizes) > 1.4 * crossing_s
+
+
+def test_a_reference_has_fewer_sizes_with_a_calibration_after_each() -> None:
+    assert len(sizes_of_a_sweep(engine=SERIAL)) < len(sizes_of_a_sweep())
 
 
 def test_the_pilots_are_part_of_the_records() -> None:

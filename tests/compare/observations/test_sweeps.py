@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.observations import sweeps
-from compare.observations.sweeps import around, lasting_share
+from compare.observations.sweeps import (
+    around,
+    lasting_share,
+    on_average,
+    points_so_far,
+    swept_of,
+)
 from compare.records.measurements import Calibration, Record, Run, TaskRun
 from tests.compare import fakes
 from tests.compare.analysed import rows
@@ -128,6 +134,24 @@ def test_of_noise_hardly_anything_lasts_and_of_a_drift_most() -> None:
     assert fmean(noise) < 0.15
     assert fmean(drift) > 0.8
     assert lasting_share([1.0] * 12) == 0
+
+
+def test_a_sweep_that_is_measured_sees_the_efficiencies_of_the_analysis() -> None:
+    run = slower_at_the_end(fakes.run(), "2-ray")
+    mine = [record for record in run.records if record.session == "2-ray"]
+    (calibration,) = (one for one in mine if isinstance(one, Calibration) and one.busy_s)
+    batches = [
+        one for one in mine if isinstance(one, TaskRun) and "iterations" in one.case.parameters
+    ]
+    analysed = swept_of(batches, calibration, 2, usual_s=None).busy
+    measured = points_so_far(batches, calibration.busy_s, 2)
+    assert len(measured) > 15
+    assert [one.efficiency for one in measured] == pytest.approx(
+        [one.efficiency for one in analysed]
+    )
+    # The broken version: the mean of the calibrations so far.
+    pairs = zip(on_average(batches, calibration, 2), analysed, strict=True)
+    assert max(abs(a.efficiency / b.efficiency - 1) for a, b in pairs) > 0.1
 
 
 @given(st.lists(st.floats(1e-9, 1e-6), min_size=1, max_size=15), st.integers(0, 40))

@@ -132,7 +132,7 @@ def test_two_counts_are_whole_numbers() -> None:
 def test_a_cell_says_that_a_block_was_disturbed_and_a_caution_says_why() -> None:
     page = summary(fakes.disturbed(fakes.run(), "2-ray"))
     assert re.search(r"\| ray \|.*; disturbed in 1 of 3 blocks \|", page)
-    assert re.search(r"- 1 sweep .*: ray in block 2 of overhead \(the kernel took \d+% of", page)
+    assert re.search(r"- 1 measurement .*: overhead \(sweep\) of ray in block 2 \(the kernel", page)
 
 
 def test_the_same_records_give_the_same_bytes() -> None:
@@ -235,6 +235,17 @@ def test_the_console_table_fits_100_columns_with_a_line_an_engine(run: Run, capt
         assert sum(line.strip().startswith(engine) for line in lines) == 1
     assert "…" not in "".join(lines)
     assert caption in " ".join(lines)
+
+
+def test_the_console_table_says_how_many_blocks_most_engines_have() -> None:
+    run = fakes.run(fakes.plan(blocks=4))
+    for engine in ("ceiling", "multiprocessing", "ray", "dask", "spark"):
+        run = fakes.failed(run, f"4-{engine}", "killed")
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(console_tables(run)[0])
+    text = console.export_text()
+    assert "95% intervals over 3 blocks" in text
+    assert re.search(r"serial .*n=4\)", text)
 
 
 def test_where_other_questions_were_asked_the_report_and_the_console_answer_those() -> None:
