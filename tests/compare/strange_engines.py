@@ -191,15 +191,21 @@ class MortalDask(Strange):
 
 
 class Disturbing(Strange):
-    """After some batches it keeps the cores busy with something else, until it is closed."""
+    """Most of the time, it keeps the cores busy with something else, until it is closed.
+
+    If it did so all the time, the second attempt at a sweep would find one speed throughout.
+    """
 
     name: ClassVar[str] = "disturbing"
-    _quiet_batches: ClassVar[int] = 8
+    _period, _quiet = 8, 2
+    """Of so many batches, so many are left alone."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._batches = 0
-        self.busy: list[subprocess.Popen[bytes]] = []
+        command = [sys.executable, "-c", "while True: pass"]
+        crowd = range(4 * len(os.sched_getaffinity(0)))
+        self.busy = [subprocess.Popen(command) for _ in crowd]
 
     @override
     @classmethod
@@ -215,11 +221,10 @@ class Disturbing(Strange):
 
     @override
     def results(self, results: Iterator[Any]) -> Iterator[Any]:
+        left_alone = self._batches % self._period < self._quiet
         self._batches += 1
-        if self._batches == self._quiet_batches:
-            command = [sys.executable, "-c", "while True: pass"]
-            crowd = range(4 * len(os.sched_getaffinity(0)))
-            self.busy = [subprocess.Popen(command) for _ in crowd]
+        for process in self.busy:
+            process.send_signal(signal.SIGSTOP if left_alone else signal.SIGCONT)
         return results
 
 

@@ -18,6 +18,8 @@ from workload.task import run_packed
 pytestmark = pytest.mark.alone
 
 TASKS = 5000
+FEW = 1000
+"""Their batch lasts 0.2 ms: of many batches, some are disturbed by nothing."""
 MOST_S = 50e-6
 MOST_INSIDE_S = 1e-6
 """Of a task, while the clock runs: seen are 0.15 µs, 0.01 of them for timing itself."""
@@ -30,8 +32,8 @@ class FreeEngine(Engine):
     summary: ClassVar[str] = "gives back what it was made with"
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
 
-    def __init__(self) -> None:
-        self._reports = [run_packed(tuple(noop.task("free"))) for _ in range(TASKS)]
+    def __init__(self, tasks: int = TASKS) -> None:
+        self._reports = [run_packed(tuple(noop.task("free"))) for _ in range(tasks)]
 
     @override
     @classmethod
@@ -75,13 +77,14 @@ def test_the_harness_takes_less_than_50_microseconds_a_task() -> None:
 
 def test_of_an_engine_that_costs_nothing_all_the_makespan_is_the_harness() -> None:
     plan = fakes.plan()
-    bench = Bench(FreeEngine(), plan, plan.sessions[0])
+    bench = Bench(FreeEngine(FEW), plan, plan.sessions[0])
     case = Case(experiment="overhead", parameters={})
-    runs = [bench.run(case, [noop.task("free")] * TASKS) for _ in range(20)]
-    best = min(runs, key=lambda run: run.makespan_s)
-    assert best.makespan_s / TASKS < MOST_INSIDE_S
+    runs = [bench.run(case, [noop.task("free")] * FEW) for _ in range(100)]
+    # The quickest of each: whatever else runs on the machine can only add to it.
+    makespan_s = min(run.makespan_s for run in runs)
+    assert makespan_s / FEW < MOST_INSIDE_S
     # The rest is the engine's: its generator goes on to the next result.
-    assert 0.3 < best.harness_s / best.makespan_s < 1.2
+    assert 0.3 < min(run.harness_s for run in runs) / makespan_s < 1.2
 
 
 class SlowEngine(FreeEngine):
