@@ -115,6 +115,7 @@ def request_of(plan: Plan) -> Request:
         workload=plan.workload,
         missing=plan.missing,
         clusters=plan.clusters,
+        forms=plan.forms,
         niceness=plan.niceness,
         job=plan.job,
     )

@@ -11,7 +11,7 @@ from compare.experiments.experiment import Opening, Scope
 from compare.experiments.faults import FAULTS
 from compare.measure.adapters import capabilities
 from compare.options import COMPOSE, Options, PresetName
-from compare.plan.schedule import Request, make_plan
+from compare.plan.schedule import Request, make_plan, request_of
 from compare.records.plan import CEILING, FIRST_TURN, LAST_TURN, SERIAL, Case, Plan, Site, Workload
 from tests.compare import fakes
 from tests.compare.analysed import EXPERIMENTS
@@ -182,6 +182,23 @@ def test_a_missing_engine_has_no_session_but_stays_in_the_plan(engine: str) -> N
     plan = planned(missing={engine: "not installed"})
     assert engine in plan.engines
     assert engine not in {session.engine for session in plan.sessions}
+
+
+def test_a_plan_leads_back_to_its_request() -> None:
+    request = Request(
+        run_id="run",
+        options=Options(preset=PresetName.QUICK, seed=7),
+        engines=("serial", "multiprocessing", "dask", "dask-actors", "ray"),
+        experiments=("throughput",),
+        workers=2,
+        workload=fakes.workload(),
+        missing={"ray": "not installed"},
+        clusters={"dask": "tcp://127.0.0.1:8786"},
+        forms={"dask-actors": "dask"},
+        niceness=5,
+        job=fakes.job(),
+    )
+    assert request_of(make_plan(request)) == request
 
 
 @pytest.mark.parametrize("workload", [None, fakes.workload()], ids=["no images", "images"])
