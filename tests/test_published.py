@@ -99,6 +99,20 @@ def test_every_published_number_can_be_computed_from_the_published_records() -> 
     assert done.stdout.count("all equal") == len(RUNS)
 
 
+@pytest.mark.parametrize("tool", ["publish", "recompute"])
+def test_a_tool_rejects_a_folder_that_holds_no_run(tool: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"tools.{tool}", "docs"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "docs/plan.json: No such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_no_published_record_names_the_machine() -> None:
     for folder in RUNS:
         for name in (*RECORDS, "summary.md", "trace.json"):

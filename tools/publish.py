@@ -7,13 +7,12 @@ docs/example/bfloat16, one of the open track to docs/example/open, one of ``faul
 ``elasticity`` or ``environments`` alone to the folder of that name, with ``-compose`` if it ran on
 containers, any other to docs/example.  Each is published with its records, in which the host's name
 and the paths of the machine are replaced; ``python -m tools.recompute`` computes its numbers from
-them.
+them.  Without a run, the pages alone are filled.
 """
 
 import dataclasses
 import shutil
 import socket
-import sys
 from pathlib import Path
 
 from compare.analysis.analysis import analyse
@@ -25,6 +24,7 @@ from compare.options import Dtype
 from compare.plan.resolve import cache_folder
 from compare.records.store import RunFolder
 from tools import pages
+from tools.arguments import folders_of_runs
 
 _ALONE = ((Faults.name,), (Elasticity.name,), (Environments.name,))
 _MOST_OF_MAIN = 3
@@ -69,8 +69,8 @@ def _copy(run: Path) -> Path:
 
 def main() -> None:
     """Publish every run named on the command line, then fill the pages."""
-    for name in sys.argv[1:]:
-        _copy(Path(name))
+    for run in folders_of_runs(__doc__, at_least_one=False):
+        _copy(run)
     for page, filled in pages.FILLED.items():
         page.write_text(filled(page.read_text()))
 

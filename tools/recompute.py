@@ -10,12 +10,12 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from compare.analysis.analysis import analyse
 from compare.records.store import RunFolder
 from compare.report.summary_json import summary_json
+from tools.arguments import folders_of_runs
 
 _NUMBERS = ("value", "low", "high")
 _TOLERANCE = 1e-12
@@ -52,14 +52,14 @@ def _equal(one: object, other: object) -> bool:
 def main() -> int:
     """Compare every run named on the command line."""
     code = 0
-    for name in sys.argv[1:]:
-        stored = json.loads((Path(name) / "summary.json").read_text())
-        recomputed = json.loads(summary_json(analyse(RunFolder(Path(name)).read())))
+    for run in folders_of_runs(__doc__, at_least_one=True):
+        stored = json.loads((run / "summary.json").read_text())
+        recomputed = json.loads(summary_json(analyse(RunFolder(run).read())))
         wrong = sorted(differences(stored, recomputed))
         rows = stored["rows"]
         count = sum(row[field] is not None for row in rows for field in _NUMBERS)
         verdict = f"{len(wrong)} differ" if wrong else "all equal"
-        print(f"{Path(name).name}: {len(rows)} rows, {count} numbers: {verdict}")
+        print(f"{run.name}: {len(rows)} rows, {count} numbers: {verdict}")
         for sentence in wrong[:20]:
             print(f"  {sentence}")
         code = max(code, bool(wrong))
