@@ -1,4 +1,4 @@
-"""The style of all plots: one colour and one marker per engine.
+"""The style of all plots: one pair of colour and marker per engine.
 
 Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers
 can distinguish; markers differ as well.
@@ -47,8 +47,9 @@ def look_of(engines: Sequence[str], engine: str) -> tuple[str, str]:
     """Colour and marker of one of these engines, which do not include the ceiling, or of it."""
     if engine == CEILING:
         return GREY, "."
-    place = engines.index(engine)
-    return COLORS[place % len(COLORS)], _MARKERS[place % len(_MARKERS)]
+    round_, place = divmod(engines.index(engine), len(COLORS))
+    # A colour that comes a second time has another marker.
+    return COLORS[place], _MARKERS[(place + round_) % len(_MARKERS)]
 
 
 def bars_label(rows: Sequence[Row]) -> str:

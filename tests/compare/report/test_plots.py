@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from compare.formatting import seconds, value_of
 from compare.records.measurements import Run
+from compare.records.plan import CEILING
 from compare.records.store import RunFolder
 from compare.report import plots
+from compare.report.plot_style import look_of
 from tests.compare import fakes
 from tests.compare.analysed import markdown, rows, write_plots
 
@@ -29,6 +31,11 @@ def test_every_plot_is_an_svg(tmp_path: Path) -> None:
     assert [path.name for path in paths] == ALL
     for path in paths:
         assert ET.parse(path).getroot().tag.endswith("svg")  # noqa: S314 - our own file
+
+
+def test_no_two_of_thirty_engines_look_alike() -> None:
+    engines = [f"engine-{number}" for number in range(30)]
+    assert len({look_of(engines, engine) for engine in (*engines, CEILING)}) == 31
 
 
 def test_no_label_of_a_published_picture_is_longer_than_the_picture(
