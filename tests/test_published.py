@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,17 +101,24 @@ def test_every_published_number_can_be_computed_from_the_published_records() -> 
 
 
 @pytest.mark.parametrize("tool", ["publish", "recompute"])
-def test_a_tool_rejects_a_folder_that_holds_no_run(tool: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", f"tools.{tool}", "docs"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "docs/plan.json: No such file" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_tool_rejects_a_folder_without_a_run_or_without_its_report(
+    tool: str, tmp_path: Path
+) -> None:
+    def said(folder: Path) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", f"tools.{tool}", str(folder)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "plan.json: No such file" in said(tmp_path)
+    shutil.copy(ROOT / "docs/example/plan.json", tmp_path)
+    assert "has no summary.json" in said(tmp_path)
 
 
 def test_no_published_record_names_the_machine() -> None:

@@ -7,7 +7,7 @@ from compare.records.store import RunFolder, StoreError
 
 
 def folders_of_runs(description: str, *, at_least_one: bool) -> list[Path]:
-    """The folders, after a look at each plan; the program ends with 2 where one has none."""
+    """The folders, each with a plan and a report; the program ends with 2 where one is missing."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -20,4 +20,9 @@ def folders_of_runs(description: str, *, at_least_one: bool) -> list[Path]:
             RunFolder(folder).read_plan()
         except StoreError as error:
             parser.error(str(error))
+        if not (folder / "summary.json").exists():
+            parser.error(
+                f"{folder} has no summary.json, because the run did not end: "
+                f"'python -m compare report {folder}' writes it"
+            )
     return folders
