@@ -219,9 +219,9 @@ class Options:
             group=Group.WHERE,
             metavar="WHERE",
             envvar="ENGINE_COMPARE_ON",
-            help="compose: start a cluster of containers for each session; or ENGINE=ADDRESS for "
-            "running clusters, such as ray=head:6379,dask=tls://scheduler:8786,"
-            "spark=spark://master:7077, each with as many cores as --workers says.",
+            help="compose: start a cluster of containers for each session; or ENGINE=ADDRESS, "
+            "separated by commas, for running clusters, each with as many cores as --workers "
+            "says: ray=head:6379, dask=tls://scheduler:8786, spark=spark://master:7077.",
             default="private clusters on this host",
         ),
     ] = None

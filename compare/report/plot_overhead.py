@@ -1,7 +1,7 @@
 """Draws makespan against no-ops, and efficiency against granularity."""
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from compare.analysis.analysis import Analysis
 from compare.experiments.section import Efficiency, NoOps
@@ -9,10 +9,8 @@ from compare.formatting import seconds, value_of
 from compare.observations.metg import THRESHOLDS
 from compare.observations.metric import FEWEST_BLOCKS
 from compare.report.drawable import numbers
-from compare.report.plot_style import GREY, GRID, WIDTH, look
+from compare.report.plot_style import COUNTS, GREY, GRID, WIDTH, label_log_axis, look
 
-_WIDE = 100
-"""A logarithmic axis over a larger ratio has labels at powers of ten only."""
 _DURATIONS = FuncFormatter(lambda value, _: seconds(value, digits=1))
 
 
@@ -36,12 +34,8 @@ def draw_no_ops(_: NoOps, experiment: str, analysis: Analysis) -> Figure:
         axes.plot([], [], f"{marker}-", color=color, label=f"{engine}, {seconds(b)} a task")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = axis.get_view_interval()
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _WIDE * low else (1,)))
-        axis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.yaxis.set_major_formatter(_DURATIONS)
+    label_log_axis(axes.xaxis, COUNTS)
+    label_log_axis(axes.yaxis, _DURATIONS)
     axes.set_xlabel("N, number of no-ops (log)")
     axes.set_ylabel("makespan (log), lower is better")
     axes.grid(visible=True, color=GRID, linewidth=0.6)

@@ -6,6 +6,9 @@ can distinguish; markers differ as well.
 
 from collections.abc import Sequence
 
+from matplotlib.axis import Axis
+from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, NullFormatter
+
 from compare.analysis.analysis import Analysis
 from compare.observations.series import Row
 from compare.records.plan import CEILING
@@ -15,6 +18,10 @@ GREY = "#777777"
 GRID = "#e5e5e5"
 WIDTH = 7.2
 """Width of a figure in inches."""
+COUNTS = FuncFormatter(lambda value, _: f"{value:,.10g}")
+"""Labels of an axis: ``1,000``."""
+_WIDE = 100
+"""A logarithmic axis over a larger ratio has labels at powers of ten only."""
 _MARKERS = "osD^vPX"
 SHAPES = dict(
     zip(
@@ -50,6 +57,14 @@ def look_of(engines: Sequence[str], engine: str) -> tuple[str, str]:
     round_, place = divmod(engines.index(engine), len(COLORS))
     # A colour that comes a second time has another marker.
     return COLORS[place], _MARKERS[(place + round_) % len(_MARKERS)]
+
+
+def label_log_axis(axis: Axis, labels: Formatter) -> None:
+    """Label the powers of ten of a logarithmic axis; if it is short, also twice and five times."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _WIDE * low else (1,)))
+    axis.set_major_formatter(labels)
+    axis.set_minor_formatter(NullFormatter())
 
 
 def bars_label(rows: Sequence[Row]) -> str:

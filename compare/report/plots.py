@@ -35,7 +35,16 @@ from compare.report.plot_overhead import draw_efficiency, draw_no_ops
 from compare.report.plot_progress import draw_progress
 from compare.report.plot_shares import draw_shares
 from compare.report.plot_stacked import draw_stacked
-from compare.report.plot_style import GREY, GRID, STYLE, WIDTH, bars_label, look
+from compare.report.plot_style import (
+    COUNTS,
+    GREY,
+    GRID,
+    STYLE,
+    WIDTH,
+    bars_label,
+    label_log_axis,
+    look,
+)
 from compare.report.plot_supply import draw_supply
 
 
@@ -120,6 +129,7 @@ def _curve(picture: Curve, experiment: str, analysis: Analysis) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     if picture.log_y:
         axes.set_yscale("log")
+        label_log_axis(axes.yaxis, COUNTS)
     else:
         axes.set_ylim(bottom=0)
     # Beside the axis the label would be longer than the figure is high.

@@ -82,9 +82,10 @@ def test_the_shell_completes_commands_flags_and_lists(typed: str, proposed: set[
     assert set(done.stdout.split()) == proposed
 
 
-def test_the_help_fits_80_columns_and_keeps_its_examples_apart() -> None:
+def test_the_help_fits_80_columns_uncut_and_keeps_its_examples_apart() -> None:
     lines = compare("--help", environment={"COLUMNS": "80"}).stdout.splitlines()
     assert max(map(len, lines)) <= 80
+    assert [line for line in lines if "…" in line] == []
     examples = [line.strip() for line in lines if line.strip().startswith("python -m compare ")]
     assert len(examples) >= 6
     assert "python -m compare --images photos/ --chunk 15" in examples

@@ -38,9 +38,9 @@ def test_no_two_of_thirty_engines_look_alike() -> None:
     assert len({look_of(engines, engine) for engine in (*engines, CEILING)}) == 31
 
 
-def test_no_label_of_a_published_picture_is_longer_than_the_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> list[Figure]:
+    """The pictures of the published run of most experiments, drawn."""
     figures: list[Figure] = []
 
     class Drawn:
@@ -50,10 +50,17 @@ def test_no_label_of_a_published_picture_is_longer_than_the_picture(
         def print_svg(self, *_: object, **__: object) -> None:
             FigureCanvasAgg(figures[-1]).draw()
 
-    monkeypatch.setattr(plots, "FigureCanvasSVG", Drawn)
-    write_plots(RunFolder(Path("docs/example/all")).read(), tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "FigureCanvasSVG", Drawn)
+        write_plots(RunFolder(Path("docs/example/all")).read(), tmp_path_factory.mktemp("drawn"))
     assert len(figures) == 11
-    for figure in figures:
+    return figures
+
+
+def test_no_label_of_a_published_picture_is_longer_than_the_picture(
+    published: list[Figure],
+) -> None:
+    for figure in published:
         for axes in figure.axes:
             for label in (axes.xaxis.label, axes.yaxis.label):
                 if not label.get_text():
@@ -63,6 +70,14 @@ def test_no_label_of_a_published_picture_is_longer_than_the_picture(
                 assert drawn.y0 >= 0, label.get_text()
                 assert drawn.x1 <= figure.bbox.x1, label.get_text()
                 assert drawn.y1 <= figure.bbox.y1, label.get_text()
+
+
+def test_no_axis_of_a_published_picture_counts_in_powers(published: list[Figure]) -> None:
+    for figure in published:
+        for axes in figure.axes:
+            labels = [*axes.get_xticklabels(), *axes.get_yticklabels()]
+            texts = [label.get_text() for label in labels]
+            assert [text for text in texts if "^" in text or "e+" in text] == []
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
