@@ -1,15 +1,20 @@
 """Ray's runtime environments: what the worker processes of some tasks have beside Ray."""
 
+import os
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from engines.errors import ShippingError
 from engines.parcel import Code, Package, Parcel, Wheel, zipped
 
-_ROOM_BYTES = 8 * 2**30
-"""For a copy of a virtual environment: 3 GB with all of this project, more with CUDA."""
+_AMPLE_BYTES = 16 * 2**30
+"""Room for a copy of any virtual environment, also with CUDA: nobody looks how large this one is,
+which takes a second of the time that is measured."""
+_SPARE_BYTES = 2**30
+"""Left free beside the copy: for what is installed into it, and for the other programs."""
 
 
 def runtime_env(parcel: Parcel, folder: Path, request: int) -> dict[str, Any]:
@@ -40,8 +45,21 @@ def runtime_env(parcel: Parcel, folder: Path, request: int) -> dict[str, Any]:
 def _refuse_without_room(folder: Path) -> None:
     """Ray copies the virtual environment that it runs in, into its folder for temporary files."""
     free = shutil.disk_usage(folder).free
-    if sys.prefix != sys.base_prefix and free < _ROOM_BYTES:
+    if sys.prefix == sys.base_prefix or free >= _AMPLE_BYTES:
+        return
+    needed = _size_bytes(Path(sys.prefix)) + _SPARE_BYTES
+    if free < needed:
         raise ShippingError(
-            f"ray: a copy of the virtual environment needs up to {_ROOM_BYTES / 2**30:.0f} GiB, "
+            f"ray: a copy of the virtual environment needs {needed / 2**30:.1f} GiB, "
             f"and {folder.parent} has {free / 2**30:.1f}: make room, or set TMPDIR"
         )
+
+
+@cache
+def _size_bytes(folder: Path) -> int:
+    """What the files below a folder take on the disk."""
+    return sum(
+        512 * (Path(parent) / name).lstat().st_blocks
+        for parent, _, names in os.walk(folder)
+        for name in names
+    )

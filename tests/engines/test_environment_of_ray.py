@@ -1,5 +1,6 @@
 """What Ray is told about the environment of a task."""
 
+import os
 import sys
 from collections import namedtuple
 from pathlib import Path
@@ -37,13 +38,28 @@ def test_pip_asks_no_server(tmp_path: Path) -> None:
     assert {"--no-index", f"--find-links={tmp_path}"} <= set(told["pip_install_options"])
 
 
-def test_an_environment_is_not_copied_where_it_may_fill_the_disk(
+@pytest.mark.parametrize("free_gib", [1.0, 1.5, 40.0])
+def test_an_environment_is_copied_exactly_where_it_does_not_fill_the_disk(
+    free_gib: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = tmp_path / "environment"
+    (prefix / "lib").mkdir(parents=True)
+    with (prefix / "lib" / "large").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 2**27)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(2**50, 0, int(free_gib * 2**30)))
+    monkeypatch.setattr(sys, "prefix", str(prefix))
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    package = Package(name="some_parcel", wheels=tmp_path)
+    if free_gib == 1:
+        with pytest.raises(ShippingError, match=r"needs 1\.1 GiB.* has 1\.0: make room"):
+            runtime_env(package, tmp_path, 1)
+    else:
+        assert "pip" in runtime_env(package, tmp_path, 1)
+
+
+def test_python_without_a_virtual_environment_is_not_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = Package(name="some_parcel", wheels=tmp_path)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(2**40, 2**40 - 2**30, 2**30))
-    monkeypatch.setattr(sys, "base_prefix", "/usr")
-    with pytest.raises(ShippingError, match=r"needs up to 8 GiB.* has 1\.0: make room"):
-        runtime_env(package, tmp_path, 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(2**50, 0, 0))
     monkeypatch.setattr(sys, "base_prefix", sys.prefix)
-    assert "pip" in runtime_env(package, tmp_path, 1)
+    assert "pip" in runtime_env(Package(name="some_parcel", wheels=tmp_path), tmp_path, 1)
