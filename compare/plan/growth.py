@@ -33,7 +33,7 @@ def next_sessions(
 
     First the disturbed sessions, each once, those of engines before those of references, and the
     worst first: a disturbed session widens the intervals of all comparisons of its engine.  If
-    there is no time for all of them, only their first experiment.  Then blocks of the experiments
+    there is no time for all of them, see `_again`.  Then blocks of the experiments
     that want more of them; then disturbed sessions without any experiment that has an interval;
     then one block of the experiment whose intervals are widest, if they are wider than wanted.
     """
@@ -98,15 +98,25 @@ def _again(
 ) -> Session | None:
     """The next one of these sessions to measure again; ``None`` if there is no time.
 
-    If there is no time for all of the engines, or of the references, each is measured again in the
-    first experiment of the plan only: throughput shows what others took, and nothing corrects it.
+    If there is no time for all of them, the references come first, in the first experiment of the
+    plan only: every engine is compared with them, and their throughput takes seconds.  Then the
+    engines, and if there is no time for all of these either, each in that experiment only:
+    throughput shows what others took, and nothing corrects it.
     """
-    if not disturbed:
-        return None
-    first = disturbed[0].engine in REFERENCES
-    alike = [one for one in disturbed if (one.engine in REFERENCES) == first]
-    if fits([repetition(one) for one in alike]):
-        return repetition(alike[0])
+    if disturbed and fits([repetition(one) for one in disturbed]):
+        return repetition(disturbed[0])
+    references = [one for one in disturbed if one.engine in REFERENCES]
+    engines = [one for one in disturbed if one.engine not in REFERENCES]
+    part = _part_that_fits(plan, references, fits)
+    if part is None and engines and fits([repetition(one) for one in engines]):
+        return repetition(engines[0])
+    return part or _part_that_fits(plan, engines, fits)
+
+
+def _part_that_fits(
+    plan: Plan, disturbed: Sequence[Session], fits: Callable[[Sequence[Session]], bool]
+) -> Session | None:
+    """The next one of these sessions for whose main experiment there is time."""
     parts = (repetition(one, _main_experiment(plan, one)) for one in disturbed)
     return next((part for part in parts if fits([part])), None)
 

@@ -55,13 +55,41 @@ def test_without_time_for_all_of_them_only_throughput_is_measured_again() -> Non
     assert all(session.label for session in again)
 
 
-def test_disturbed_references_wait_for_the_engines() -> None:
+def test_with_time_for_all_of_them_disturbed_references_wait_for_the_engines() -> None:
     plan, knowledge = standard(), known({"1-serial": 5.0, "2-ceiling": 4.0, "1-ray": 2.0})
     repeated = []
     for _ in range(3):
         plan, more = grown(plan, knowledge)
         repeated.append(more[0].repeats)
     assert repeated == ["1-ray", "1-serial", "2-ceiling"]
+
+
+def repeated_in_time(room_s: int) -> list[tuple[str | None, set[str]]]:
+    """What is measured again, of two engines and two references, in so many seconds."""
+    plan = standard()
+    knowledge = known({"1-ray": 5.0, "2-dask": 2.0, "2-serial": 4.0, "2-ceiling": 3.0})
+    limit_s = seconds(plan.sessions) + room_s
+    again: list[tuple[str | None, set[str]]] = []
+    while more := next_sessions(plan, knowledge, partial(_fit, limit_s - seconds(plan.sessions))):
+        plan = plan.with_sessions((*plan.sessions, *more))
+        again += [(one.repeats, _held([one])) for one in more if one.repeats]
+    return again
+
+
+def test_without_time_for_all_of_them_the_throughput_of_the_references_comes_first() -> None:
+    throughput, both = {"throughput"}, {"throughput", "overhead"}
+    sizes = {one.id: len(one.cases) for one in standard().sessions}
+    engines_s = sizes["1-ray"] + sizes["2-dask"]
+    references = [("2-serial", throughput), ("2-ceiling", throughput)]
+    assert repeated_in_time(1) == references[:1]
+    assert repeated_in_time(3) == [*references, ("1-ray", throughput)]
+    # Once there is time for all that is left, its order does not matter.
+    first, *others = repeated_in_time(2 + engines_s)
+    assert first == references[0]
+    assert sorted(others, key=str) == [("1-ray", both), ("2-ceiling", throughput), ("2-dask", both)]
+    with_all = [("1-ray", both), ("2-dask", both), ("2-serial", both)]
+    with_all.append(("2-ceiling", throughput))
+    assert repeated_in_time(10**3)[:4] == with_all
 
 
 def test_a_disturbed_session_of_one_block_waits_until_the_wanted_blocks_are_there() -> None:
