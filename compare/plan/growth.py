@@ -33,12 +33,20 @@ def next_sessions(
 
     First the disturbed sessions, each once, those of engines before those of references, and the
     worst first: a disturbed session widens the intervals of all comparisons of its engine.  If
-    there is no time for all of them, see `_again`.  Then blocks of the experiments
-    that want more of them; then disturbed sessions without any experiment that has an interval;
-    then one block of the experiment whose intervals are widest, if they are wider than wanted.
+    there is no time for all of them, see `_again`.  They leave time for the blocks without which
+    the first experiment has no interval.  Then blocks of the experiments that want more of them;
+    then disturbed sessions without any experiment that has an interval; then one block of the
+    experiment whose intervals are widest, if they are wider than wanted.
     """
     disturbed = _disturbed(plan, known)
-    again = _again(plan, [one for one in disturbed if _has_interval(plan, one)], fits)
+    lacking = _lacking_blocks(plan, plan.experiments[0])
+    if not fits(lacking):
+        lacking = []
+
+    def fit_beside(sessions: Sequence[Session]) -> bool:
+        return fits([*sessions, *lacking])
+
+    again = _again(plan, [one for one in disturbed if _has_interval(plan, one)], fit_beside)
     if again is not None:
         return (again,)
     block = _wanted_block(plan, fits)
@@ -63,11 +71,20 @@ def _wanted_block(plan: Plan, fits: Callable[[Sequence[Session]], bool]) -> tupl
     if fits([*block, *_block(plan, short[:1]) * later]):
         return tuple(block)
     # Without three blocks there is no interval.  Together they need each engine only once.
+    later_blocks = _lacking_blocks(plan, short[0], beside=1)
     lacking: list[str] = []
     for name in short:
-        if plan.blocks_of(name) < FEWEST_BLOCKS and fits(_block(plan, [*lacking, name])):
+        block = _block(plan, [*lacking, name])
+        if plan.blocks_of(name) < FEWEST_BLOCKS and fits([*block, *later_blocks]):
             lacking.append(name)
     return tuple(_block(plan, lacking)) if lacking else _first_that_fits(plan, short, fits)
+
+
+def _lacking_blocks(plan: Plan, experiment: str, *, beside: int = 0) -> list[Session]:
+    """The blocks that the experiment lacks for an interval, beside so many that it gets."""
+    fewest = min(FEWEST_BLOCKS, _wanted(plan, experiment))
+    lacking = max(0, fewest - plan.blocks_of(experiment) - beside)
+    return _block(plan, [experiment]) * lacking if lacking else []
 
 
 def _first_that_fits(

@@ -92,6 +92,27 @@ def test_without_time_for_all_of_them_the_throughput_of_the_references_comes_fir
     assert repeated_in_time(10**3)[:4] == with_all
 
 
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_no_session_is_measured_again_in_the_time_for_an_interval_of_throughput(
+    blocks: int,
+) -> None:
+    start = standard(blocks)
+    knowledge = known({f"1-{name}": 5.0 for name in ("serial", "ray", "dask", "multiprocessing")})
+    _, block = grown(replace(start, experiments=("throughput",)), known())
+    lacking_s = (3 - blocks) * seconds(block)
+    for room_s in range(lacking_s + 60):
+        plan, left_s = start, room_s
+        while more := next_sessions(plan, knowledge, partial(_fit, left_s)):
+            plan = plan.with_sessions((*plan.sessions, *more))
+            left_s -= seconds(more)
+        repeated = {session.repeats for session in plan.sessions} - {None}
+        if room_s >= lacking_s:
+            assert plan.blocks_of("throughput") >= 3
+        elif room_s > 0:
+            # There is no interval anyway, so that what was measured becomes better.
+            assert repeated
+
+
 def test_a_disturbed_session_of_one_block_waits_until_the_wanted_blocks_are_there() -> None:
     plan = fakes.plan(experiments=("throughput", "fractional"), blocks=3)
     plan = replace(plan, options=replace(plan.options, preset=PresetName.STANDARD, minutes=10))
