@@ -39,9 +39,7 @@ def next_sessions(
     experiment whose intervals are widest, if they are wider than wanted.
     """
     disturbed = _disturbed(plan, known)
-    lacking = _lacking_blocks(plan, plan.experiments[0])
-    if not fits(lacking):
-        lacking = []
+    lacking = _time_for_an_interval(plan, fits)
 
     def fit_beside(sessions: Sequence[Session]) -> bool:
         return fits([*sessions, *lacking])
@@ -71,7 +69,7 @@ def _wanted_block(plan: Plan, fits: Callable[[Sequence[Session]], bool]) -> tupl
     if fits([*block, *_block(plan, short[:1]) * later]):
         return tuple(block)
     # Without three blocks there is no interval.  Together they need each engine only once.
-    later_blocks = _lacking_blocks(plan, short[0], beside=1)
+    later_blocks = _time_for_an_interval(plan, fits, beside=1)
     lacking: list[str] = []
     for name in short:
         block = _block(plan, [*lacking, name])
@@ -80,11 +78,28 @@ def _wanted_block(plan: Plan, fits: Callable[[Sequence[Session]], bool]) -> tupl
     return tuple(_block(plan, lacking)) if lacking else _first_that_fits(plan, short, fits)
 
 
-def _lacking_blocks(plan: Plan, experiment: str, *, beside: int = 0) -> list[Session]:
-    """The blocks that the experiment lacks for an interval, beside so many that it gets."""
-    fewest = min(FEWEST_BLOCKS, _wanted(plan, experiment))
-    lacking = max(0, fewest - plan.blocks_of(experiment) - beside)
-    return _block(plan, [experiment]) * lacking if lacking else []
+def leaves_no_interval(plan: Plan, block: int, fits: Callable[[Sequence[Session]], bool]) -> bool:
+    """Whether this planned block takes the time for blocks of the first experiment alone.
+
+    Without three of them it has no interval, and there is time for three if this block, and those
+    after it, hold nothing else.
+    """
+    planned = [one for one in plan.sessions if one.block == block and not one.traced]
+    done = without_later_blocks(plan, block)
+    return not fits([*planned, *_time_for_an_interval(done, fits, beside=1)])
+
+
+def _time_for_an_interval(
+    plan: Plan, fits: Callable[[Sequence[Session]], bool], *, beside: int = 0
+) -> list[Session]:
+    """The blocks that the first experiment lacks for an interval, beside so many that it gets.
+
+    None if there is no time for all that it lacks.
+    """
+    first = plan.experiments[0]
+    lacking = max(0, min(FEWEST_BLOCKS, _wanted(plan, first)) - plan.blocks_of(first))
+    block = _block(plan, [first]) if lacking else []
+    return block * (lacking - beside) if fits(block * lacking) else []
 
 
 def _first_that_fits(

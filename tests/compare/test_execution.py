@@ -95,6 +95,15 @@ def test_a_machine_half_as_fast_gets_fewer_blocks_and_no_more_time(
     assert of_slow.blocks < of_fast.blocks
 
 
+def test_where_time_is_short_throughput_gets_its_three_blocks_rather_than_overhead_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(slower=1.6)
+    plan = executed(machine, tmp_path, monkeypatch)
+    assert (plan.blocks_of("throughput"), plan.blocks_of("overhead")) == (3, 1)
+    assert machine.now_s - 1000 <= 1.1 * LIMIT_S
+
+
 def test_a_run_ends_when_every_pair_is_known_well_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
