@@ -9,13 +9,7 @@ from compare.analysis.analysis import Analysis, analyse
 from compare.formatting import duration
 from compare.observations.disturbance import disturbances
 from compare.plan.duration import expected_s
-from compare.plan.growth import (
-    OVERTIME,
-    Knowledge,
-    leaves_no_interval,
-    next_sessions,
-    without_later_blocks,
-)
+from compare.plan.growth import OVERTIME, Knowledge, has_time, next_sessions, without_later_blocks
 from compare.plan.resolve import precision
 from compare.records.measurements import Lifecycle, Record
 from compare.records.plan import Plan, Session
@@ -68,7 +62,7 @@ class Execution:
     def _run_planned(self, sessions: Sequence[Session]) -> None:
         for block in dict.fromkeys(session.block for session in sessions):
             in_block = [session for session in sessions if session.block == block]
-            if block > 1 and leaves_no_interval(self.plan, block, self._fits):
+            if block > 1 and not has_time(self.plan, block, self._fits):
                 left = self.plan.blocks - block + 1
                 self._progress.say(
                     f"There is no time for {left} of {self.plan.blocks} planned blocks as a whole."

@@ -78,15 +78,15 @@ def _wanted_block(plan: Plan, fits: Callable[[Sequence[Session]], bool]) -> tupl
     return tuple(_block(plan, lacking)) if lacking else _first_that_fits(plan, short, fits)
 
 
-def leaves_no_interval(plan: Plan, block: int, fits: Callable[[Sequence[Session]], bool]) -> bool:
-    """Whether this planned block takes the time for blocks of the first experiment alone.
+def has_time(plan: Plan, block: int, fits: Callable[[Sequence[Session]], bool]) -> bool:
+    """Whether there is time for this planned block as a whole.
 
-    Without three of them it has no interval, and there is time for three if this block, and those
-    after it, hold nothing else.
+    It must leave time for the blocks without which the first experiment has no interval, where
+    there is time for these alone.
     """
     planned = [one for one in plan.sessions if one.block == block and not one.traced]
     done = without_later_blocks(plan, block)
-    return not fits([*planned, *_time_for_an_interval(done, fits, beside=1)])
+    return fits([*planned, *_time_for_an_interval(done, fits, beside=1)])
 
 
 def _time_for_an_interval(
@@ -94,7 +94,7 @@ def _time_for_an_interval(
 ) -> list[Session]:
     """The blocks that the first experiment lacks for an interval, beside so many that it gets.
 
-    None if there is no time for all that it lacks.
+    Empty if there is no time for all that it lacks.
     """
     first = plan.experiments[0]
     lacking = max(0, min(FEWEST_BLOCKS, _wanted(plan, first)) - plan.blocks_of(first))

@@ -11,8 +11,8 @@ from engines.errors import ShippingError
 from engines.parcel import Code, Package, Parcel, Wheel, zipped
 
 _AMPLE_BYTES = 16 * 2**30
-"""Room for a copy of any virtual environment, also with CUDA: nobody looks how large this one is,
-which takes a second of the time that is measured."""
+"""Room for a copy of any virtual environment, also with CUDA.  With less, the size of this one is
+looked up, which takes a second of the time that is measured."""
 _SPARE_BYTES = 2**30
 """Left free beside the copy: for what is installed into it, and for the other programs."""
 

@@ -39,7 +39,7 @@ def test_pip_asks_no_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("free_gib", [1.0, 1.5, 40.0])
-def test_an_environment_is_copied_exactly_where_it_does_not_fill_the_disk(
+def test_an_environment_is_copied_exactly_where_there_is_room_for_it(
     free_gib: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = tmp_path / "environment"
