@@ -34,14 +34,16 @@ def as_anyone(
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
     become = f"setpriv --reuid={UID} --regid={UID} --clear-groups env --unset=HOME --unset=USER"
     line = f"{become} PYTHONDONTWRITEBYTECODE=1 {settings} {shlex.join(command)}"
-    python, home = Path(sys.base_prefix), Path.home()
-    if home in python.parents:
-        # Other users may not enter the home folder: show them the Python in it, and nothing else.
-        opened = (
-            f"mount --bind {python} /mnt",
-            f"mount -t tmpfs -o mode=755 none {home}",
-            f"mkdir -p {python}",
-            f"mount --bind /mnt {python}",
-        )
-        line = " && ".join((*opened, line))
-    return in_namespace(f"cd {within} && {line}")
+    return in_namespace(" && ".join((*_opened(Path.home()), f"cd {within}", line)))
+
+
+def _opened(home: Path) -> Iterator[str]:
+    """Commands that hide a home folder, which other users may not enter, but not what runs."""
+    needed = [path for path in (Path(sys.base_prefix), REPOSITORY) if home in path.parents]
+    if needed:
+        yield f"mount --bind {home} /mnt"
+        yield f"mount -t tmpfs -o mode=755 none {home}"
+        for path in needed:
+            yield f"mkdir -p {path}"
+            yield f"mount --bind /mnt/{path.relative_to(home)} {path}"
+        yield "umount /mnt"
