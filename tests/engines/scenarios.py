@@ -130,7 +130,7 @@ def forms(engine: Engine) -> dict[str, object]:
             lambda: [nap for _, nap in engine.run_one_by_one(tasks.nap, [0.3] * 6)]
         ),
         "awaited": _unless_missing(
-            lambda: list(engine.run_async(tasks.nap_awaited, [0.5 + i / 100 for i in range(20)]))
+            lambda: list(engine.run_async(tasks.meet, [20 // engine.workers()] * 20))
         ),
         "sums": _unless_missing(
             lambda: [(i, output._asdict()) for i, output in _sums(engine)],

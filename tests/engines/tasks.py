@@ -51,11 +51,25 @@ def nap(seconds: float) -> Nap:
     return Nap(started_s, time.monotonic(), worker(os.getpid()))
 
 
-async def nap_awaited(seconds: float) -> tuple[float, float, tuple[str, int]]:
-    """Sleep; return the start, the end, and the process and thread that ran the nap."""
-    started_s = time.monotonic()
-    await asyncio.sleep(seconds)
-    return started_s, time.monotonic(), (worker(os.getpid()), threading.get_native_id())
+_waiting: list[asyncio.Event] = []
+_PATIENCE_S = 60.0
+
+
+async def meet(guests: int) -> tuple[str, int]:
+    """Wait until so many wait in this process; return the worker and the thread.
+
+    Raises:
+        TimeoutError: the others did not come.
+    """
+    all_here = asyncio.Event()
+    _waiting.append(all_here)
+    if len(_waiting) == guests:
+        for event in _waiting:
+            event.set()
+        _waiting.clear()
+    async with asyncio.timeout(_PATIENCE_S):
+        await all_here.wait()
+    return worker(os.getpid()), threading.get_native_id()
 
 
 _calls = itertools.count(1)
