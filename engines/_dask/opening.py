@@ -21,7 +21,9 @@ from engines.interface import Resources, Setting
 
 _START_TIMEOUT_S = 60
 _JOIN_TIMEOUT_S = 20
-_STOP_TIMEOUT_S = 5
+_STOP_TIMEOUT_S = 20
+"""A nanny gives its worker 4 seconds, kills it, and waits up to 5 seconds more; all of that takes
+longer on a busy host."""
 
 
 @contextmanager
