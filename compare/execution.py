@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from compare.analysis.analysis import Analysis, analyse
 from compare.formatting import duration
-from compare.observations.disturbance import disturbances
+from compare.observations.disturbance import disturbances, undisturbed_s
 from compare.plan.duration import expected_s
 from compare.plan.growth import OVERTIME, Knowledge, has_time, next_sessions, without_later_blocks
 from compare.plan.resolve import precision
-from compare.records.measurements import Lifecycle, Record
+from compare.records.measurements import Lifecycle, Record, Run
 from compare.records.plan import Plan, Session
 from compare.records.store import RunFolder
 from compare.report.progress import Progress
@@ -29,6 +29,7 @@ class Execution:
         self._folder = folder
         self._image_s = image_s
         self._composed: Composed | None = None
+        self._cores: int | None = None
         self._time = TimeLeft()
         self._started_s = time.monotonic()
 
@@ -39,8 +40,9 @@ class Execution:
             ComposeError: the containers of a cluster cannot be built.
         """
         # The time of an interrupted run counts; its sessions are on disk.
-        records = self._folder.read().records
-        self._started_s -= sum(r.wall_s for r in records if isinstance(r, Lifecycle))
+        before = self._folder.read()
+        self._started_s -= sum(r.wall_s for r in before.records if isinstance(r, Lifecycle))
+        self._cores = _cores(before)
         self._expect(sessions)
         self._composed = Composed(self.plan, self._folder) if self.plan.options.composed else None
         try:
@@ -91,13 +93,17 @@ class Execution:
     def _run_one(self, session: Session) -> None:
         """Run a session; print a line before and after it, and nothing while it is measured."""
         self._progress.print_start(self.plan, session, self._time.left_s())
-        with self._time.running(session):
-            if self._composed is None:
-                records = run_session(
-                    self.plan, session, self._folder, self._image_s, Way(start_here)
-                )
-            else:
-                records = self._in_containers(self._composed, session)
+        started_s = time.monotonic()
+        if self._composed is None:
+            way = Way(start_here)
+            records = run_session(self.plan, session, self._folder, self._image_s, way)
+        else:
+            records = self._in_containers(self._composed, session)
+        took_s = time.monotonic() - started_s
+        for record in records:
+            if isinstance(record, Lifecycle) and self._cores is not None:
+                took_s = undisturbed_s(record, self._cores, took_s)
+        self._time.finished(session, took_s)
         self._progress.print_outcome(session, records)
 
     def _in_containers(self, composed: Composed, session: Session) -> list[Record]:
@@ -127,13 +133,17 @@ class Execution:
 
     def _known(self) -> Knowledge:
         run = self._folder.read()
-        cores = run.environment.get("cores")
-        disturbed = disturbances(run.records, cores) if isinstance(cores, int) else {}
+        disturbed = {} if self._cores is None else disturbances(run.records, self._cores)
         return Knowledge(
             disturbed={name: one.severity for name, one in disturbed.items()},
             widths=_widths(analyse(run)),
             precision=precision(self.plan.options) / 100,
         )
+
+
+def _cores(run: Run) -> int | None:
+    cores = run.environment.get("cores")
+    return cores if isinstance(cores, int) else None
 
 
 def _widths(analysis: Analysis) -> dict[str, float]:

@@ -23,6 +23,8 @@ from compare.records.plan import Session
 OUTSIDE_SHARE = 0.05
 """Of all cores, like the next limit."""
 STOLEN_SHARE = 0.01
+_ALL_BUSY = 0.8
+"""Of all cores, over a whole session, parts of which hardly need any."""
 _SLOWER = 1.2
 """Time of the calibrated kernel, relative to the median of the sessions."""
 
@@ -85,6 +87,16 @@ def outside_share(life: Lifecycle, cores: int) -> float:
 def stolen_share(life: Lifecycle, cores: int) -> float:
     """Share of all cores that the hypervisor gave to other machines during the session."""
     return life.steal_s / (life.wall_s * cores)
+
+
+def undisturbed_s(life: Lifecycle, cores: int, took_s: float) -> float:
+    """About how long a session that took so long takes while no other program runs.
+
+    Others take time from it only while no core is idle.
+    """
+    busy = life.host_cpu_s / (life.wall_s * cores) + stolen_share(life, cores)
+    taken_share = outside_share(life, cores) + stolen_share(life, cores)
+    return took_s * (1 - max(0.0, taken_share)) if busy > _ALL_BUSY else took_s
 
 
 def _of_machine(life: Lifecycle, cores: int) -> list[Disturbance]:

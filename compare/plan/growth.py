@@ -34,12 +34,12 @@ def next_sessions(
     First the disturbed sessions, each once, those of engines before those of references, and the
     worst first: a disturbed session widens the intervals of all comparisons of its engine.  If
     there is no time for all of them, see `_again`.  They leave time for the blocks without which
-    the first experiment has no interval.  Then blocks of the experiments that want more of them;
+    there is no interval.  Then blocks of the experiments that want more of them;
     then disturbed sessions without any experiment that has an interval; then one block of the
     experiment whose intervals are widest, if they are wider than wanted.
     """
     disturbed = _disturbed(plan, known)
-    lacking = _time_for_an_interval(plan, fits)
+    lacking = _time_for_intervals(plan, fits)
 
     def fit_beside(sessions: Sequence[Session]) -> bool:
         return fits([*sessions, *lacking])
@@ -69,7 +69,7 @@ def _wanted_block(plan: Plan, fits: Callable[[Sequence[Session]], bool]) -> tupl
     if fits([*block, *_block(plan, short[:1]) * later]):
         return tuple(block)
     # Without three blocks there is no interval.  Together they need each engine only once.
-    later_blocks = _time_for_an_interval(plan, fits, beside=1)
+    later_blocks = _time_for_intervals(plan, fits, beside=1)
     lacking: list[str] = []
     for name in short:
         block = _block(plan, [*lacking, name])
@@ -81,25 +81,43 @@ def _wanted_block(plan: Plan, fits: Callable[[Sequence[Session]], bool]) -> tupl
 def has_time(plan: Plan, block: int, fits: Callable[[Sequence[Session]], bool]) -> bool:
     """Whether there is time for this planned block as a whole.
 
-    It must leave time for the blocks without which the first experiment has no interval, where
-    there is time for these alone.
+    It must leave time for the blocks without which there is no interval, where there is time for
+    these alone.
     """
     planned = [one for one in plan.sessions if one.block == block and not one.traced]
     done = without_later_blocks(plan, block)
-    return fits([*planned, *_time_for_an_interval(done, fits, beside=1)])
+    return fits([*planned, *_time_for_intervals(done, fits, beside=1)])
 
 
-def _time_for_an_interval(
+def _time_for_intervals(
     plan: Plan, fits: Callable[[Sequence[Session]], bool], *, beside: int = 0
 ) -> list[Session]:
-    """The blocks that the first experiment lacks for an interval, beside so many that it gets.
+    """The sessions that are lacking for intervals, beside so many blocks that are planned anyway.
 
-    Empty if there is no time for all that it lacks.
+    Those of the first experiment, and of every further one for which there is time as well; empty
+    if there is no time for the first one.
     """
-    first = plan.experiments[0]
-    lacking = max(0, min(FEWEST_BLOCKS, _wanted(plan, first)) - plan.blocks_of(first))
-    block = _block(plan, [first]) if lacking else []
-    return block * (lacking - beside) if fits(block * lacking) else []
+    names: list[str] = []
+    found: list[Session] = []
+    for name in plan.experiments:
+        blocks = _lacking_blocks(plan, [*names, name])
+        if fits([session for block in blocks for session in block]):
+            names.append(name)
+            found = [session for block in blocks[beside:] for session in block]
+        elif not names:
+            return []
+    return found
+
+
+def _lacking_blocks(plan: Plan, names: Sequence[str]) -> list[list[Session]]:
+    """The blocks without which one of these experiments has no interval."""
+    lacking = {
+        name: min(FEWEST_BLOCKS, _wanted(plan, name)) - plan.blocks_of(name) for name in names
+    }
+    return [
+        _block(plan, [name for name in names if lacking[name] > number])
+        for number in range(max(0, *lacking.values()))
+    ]
 
 
 def _first_that_fits(

@@ -1,15 +1,24 @@
 """Estimates how long the rest of a run will take, from the durations of its sessions."""
 
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from compare.records.plan import Case, Session
 
 _DOUBT_S = 30.0
 """Weight of the estimate against the first sessions: a single session may be an exception."""
+_DOUBT_OF_ENGINE_S = 10.0
+"""The same for the sessions of an engine, against those of all engines."""
 
 _Kind = tuple[str, str, tuple[Case, ...]]
+
+
+class _Took(NamedTuple):
+    """A session that has run."""
+
+    kind: _Kind
+    expected_s: float
+    took_s: float
 
 
 class TimeLeft:
@@ -17,13 +26,13 @@ class TimeLeft:
 
     A session of a kind that has already run is expected to take as long as the shortest of them:
     the others may have been slowed down by other programs.  Others take their estimate, multiplied
-    by the ratio of measured to estimated time so far.
+    by the ratio of measured to estimated time of their engine so far: engines differ most in how
+    long they take to start.
     """
 
     def __init__(self, expected_s: Iterable[tuple[Session, float]] = ()) -> None:
         self._left: dict[str, tuple[Session, float]] = {}
-        self._took: dict[str, list[tuple[_Kind, float]]] = {}
-        self._expected_s = self._spent_s = 0.0
+        self._took: dict[str, list[_Took]] = {}
         self.expect(expected_s)
 
     def expect(self, expected_s: Iterable[tuple[Session, float]]) -> None:
@@ -41,27 +50,32 @@ class TimeLeft:
 
     def of(self, expected_s: Iterable[tuple[Session, float]]) -> float:
         """Seconds that these sessions will take, whether they are expected or not."""
-        factor = (self._spent_s + _DOUBT_S) / (self._expected_s + _DOUBT_S)
-        return sum(self._like(session) or seconds * factor for session, seconds in expected_s)
-
-    @contextmanager
-    def running(self, session: Session) -> Iterator[None]:
-        """Run the session inside; its duration is recorded."""
-        started_s = time.monotonic()
-        yield
-        self.finished(session, time.monotonic() - started_s)
+        return sum(
+            self._like(session) or seconds * self._factor(session.engine)
+            for session, seconds in expected_s
+        )
 
     def finished(self, session: Session, took_s: float) -> None:
-        """Record that the session has run."""
+        """Record that the session has run, and how long it took, without what others took of it."""
         _, expected_s = self._left.pop(session.id)
-        self._expected_s += expected_s
-        self._spent_s += took_s
-        self._took.setdefault(session.engine, []).append((_kind(session), took_s))
+        took = _Took(_kind(session), expected_s, took_s)
+        self._took.setdefault(session.engine, []).append(took)
 
     def _like(self, session: Session) -> float | None:
         """Shortest duration of a session of the same kind; ``None`` if none has run."""
         took = self._took.get(session.engine, ())
-        return min((s for kind, s in took if kind == _kind(session)), default=None)
+        return min((one.took_s for one in took if one.kind == _kind(session)), default=None)
+
+    def _factor(self, engine: str) -> float:
+        """Measured over estimated time of this engine, drawn towards that of all engines."""
+        every = [one for took in self._took.values() for one in took]
+        return _ratio(self._took.get(engine, ()), _ratio(every, 1.0, _DOUBT_S), _DOUBT_OF_ENGINE_S)
+
+
+def _ratio(took: Iterable[_Took], prior: float, weight_s: float) -> float:
+    took = tuple(took)
+    spent_s = sum(one.took_s for one in took) + weight_s * prior
+    return spent_s / (sum(one.expected_s for one in took) + weight_s)
 
 
 def _kind(session: Session) -> _Kind:

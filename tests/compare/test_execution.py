@@ -14,7 +14,6 @@ from compare.plan.duration import expected_s
 from compare.records.measurements import Lifecycle, Record
 from compare.records.plan import Plan, Session
 from compare.records.store import RunFolder
-from compare.run import time_left
 from tests.compare import fakes
 from tests.compare.fake_bench import session_records
 
@@ -60,7 +59,6 @@ def executed(
 ) -> Plan:
     clock = SimpleNamespace(monotonic=lambda: machine.now_s)
     monkeypatch.setattr(execution, "time", clock)
-    monkeypatch.setattr(time_left, "time", clock)
     monkeypatch.setattr(execution, "run_session", machine.run_session)
     plan = fakes.plan(
         experiments=("throughput", "overhead"), preset=PresetName.STANDARD, minutes=10

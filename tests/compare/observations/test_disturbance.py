@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from compare.observations.disturbance import disturbances, repetition, settled
+from compare.observations.disturbance import disturbances, repetition, settled, undisturbed_s
 from compare.records.measurements import (
     Calibration,
     Lifecycle,
@@ -49,6 +49,25 @@ def test_a_session_on_a_slow_core_is_disturbed(factors: tuple[float, float]) -> 
         for one in run.records
     )
     assert disturbed(replace(run, records=slow)) == {"2-ray"}
+
+
+@pytest.mark.parametrize(
+    ("own_s", "others_s", "stolen_s", "took_s"),
+    [
+        (10.0, 10.0, 0.0, 5.0),  # all cores were busy, and half of them for others
+        (2.0, 10.0, 0.0, 10.0),  # cores were idle, so that nobody had to wait
+        (20.0, 0.0, 0.0, 10.0),
+        (16.0, 0.0, 2.0, 9.0),
+    ],
+)
+def test_a_session_takes_longer_only_when_others_take_cores_and_none_is_idle(
+    own_s: float, others_s: float, stolen_s: float, took_s: float
+) -> None:
+    life = next(one for one in fakes.run().records if isinstance(one, Lifecycle))
+    seen = replace(
+        life, wall_s=10.0, own_cpu_s=own_s, host_cpu_s=own_s + others_s, steal_s=stolen_s
+    )
+    assert undisturbed_s(seen, CORES, 10.0) == pytest.approx(took_s)
 
 
 def test_a_slow_engine_is_no_disturbance() -> None:

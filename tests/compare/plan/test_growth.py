@@ -93,20 +93,21 @@ def test_without_time_for_all_of_them_the_throughput_of_the_references_comes_fir
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_no_session_is_measured_again_in_the_time_for_an_interval_of_throughput(
-    blocks: int,
-) -> None:
+def test_no_session_is_measured_again_in_the_time_for_intervals(blocks: int) -> None:
     start = standard(blocks)
     knowledge = known({f"1-{name}": 5.0 for name in ("serial", "ray", "dask", "multiprocessing")})
-    _, block = grown(replace(start, experiments=("throughput",)), known())
-    lacking_s = (3 - blocks) * seconds(block)
-    for room_s in range(lacking_s + 60):
+    _, whole = grown(start, known())
+    _, first = grown(replace(start, experiments=("throughput",)), known())
+    lacking = 3 - blocks
+    for room_s in range(lacking * seconds(whole) + 30):
         plan, left_s = start, room_s
         while more := next_sessions(plan, knowledge, partial(_fit, left_s)):
             plan = plan.with_sessions((*plan.sessions, *more))
             left_s -= seconds(more)
         repeated = {session.repeats for session in plan.sessions} - {None}
-        if room_s >= lacking_s:
+        if room_s >= lacking * seconds(whole):
+            assert plan.blocks_of("overhead") >= 3
+        if room_s >= lacking * seconds(first):
             assert plan.blocks_of("throughput") >= 3
         elif room_s > 0:
             # There is no interval anyway, so that what was measured becomes better.

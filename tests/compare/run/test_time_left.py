@@ -1,6 +1,7 @@
 """The time that is left is right within 30% once a third has run."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -57,3 +58,15 @@ def test_a_session_that_was_slowed_down_does_not_tell_how_long_the_next_one_take
     progress.finished(of_ray[0], 40.0)
     progress.finished(of_ray[1], 20.0)
     assert progress.left_s() == 20.0
+
+
+def test_an_engine_that_starts_slowly_makes_only_its_own_sessions_longer() -> None:
+    plan = fakes.plan(engines=("ray", "dask"), experiments=("throughput", "overhead"), blocks=1)
+    ray, dask = (one for one in plan.sessions if one.engine in ("ray", "dask"))
+    progress = TimeLeft([(ray, 40.0), (dask, 40.0)])
+    progress.finished(ray, 80.0)
+    progress.finished(dask, 40.0)
+    # Sessions of another kind.
+    of_ray, of_dask = (progress.of([(replace(one, cases=()), 10.0)]) for one in (ray, dask))
+    assert of_ray > 1.5 * of_dask
+    assert of_dask < 12.0
