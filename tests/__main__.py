@@ -26,6 +26,10 @@ from engines.registry import engine_names, load_engine
 
 _PYTEST = (sys.executable, "-m", "pytest")
 _ENGINES = ("tests/engines", "tests/cluster")
+_ESTIMATORS = ("tests/compare/observations", "tests/compare/plan")
+_ANALYSES = ("tests/compare/analysis", "tests/compare/experiments")
+"""Simulations, whose parts would run by themselves at the end if they were not parts of their own.
+"""
 _EVERYTHING = "tests/compare/test_run.py"
 _REST = "not alone and not compares"
 _NO_TESTS = 5
@@ -73,9 +77,9 @@ def main() -> int:
         return subprocess.run([*_PYTEST, *asked], check=False).returncode
     comparisons, others, alone = _parts(*asked)
     if _locks_can_be_own():
-        long, *short = (part._replace(own_lock=True) for part in comparisons)
-        # In the order of their length, so that none of them runs by itself at the end.
-        return _result([([long, *others, *short], _AT_ONCE), (alone, 1)])
+        own = [part._replace(own_lock=True) for part in comparisons]
+        # About in the order of their length, so that none of them runs by itself at the end.
+        return _result([([*own, *others], _AT_ONCE), (alone, 1)])
     return _result([(others, _AT_ONCE), ([*comparisons, *alone], 1)])
 
 
@@ -99,10 +103,12 @@ def _parts(*paths: str) -> tuple[list[_Part], list[_Part], list[_Part]]:
         _Part("comparisons", (*where, f"--ignore={_EVERYTHING}", "-m", "compares")),
         _Part("comparisons of everything", (_EVERYTHING, "-m", "compares")),
     ]
-    ignored = [f"--ignore={folder}" for folder in _ENGINES]
+    ignored = [f"--ignore={folder}" for folder in (*_ENGINES, *_ESTIMATORS, *_ANALYSES)]
     others = [
-        _Part("tests that measure nothing", (*where, *ignored, "-m", _REST)),
         _Part("engines", (*_ENGINES, "-m", _REST)),
+        _Part("tests that measure nothing", (*where, *ignored, "-m", _REST)),
+        _Part("analyses", (*_ANALYSES, "-m", _REST)),
+        _Part("estimators", (*_ESTIMATORS, "-m", _REST)),
     ]
     if _OPEN.exists():
         forms = _engines_that_need("pyarrow")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, NoReturn, TypedDict, TypeVar
+from typing import IO, TypedDict, TypeVar
 
 from compare.experiments.registry import load_experiment
 from compare.measure import clock
@@ -45,7 +45,7 @@ from compare.records.measurements import (
 )
 from compare.records.plan import Case, Plan, Session, original_of
 from compare.records.store import RunFolder, decode_answer, encode
-from compare.run.leftovers import stop_on_signals
+from compare.run.leftovers import end_at_once, stop_on_signals
 from engines.errors import EngineError
 from engines.interface import Capability, Engine, Resources
 from workload import calls
@@ -330,17 +330,7 @@ def main() -> None:
             traceback.print_exc()
             emit(Failure(**head(session), case=None, reason=_reason(error)))
             sys.exit(1)
-    _end_at_once()
-
-
-def _end_at_once() -> NoReturn:
-    """End this process, whose engine is closed and whose records are written.
-
-    Where torch was imported, the interpreter takes two seconds to take itself apart.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    end_at_once()
 
 
 def _record_stream(records_fd: int) -> IO[bytes]:

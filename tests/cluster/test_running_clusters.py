@@ -4,43 +4,50 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from compare.formatting import enumeration
 from compare.measure.local_nodes import local_nodes
 from engines.interface import Resources
+from engines.registry import clusters
 from tests.compare.command_line import REPOSITORY, run_folder, small_run
 from tests.engines.placement import DAEMONS, placed
 
 pytestmark = [pytest.mark.compares, pytest.mark.timeout(600)]
 
 
-@pytest.mark.placed(DAEMONS)
-def test_a_running_cluster_classifies_every_image_once_and_as_serial_does(
-    engine_name: str, tmp_path: Path
-) -> None:
-    engine = placed(engine_name).engine
-    # Every engine supports both ways to ship images; use each way with some engines.
-    ship = "paths" if engine == "ray" else "bytes"
-    with local_nodes(engine, Resources(workers=2, threads_per_worker=1)) as cluster:
-        asked = ("--engines", engine, "--experiments", "throughput", "--ship", ship)
-        where = ("--on", f"{engine}={cluster.address}", "--workers", "2")
+def test_running_clusters_classify_every_image_once_and_as_serial_does(tmp_path: Path) -> None:
+    with ExitStack() as opened:
+        resources = Resources(workers=2, threads_per_worker=1)
+        up = {name: opened.enter_context(local_nodes(name, resources)) for name in clusters()}
+        where = ",".join(f"{engine}={cluster.address}" for engine, cluster in up.items())
+        asked = ("--engines", ",".join(up), "--experiments", "throughput", "--ship", "bytes")
         # Long enough that no node finishes before the other has started.
         sizes = ("--n-images", "360", "--chunk", "15")
-        completed = small_run(tmp_path, *asked, *where, *sizes, environment=cluster.environment)
+        credentials = {
+            name: value
+            for engine, cluster in up.items()
+            for name, value in cluster.environment.items()
+            if name.startswith(f"{engine.upper()}_")
+        }
+        places = ("--on", where, "--workers", "2")
+        completed = small_run(tmp_path, *asked, *places, *sizes, environment=credentials)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     runs = {
         record["engine"]: record
         for record in records(tmp_path)
         if record["kind"] == "tasks" and record["case"]["experiment"] == "throughput"
     }
-    assert runs[engine]["outputs"] == runs["serial"]["outputs"]
-    assert runs[engine]["received"] == [1] * runs[engine]["tasks"]
-    summary = (tmp_path / "summary.md").read_text()
-    assert f"Hosts that ran tasks of one batch: {engine} 1" in summary
+    for engine in up:
+        assert runs[engine]["outputs"] == runs["serial"]["outputs"]
+        assert runs[engine]["received"] == [1] * runs[engine]["tasks"]
+    told = f"Hosts that ran tasks of one batch: {enumeration([f'{name} 1' for name in up])}"
+    assert told in (tmp_path / "summary.md").read_text()
 
 
 def test_the_error_for_a_wrong_number_of_workers_says_how_many_there_are(tmp_path: Path) -> None:
@@ -73,6 +80,7 @@ PRETEND = {
 
 JOIN = """
 from engines.interface import Resources
+from engines.registry import clusters
 from engines.registry import load_engine
 there = Resources(workers=2, threads_per_worker=1, cluster="{address}")
 with load_engine("{engine}").open(there):

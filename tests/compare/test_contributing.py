@@ -46,7 +46,7 @@ def test_an_engine_of_another_package_is_listed_and_compared(tmp_path: Path) -> 
 
     done = compare(
         *("--engines", "threads", "--experiments", "overhead,fractional", "--preset", "quick"),
-        *("--out", tmp_path / "out"),
+        *("--blocks", 1, "--out", tmp_path / "out"),
         environment=environment,
     )
     assert done.returncode == 0, done.stdout + done.stderr

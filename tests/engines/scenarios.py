@@ -248,7 +248,7 @@ def _tenths(engine: Engine) -> float:
     The wave is repeated, because the engine may have to start the processes for so many tasks.
     """
     peak = 0.0
-    for _ in range(5):
+    for _ in range(_MOST_WAVES):
         peak = max(peak, _wave(engine, [2.0] * 20, slots=0.1)["peak"])
         if peak == 20:
             break

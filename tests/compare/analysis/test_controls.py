@@ -15,16 +15,16 @@ ENGINES = (SERIAL, "multiprocessing", "ray", "ray-control")
 
 def test_no_more_than_chance_has_it_differs() -> None:
     compared = differing = 0
-    for seed in range(60):
+    for seed in range(30):
         plan = fakes.plan(engines=ENGINES, seed=seed, run_id=f"run {seed}")
         twice = {**fakes.ENGINES, "ray-control": fakes.ENGINES["ray"]}
         (control,) = controls(fakes.run(plan, engines=twice, noise=0.05, seed=seed))
         assert control.engine == "ray"
         compared += control.compared
         differing += len(control.differing)
-    assert compared > 1000
+    assert compared > 500
     # Quantities of one run depend on each other, so the count varies more than that of coins.
-    assert 0.02 < differing / compared < 0.08
+    assert 0.01 < differing / compared < 0.08
 
 
 def test_an_engine_that_is_not_itself_is_found_out() -> None:

@@ -20,6 +20,7 @@ from tests.compare.command_line import (
 pytestmark = pytest.mark.compares
 
 _OVERHEAD = ("--experiments", "overhead")
+_SHORT = ("--experiments", "timeline")
 _LONG = (*_OVERHEAD, "--preset", "standard")
 """Sessions of an engine that take ten seconds."""
 
@@ -69,7 +70,7 @@ def test_ctrl_c_stops_everything_and_keeps_what_was_measured(tmp_path: Path, eng
 
 
 def test_kill_9_of_the_whole_run_loses_one_session_at_most(tmp_path: Path) -> None:
-    with running_small_run(tmp_path, "--engines", "dask", *_OVERHEAD) as running:
+    with running_small_run(tmp_path, "--engines", "dask", *_SHORT) as running:
         wait_until(lambda: len(sessions_of(tmp_path)) >= 2, 300, "two sessions measured")
         processes = family(running.pid)
         for process in processes:
@@ -100,7 +101,7 @@ def test_two_comparisons_do_not_measure_each_other(tmp_path: Path) -> None:
 
 
 def test_a_torn_last_line_is_the_end_of_a_killed_run(tmp_path: Path) -> None:
-    with running_small_run(tmp_path, "--engines", "serial", *_OVERHEAD) as running:
+    with running_small_run(tmp_path, "--engines", "serial", *_SHORT) as running:
         told, _ = running.communicate(timeout=300)
     assert running.returncode == 0, told
     records = run_folder(tmp_path) / "measurements.jsonl"
