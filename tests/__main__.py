@@ -26,10 +26,9 @@ from engines.registry import engine_names, load_engine
 
 _PYTEST = (sys.executable, "-m", "pytest")
 _ENGINES = ("tests/engines", "tests/cluster")
+# Many simulations: parts of their own, so that no part takes much longer than the others.
 _ESTIMATORS = ("tests/compare/observations", "tests/compare/plan")
 _ANALYSES = ("tests/compare/analysis", "tests/compare/experiments")
-"""Simulations, whose parts would run by themselves at the end if they were not parts of their own.
-"""
 _EVERYTHING = "tests/compare/test_run.py"
 _REST = "not alone and not compares"
 _NO_TESTS = 5

@@ -24,7 +24,8 @@ OUTSIDE_SHARE = 0.05
 """Of all cores, like the next limit."""
 STOLEN_SHARE = 0.01
 _ALL_BUSY = 0.8
-"""Of all cores, over a whole session, parts of which hardly need any."""
+"""Busy share of all cores, in the mean of a session, above which other programs make it longer.
+Less than 1, because every session has moments in which it needs no core."""
 _SLOWER = 1.2
 """Time of the calibrated kernel, relative to the median of the sessions."""
 
@@ -90,9 +91,9 @@ def stolen_share(life: Lifecycle, cores: int) -> float:
 
 
 def undisturbed_s(life: Lifecycle, cores: int, took_s: float) -> float:
-    """About how long a session that took so long takes while no other program runs.
+    """About how many seconds a session that took ``took_s`` takes while no other program runs.
 
-    Others take time from it only while no core is idle.
+    Other programs make it longer only where they leave no core idle.
     """
     busy = life.host_cpu_s / (life.wall_s * cores) + stolen_share(life, cores)
     taken_share = outside_share(life, cores) + stolen_share(life, cores)

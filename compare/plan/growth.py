@@ -34,9 +34,9 @@ def next_sessions(
     First the disturbed sessions, each once, those of engines before those of references, and the
     worst first: a disturbed session widens the intervals of all comparisons of its engine.  If
     there is no time for all of them, see `_again`.  They leave time for the blocks without which
-    there is no interval.  Then blocks of the experiments that want more of them;
-    then disturbed sessions without any experiment that has an interval; then one block of the
-    experiment whose intervals are widest, if they are wider than wanted.
+    there is no interval.  Then blocks of the experiments that want more of them; then disturbed
+    sessions without any experiment that has an interval; then one block of the experiment whose
+    intervals are widest, if they are wider than wanted.
     """
     disturbed = _disturbed(plan, known)
     lacking = _time_for_intervals(plan, fits)
@@ -92,10 +92,10 @@ def has_time(plan: Plan, block: int, fits: Callable[[Sequence[Session]], bool]) 
 def _time_for_intervals(
     plan: Plan, fits: Callable[[Sequence[Session]], bool], *, beside: int = 0
 ) -> list[Session]:
-    """The sessions that are lacking for intervals, beside so many blocks that are planned anyway.
+    """The sessions without which experiments have no interval, after the first ``beside`` blocks.
 
-    Those of the first experiment, and of every further one for which there is time as well; empty
-    if there is no time for the first one.
+    They are those of the first experiment, and of every further one for which there is time as
+    well.  Empty if there is no time for the first one.
     """
     names: list[str] = []
     found: list[Session] = []

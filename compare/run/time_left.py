@@ -8,7 +8,7 @@ from compare.records.plan import Case, Session
 _DOUBT_S = 30.0
 """Weight of the estimate against the first sessions: a single session may be an exception."""
 _DOUBT_OF_ENGINE_S = 10.0
-"""The same for the sessions of an engine, against those of all engines."""
+"""Weight of what all engines took against the first sessions of one."""
 
 _Kind = tuple[str, str, tuple[Case, ...]]
 
@@ -56,7 +56,7 @@ class TimeLeft:
         )
 
     def finished(self, session: Session, took_s: float) -> None:
-        """Record that the session has run, and how long it took, without what others took of it."""
+        """Record that the session has run, in ``took_s`` without what other programs took of it."""
         _, expected_s = self._left.pop(session.id)
         took = _Took(_kind(session), expected_s, took_s)
         self._took.setdefault(session.engine, []).append(took)
@@ -73,6 +73,7 @@ class TimeLeft:
 
 
 def _ratio(took: Iterable[_Took], prior: float, weight_s: float) -> float:
+    """Measured over estimated time, as if ``weight_s`` had been estimated before at ``prior``."""
     took = tuple(took)
     spent_s = sum(one.took_s for one in took) + weight_s * prior
     return spent_s / (sum(one.expected_s for one in took) + weight_s)

@@ -18,7 +18,9 @@ from engines.registry import clusters
 from tests.compare.command_line import REPOSITORY, run_folder, small_run
 from tests.engines.placement import DAEMONS, placed
 
-pytestmark = [pytest.mark.compares, pytest.mark.timeout(600)]
+_LIMIT_S = 800
+"""Three clusters run at once, beside other tests."""
+pytestmark = [pytest.mark.compares, pytest.mark.timeout(_LIMIT_S)]
 
 
 def test_running_clusters_classify_every_image_once_and_as_serial_does(tmp_path: Path) -> None:
@@ -26,6 +28,7 @@ def test_running_clusters_classify_every_image_once_and_as_serial_does(tmp_path:
         resources = Resources(workers=2, threads_per_worker=1)
         up = {name: opened.enter_context(local_nodes(name, resources)) for name in clusters()}
         where = ",".join(f"{engine}={cluster.address}" for engine, cluster in up.items())
+        # All other tests ship paths, which is the default.
         asked = ("--engines", ",".join(up), "--experiments", "throughput", "--ship", "bytes")
         # Long enough that no node finishes before the other has started.
         sizes = ("--n-images", "360", "--chunk", "15")
@@ -35,8 +38,12 @@ def test_running_clusters_classify_every_image_once_and_as_serial_does(tmp_path:
             for name, value in cluster.environment.items()
             if name.startswith(f"{engine.upper()}_")
         }
-        places = ("--on", where, "--workers", "2")
-        completed = small_run(tmp_path, *asked, *places, *sizes, environment=credentials)
+        completed = small_run(
+            tmp_path,
+            *(*asked, *sizes, "--on", where, "--workers", "2"),
+            environment=credentials,
+            limit_s=_LIMIT_S - 100,
+        )
     assert completed.returncode == 0, completed.stdout + completed.stderr
     runs = {
         record["engine"]: record
@@ -80,7 +87,6 @@ PRETEND = {
 
 JOIN = """
 from engines.interface import Resources
-from engines.registry import clusters
 from engines.registry import load_engine
 there = Resources(workers=2, threads_per_worker=1, cluster="{address}")
 with load_engine("{engine}").open(there):

@@ -34,7 +34,8 @@ class Machine:
         self, plan: Plan, session: Session, folder: RunFolder, image_s: float, way: object
     ) -> list[Record]:
         del way
-        self.now_s += self._slower * expected_s(plan, session, image_s)
+        took_s = self._slower * expected_s(plan, session, image_s)
+        self.now_s += 2 * took_s if session.id in self._busy else took_s
         self.ran.append(session.id)
         engine = fakes.ENGINES.get(session.engine, fakes.FakeEngine())
         records = list(self._told(session, session_records(plan, session, engine, self._noisy)))
@@ -45,7 +46,8 @@ class Machine:
     def _told(self, session: Session, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
             if isinstance(record, Lifecycle) and session.id in self._busy:
-                yield replace(record, host_cpu_s=40.0)
+                # No core was idle, and another program had half of them.
+                yield replace(record, wall_s=20.0, own_cpu_s=20.0, host_cpu_s=40.0)
             else:
                 yield record
 
@@ -119,6 +121,15 @@ def test_disturbed_sessions_are_measured_again_once(
     plan = executed(machine, tmp_path, monkeypatch, precision="90%")
     again = [session.id for session in plan.sessions if session.repeats]
     assert sorted(again) == ["1-ray-again", "2-dask-again"]
+
+
+def test_a_program_beside_the_first_block_does_not_make_later_ones_look_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = ("multiprocessing", "ray", "dask", "spark")
+    busy = Machine(slower=1.3, busy=[f"1-{name}" for name in engines])
+    plan = executed(busy, tmp_path, monkeypatch)
+    assert plan.blocks_of("throughput") == 3
 
 
 def test_with_a_fixed_number_of_blocks_nothing_is_added(
