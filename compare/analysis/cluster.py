@@ -36,7 +36,7 @@ def cluster_facts(run: Run) -> ClusterFacts | None:
     lives = [record for record in run.records if isinstance(record, Lifecycle) and record.nodes]
     cores = run.environment.get("cores")
     return ClusterFacts(
-        hosts={engine: tuple(sorted(numbers)) for engine, numbers in counts.items()},
+        hosts={name: tuple(sorted(counts[name])) for name in run.plan.clusters if name in counts},
         one_clock=all(life.one_clock for life in lives),
         cores=cores if run.plan.options.composed and isinstance(cores, int) else None,
     )

@@ -1,5 +1,6 @@
 """What the report says of the hosts of a cluster."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -42,6 +43,22 @@ def test_tells_how_many_hosts_ran_tasks_and_what_they_share() -> None:
     assert "share the 2 cores of one machine" in told
     assert "one clock" in clocks
     assert "paths in the tasks" in images
+
+
+def test_names_the_engines_in_their_own_order_whatever_the_order_of_the_sessions() -> None:
+    clusters = {"ray": "h:1", "dask": "h:2", "spark": "h:3"}
+    run = fakes.run(
+        fakes.plan(
+            engines=("serial", "multiprocessing", *clusters),
+            experiments=("throughput",),
+            clusters=clusters,
+            blocks=1,
+        )
+    )
+    for records in (run.records, run.records[::-1]):
+        told, *_ = cluster_sentences(replace(run, records=records))
+        named = re.findall(r"(\w+) \d+", told.partition(".")[0])
+        assert named == list(clusters)
 
 
 def test_tells_that_no_times_of_two_clocks_are_subtracted() -> None:
