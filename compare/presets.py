@@ -34,18 +34,33 @@ CHUNK = Sizes(quick=2, standard=2, full=15)
 FEWEST_TASKS = 4
 """Tasks of images for each worker: with fewer, an idle end decides the makespan."""
 MOST_IMAGES = 1024
+_LONGER = math.sqrt(2)
+"""Half as many images are then closer to the wanted duration, as a ratio."""
 
 
-def n_images(preset: PresetName, image_s: float, workers: int, chunk: int) -> int:
-    """Images for a batch of the wanted duration, when one core needs ``image_s`` for an image.
+def batch(
+    preset: PresetName, image_s: float, workers: int, chunk: int | None = None
+) -> tuple[int, int]:
+    """Images for a batch of the wanted duration, and images per task.
 
-    A power of two times the smallest number, so that the noise of the estimate does not change
-    the plan from run to run.
+    One core needs ``image_s`` for an image.  If ``chunk`` is not given, it is that of the preset,
+    halved where the fewest tasks would otherwise take much longer than wanted.  The images are a
+    power of two times the smallest number, so that the noise of the estimate does not change the
+    plan from run to run.
     """
-    fewest: int = FEWEST_TASKS * chunk * workers
-    wanted = BATCH_S.of(preset) * workers / image_s if image_s > 0 else fewest
+    wanted_s = BATCH_S.of(preset)
+    per_task = chunk or CHUNK.of(preset)
+    if chunk is None:
+        while per_task > 1 and _fewest(per_task, workers) * image_s / workers > _LONGER * wanted_s:
+            per_task //= 2
+    fewest = _fewest(per_task, workers)
+    wanted = wanted_s * workers / image_s if image_s > 0 else fewest
     doublings: int = round(math.log2(max(wanted / fewest, 1)))
-    return int(max(min(fewest * 2**doublings, MOST_IMAGES), fewest))
+    return int(max(min(fewest * 2**doublings, MOST_IMAGES), fewest)), per_task
+
+
+def _fewest(chunk: int, workers: int) -> int:
+    return FEWEST_TASKS * chunk * workers
 
 
 def described() -> str:

@@ -25,7 +25,7 @@ from compare.plan.digests import with_digests
 from compare.plan.duration import image_s
 from compare.plan.job import canonical_job, planned_job
 from compare.plan.schedule import BASELINES, Request, make_plan
-from compare.presets import CHUNK, MINUTES, n_images
+from compare.presets import CHUNK, MINUTES, batch
 from compare.records.plan import CEILING, SERIAL, Plan, Workload, control_of
 from engines.environment import temporary_folder
 from engines.errors import EngineMissingError, UnknownEngineError
@@ -106,9 +106,11 @@ def prepare(asked: Options) -> Plan:
         raise UsageError("--blocks and --minutes contradict each other; give one of them")
     check_writable(options.out)
     needed = any(load_experiment(name).needs_images for name in experiments)
-    workload = _workload(options) if needed else None
-    if workload is not None and options.images is None:
-        options = replace(options, n_images=len(workload.images))
+    workload = _workload(replace(options, chunk=asked.chunk)) if needed else None
+    if workload is not None:
+        options = replace(options, chunk=workload.chunk)
+        if options.images is None:
+            options = replace(options, n_images=len(workload.images))
     workers = options.workers or usable_cores()
     return make_plan(
         Request(
@@ -262,6 +264,7 @@ def _names(text: str, flag: str) -> list[str]:
 
 def _workload(options: Options) -> Workload:
     cache = cache_folder()
+    chunk = options.chunk or CHUNK.of(options.preset)
     try:
         model = resolve(options.model, cache)
         if options.images is not None:
@@ -274,7 +277,9 @@ def _workload(options: Options) -> Workload:
                 if options.model == VIT_DIGITS
                 else images.default_photographs
             )
-            count = options.n_images or _fitting_images(options, Path(model.folder))
+            count = options.n_images
+            if count is None:
+                count, chunk = _fitting_batch(options, Path(model.folder))
             good = tuple(str(path) for path in make(count, cache))
             skipped = ()
     except WorkloadError as error:
@@ -297,21 +302,24 @@ def _workload(options: Options) -> Workload:
             images=good,
             images_skipped=tuple(skipped),
             labels=images.true_labels(good, model.labels),
-            chunk=options.chunk or CHUNK.of(options.preset),
+            chunk=chunk,
             random_weights=model.random_weights,
         )
     )
 
 
-def _fitting_images(options: Options, model_folder: Path) -> int:
-    """As many images as this machine classifies in the time that the preset has for a batch."""
-    count = n_images(
+def _fitting_batch(options: Options, model_folder: Path) -> tuple[int, int]:
+    """Images, and images per task.
+
+    As many as this machine classifies in the time that the preset has for a batch.
+    """
+    count, chunk = batch(
         options.preset,
         image_s(model_folder, options.dtype),
         options.workers or usable_cores(),
-        options.chunk or CHUNK.of(options.preset),
+        options.chunk,
     )
-    return min(count, HELD_OUT) if options.model == VIT_DIGITS else count
+    return min(count, HELD_OUT) if options.model == VIT_DIGITS else count, chunk
 
 
 def precision(options: Options) -> float:
