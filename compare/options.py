@@ -188,7 +188,12 @@ class Options:
     ] = None
     chunk: Annotated[
         int | None,
-        Flag(group=Group.HOW_MUCH, minimum=1, help="Images per task.", default="from the preset"),
+        Flag(
+            group=Group.HOW_MUCH,
+            minimum=1,
+            help="Images per task.",
+            default="from the preset, fewer where an image takes long",
+        ),
     ] = None
     seed: Annotated[
         int | None,
