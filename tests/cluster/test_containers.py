@@ -22,7 +22,8 @@ from tests.engines.placement import CONTAINERS, placed
 
 pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.timeout(800)]
 
-READY_S = 60
+READY_S = 180
+"""By itself a cluster starts within a minute; here those of other tests start beside it."""
 TASKS = 24
 _KILL_AFTER_S = 2.0
 
@@ -33,7 +34,7 @@ def up(engine_name: str) -> Containers:
     return containers(placed(engine_name).engine, Resources(workers=2, threads_per_worker=1))
 
 
-def test_a_cluster_starts_within_a_minute_and_measures_on_all_hosts(up: Containers) -> None:
+def test_a_cluster_starts_soon_and_measures_on_all_hosts(up: Containers) -> None:
     assert up.took_s < READY_S
     # With a number of blocks, no session is measured again because other programs ran.
     quick = ("--preset", "quick", "--blocks", "1")

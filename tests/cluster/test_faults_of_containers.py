@@ -16,7 +16,7 @@ from tests.compare.command_line import REPOSITORY
 from tests.engines.containers import docker
 from tests.engines.placement import CONTAINERS, placed
 
-pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.plain, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.placed(CONTAINERS), pytest.mark.plain, pytest.mark.timeout(500)]
 
 
 def test_a_batch_goes_on_when_its_node_is_cut_off_or_killed_and_nothing_is_left_behind(
@@ -28,7 +28,7 @@ def test_a_batch_goes_on_when_its_node_is_cut_off_or_killed_and_nothing_is_left_
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=480,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

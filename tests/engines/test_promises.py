@@ -19,7 +19,7 @@ from tests.engines.tasks import double
 
 Hostile: TypeAlias = tuple[tuple[str, str], ...]
 
-RECORD_DIFFERS_S = 0.15
+RECORD_DIFFERS_S = 0.25
 LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
