@@ -35,7 +35,7 @@ FEWEST_TASKS = 4
 """Tasks of images for each worker: with fewer, an idle end decides the makespan."""
 MOST_IMAGES = 1024
 _LONGER = math.sqrt(2)
-"""Half as many images are then closer to the wanted duration, as a ratio."""
+"""A batch that takes more than this many times the wanted duration is nearer to it when halved."""
 
 
 def batch(

@@ -106,6 +106,7 @@ def prepare(asked: Options) -> Plan:
         raise UsageError("--blocks and --minutes contradict each other; give one of them")
     check_writable(options.out)
     needed = any(load_experiment(name).needs_images for name in experiments)
+    # How many images a task has depends on the machine, unless the user says it.
     workload = _workload(replace(options, chunk=asked.chunk)) if needed else None
     if workload is not None:
         options = replace(options, chunk=workload.chunk)
@@ -309,9 +310,8 @@ def _workload(options: Options) -> Workload:
 
 
 def _fitting_batch(options: Options, model_folder: Path) -> tuple[int, int]:
-    """Images, and images per task.
-
-    As many as this machine classifies in the time that the preset has for a batch.
+    """As many images as this machine classifies in the time that the preset has for a batch, and
+    how many of them a task has.
     """
     count, chunk = batch(
         options.preset,

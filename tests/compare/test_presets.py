@@ -27,7 +27,7 @@ def test_a_batch_takes_about_as_long_as_wanted_on_any_machine(
 
 
 @given(_presets, _image_s, _workers)
-def test_every_worker_gets_as_many_tasks_as_the_others_and_some(
+def test_all_workers_get_equally_many_tasks_and_enough_of_them(
     preset: PresetName, image_s: float, workers: int
 ) -> None:
     images, chunk = batch(preset, image_s, workers)

@@ -110,7 +110,7 @@ def outcome(  # noqa: PLR0913 - some test varies each of these parameters
         out, errors = session.communicate(timeout=START_LIMIT_S)
         ended_s = time.monotonic()
         alive = _alive_after(grace_s, others)
-        lines = (first + out).splitlines()
+        lines = tuple(_lines(first + out))
         return Outcome(
             code=session.returncode,
             said=_said(lines),
@@ -146,7 +146,11 @@ def _on_cluster(command: Sequence[str], environment: Mapping[str, str]) -> Outco
 
 
 def _lines(printed: str) -> Iterator[str]:
-    """Lines; what Ray prints of a lost worker may lack its end, and the scenario goes on there."""
+    """Yield the lines.
+
+    An engine may print a message without a newline at its end: the JSON of the scenario then
+    follows on the same line.
+    """
     for line in printed.splitlines():
         start = line.find('{"') if line.endswith("}") else 0
         if start > 0:

@@ -19,7 +19,9 @@ from tests.engines.tasks import double
 
 Hostile: TypeAlias = tuple[tuple[str, str], ...]
 
-RECORD_DIFFERS_S = 0.25
+RECORD_DIFFERS_S = 0.15
+RECORD_LONGER_S = 0.25
+"""Spark's spans include work around the call, which takes longer beside other clusters."""
 LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
@@ -248,7 +250,7 @@ def test_an_engine_records_a_trace_exactly_when_it_claims_to(engine_name: str) -
         longer_s.append((until_s - from_s) - (end_s - start_s))
     # The least, because a busy machine may delay any task between the span and the call.
     assert min(late_s) < RECORD_DIFFERS_S
-    assert min(longer_s) < RECORD_DIFFERS_S
+    assert min(longer_s) < RECORD_LONGER_S
 
 
 @pytest.mark.plain
