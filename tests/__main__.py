@@ -53,9 +53,9 @@ class _Part(NamedTuple):
 
 _CONTAINERS = ("--on", "containers", "-p", "no:randomly")
 """In the order of the files, because a cluster is up for all its tests."""
+# The shortest part last.
 _CLUSTERS = (
     _Part("the clusters of docker-compose.yml", ("tests/cluster/test_containers.py", *_CONTAINERS)),
-    _Part("faults of containers", ("tests/cluster/test_faults_of_containers.py", *_CONTAINERS)),
     _Part("what engines promise, on containers", ("tests/engines/test_promises.py", *_CONTAINERS)),
     _Part(
         "clusters over ssh and for Kubernetes",
@@ -64,6 +64,7 @@ _CLUSTERS = (
             *("tests/cluster/test_dask_operator.py", *_CONTAINERS),
         ),
     ),
+    _Part("faults of containers", ("tests/cluster/test_faults_of_containers.py", *_CONTAINERS)),
 )
 
 
@@ -71,7 +72,7 @@ def main() -> int:
     """Run the tests; 0 when all passed."""
     asked = sys.argv[1:]
     if asked == ["clusters"]:
-        return _result([(_CLUSTERS, len(_CLUSTERS))])
+        return _result([(_CLUSTERS, _AT_ONCE)])
     if not all(Path(argument).exists() for argument in asked):
         return subprocess.run([*_PYTEST, *asked], check=False).returncode
     comparisons, others, alone = _parts(*asked)

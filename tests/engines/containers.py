@@ -1,10 +1,13 @@
 """Starts the clusters of docker-compose.yml so that their nodes can import the test tasks."""
 
+import fcntl
 import json
 import os
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,10 +101,22 @@ def containers(engine: str, resources: Resources) -> Containers:
         }
         cluster = Containers(engine=engine, environment={**os.environ, **ports, **sizes})
         _kept[key] = cluster  # before the start, so that a failed start is also cleaned up
-        started_s = time.monotonic()
-        cluster.compose("up", "--detach", "--wait", f"{engine}-cluster")
-        _kept[key] = replace(cluster, took_s=time.monotonic() - started_s)
+        with _no_other_starting():
+            started_s = time.monotonic()
+            cluster.compose("up", "--detach", "--wait", f"{engine}-cluster")
+            _kept[key] = replace(cluster, took_s=time.monotonic() - started_s)
     return _kept[key]
+
+
+@contextmanager
+def _no_other_starting() -> Iterator[None]:
+    """Wait until no other process of the tests starts a cluster.
+
+    Starting takes all cores, and a node of Ray that has not started within 30 s ends.
+    """
+    with (Path(tempfile.gettempdir()) / "engine-compare-tests-start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def release_containers() -> None:
